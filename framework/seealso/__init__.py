@@ -1,0 +1,124 @@
+"""seealso finds the images that look like this one.
+
+The names below are everything that users and plugins import; each is loaded when it is first used.
+"""
+
+from importlib import import_module
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seealso.collection import Collection as Collection
+    from seealso.collection import open as open
+    from seealso.collection.answer import Answer as Answer
+    from seealso.collection.answer import Cost as Cost
+    from seealso.collection.answer import Hit as Hit
+    from seealso.collection.answer import Query as Query
+    from seealso.collection.answer import shown_path as shown_path
+    from seealso.collection.answer import uri_of_path as uri_of_path
+    from seealso.collection.ingest import IngestedBatch as IngestedBatch
+    from seealso.collection.ingest import IngestReport as IngestReport
+    from seealso.collection.ingest import Progress as Progress
+    from seealso.config import Config as Config
+    from seealso.config import load_config as load_config
+    from seealso.deployment import Deployment as Deployment
+    from seealso.errors import CollectionBusy as CollectionBusy
+    from seealso.errors import CollectionError as CollectionError
+    from seealso.errors import CollectionReadOnly as CollectionReadOnly
+    from seealso.errors import ConfigError as ConfigError
+    from seealso.errors import CorruptCollection as CorruptCollection
+    from seealso.errors import CorruptRecord as CorruptRecord
+    from seealso.errors import DiskFull as DiskFull
+    from seealso.errors import FormatError as FormatError
+    from seealso.errors import ImageError as ImageError
+    from seealso.errors import ImageTooLarge as ImageTooLarge
+    from seealso.errors import MissingObject as MissingObject
+    from seealso.errors import NoCollection as NoCollection
+    from seealso.errors import PluginError as PluginError
+    from seealso.errors import ProvenanceMismatch as ProvenanceMismatch
+    from seealso.errors import QueryError as QueryError
+    from seealso.errors import SeealsoError as SeealsoError
+    from seealso.errors import StoreError as StoreError
+    from seealso.hookspecs import hookimpl as hookimpl
+    from seealso.images import DecodedImage as DecodedImage
+    from seealso.images import ImageLimits as ImageLimits
+    from seealso.images import decode_image as decode_image
+    from seealso.interfaces.codec import Codec as Codec
+    from seealso.interfaces.codec import CodecContext as CodecContext
+    from seealso.interfaces.distance import Distance as Distance
+    from seealso.interfaces.extractor import Extractor as Extractor
+    from seealso.interfaces.extractor import ExtractorContext as ExtractorContext
+    from seealso.interfaces.extractor import Provenance as Provenance
+    from seealso.interfaces.frontend import Frontend as Frontend
+    from seealso.interfaces.index import CandidateBlock as CandidateBlock
+    from seealso.interfaces.index import IdSet as IdSet
+    from seealso.interfaces.index import IndexContext as IndexContext
+    from seealso.interfaces.index import MetricIndex as MetricIndex
+    from seealso.interfaces.plugin import Plugin as Plugin
+    from seealso.interfaces.plugin import PluginChoice as PluginChoice
+    from seealso.interfaces.plugin import PluginOptions as PluginOptions
+    from seealso.interfaces.store import EncodedBlock as EncodedBlock
+    from seealso.interfaces.store import ObjectStore as ObjectStore
+    from seealso.interfaces.store import StoreContext as StoreContext
+    from seealso.interfaces.store import StoreReport as StoreReport
+    from seealso.plugins import Plugins as Plugins
+    from seealso.plugins import load_plugins as load_plugins
+    from seealso.template import commented_configuration as commented_configuration
+    from seealso.yaml_file import find_config as find_config
+    from seealso.yaml_file import read_plugin_files as read_plugin_files
+
+_MODULES = {
+    "seealso.collection": ("Collection", "open"),
+    "seealso.collection.answer": ("Answer", "Cost", "Hit", "Query", "shown_path", "uri_of_path"),
+    "seealso.collection.ingest": ("IngestReport", "IngestedBatch", "Progress"),
+    "seealso.config": ("Config", "load_config"),
+    "seealso.deployment": ("Deployment",),
+    "seealso.errors": (
+        "CollectionBusy",
+        "CollectionError",
+        "CollectionReadOnly",
+        "ConfigError",
+        "CorruptCollection",
+        "CorruptRecord",
+        "DiskFull",
+        "FormatError",
+        "ImageError",
+        "ImageTooLarge",
+        "MissingObject",
+        "NoCollection",
+        "PluginError",
+        "ProvenanceMismatch",
+        "QueryError",
+        "SeealsoError",
+        "StoreError",
+    ),
+    "seealso.hookspecs": ("hookimpl",),
+    "seealso.images": ("DecodedImage", "ImageLimits", "decode_image"),
+    "seealso.interfaces.codec": ("Codec", "CodecContext"),
+    "seealso.interfaces.distance": ("Distance",),
+    "seealso.interfaces.extractor": ("Extractor", "ExtractorContext", "Provenance"),
+    "seealso.interfaces.frontend": ("Frontend",),
+    "seealso.interfaces.index": ("CandidateBlock", "IdSet", "IndexContext", "MetricIndex"),
+    "seealso.interfaces.plugin": ("Plugin", "PluginChoice", "PluginOptions"),
+    "seealso.interfaces.store": ("EncodedBlock", "ObjectStore", "StoreContext", "StoreReport"),
+    "seealso.plugins": ("Plugins", "load_plugins"),
+    "seealso.template": ("commented_configuration",),
+    "seealso.yaml_file": ("find_config", "read_plugin_files"),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _version("seealso")
+    if name not in _HOME:
+        raise AttributeError(f"module 'seealso' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

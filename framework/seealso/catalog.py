@@ -1,0 +1,404 @@
+"""The catalogue: the transactional record of what a collection holds, in SQLite.
+
+An object is known by its ID and the SHA-256 of its file's bytes; locations say where it was found; failures say which
+files could not be taken in, and why. Every change of the set of objects has a number, ascending: what came after
+number N is the objects whose ``change`` is larger, and the rows of ``removals`` whose ``change`` is larger. An index that
+remembers the number that it has applied can thus always catch up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import struct
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+from urllib.parse import quote
+
+import numpy as np
+
+from seealso.errors import CollectionError, CollectionReadOnly, CorruptCollection, DiskFull, FormatError, SeealsoError
+
+FILE_NAME = "catalog.sqlite3"
+APPLICATION_ID = 0x53454541  # "SEEA": the magic number, in SQLite's own field for it
+FORMAT_VERSION = 1
+PARAMETERS = 500  # bound values a statement; every SQLite allows 999
+
+SCHEMA = """
+CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE objects(
+    id INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL UNIQUE,
+    change INTEGER NOT NULL,
+    width INTEGER NOT NULL,
+    height INTEGER NOT NULL,
+    file_size INTEGER NOT NULL
+);
+CREATE INDEX objects_by_change ON objects(change);
+CREATE TABLE locations(
+    path BLOB PRIMARY KEY,
+    object INTEGER NOT NULL REFERENCES objects(id),
+    signature BLOB NOT NULL,
+    device INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX locations_by_object ON locations(object);
+CREATE TABLE unplaced(object INTEGER PRIMARY KEY);
+CREATE TABLE removals(change INTEGER, object INTEGER, PRIMARY KEY(change, object)) WITHOUT ROWID;
+CREATE TABLE failures(
+    path BLOB PRIMARY KEY,
+    reason TEXT NOT NULL,
+    signature BLOB NOT NULL,
+    time REAL NOT NULL
+) WITHOUT ROWID;
+"""
+
+
+class FileState(NamedTuple):
+    """What tells, without reading it, whether a file has changed: size, mtime, ctime and inode; and its device."""
+
+    signature: bytes
+    device: int
+
+    @classmethod
+    def of(cls, stat: os.stat_result) -> Self:
+        """The state that ``stat`` shows."""
+        wrapped = (
+            value & 0xFFFF_FFFF_FFFF_FFFF for value in (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+        )
+        # SQLite's integers are signed; a device number may use the top bit.
+        return cls(struct.pack("<4Q", *wrapped), stat.st_dev - (1 << 64) if stat.st_dev >= 1 << 63 else stat.st_dev)
+
+    def unsettled(self) -> FileState:
+        """The same state, made to equal no later one, so that the file is read again next time."""
+        return self._replace(signature=b"")
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRow:
+    """An object as it is about to be committed: its size in pixels, upright, and its file's in bytes."""
+
+    id: int
+    hash: bytes
+    width: int
+    height: int
+    file_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A path where an object was found, and the state of the file then."""
+
+    path: bytes
+    object: int
+    state: FileState
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that could not be taken in, and why."""
+
+    path: bytes
+    reason: str
+    state: FileState
+    time: float
+    reached: bool = True
+    """The file was there as ``state`` says: whatever it held before, it does not now."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRecord:
+    """An object: its size in pixels, upright, its file's in bytes, and the paths where it was found, ascending."""
+
+    id: int
+    hash: bytes
+    width: int
+    height: int
+    file_size: int
+    paths: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much the catalogue holds."""
+
+    objects: int
+    locations: int
+    failures: int
+
+
+class Catalog:
+    """The catalogue, for reading. Its methods may be called from several threads at once.
+
+    Raises:
+        FormatError: the file is no catalogue, or of a newer format.
+        CorruptCollection: SQLite cannot read it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.file = directory / FILE_NAME
+        self._lock = threading.RLock()
+        self._connect()
+
+    def _connect(self) -> None:
+        self._cleanup = contextlib.ExitStack()
+        try:
+            with translated(self.file):
+                self._connection, self._frozen = _connect_to_read(self.file, self._cleanup)
+                self._connection.execute("PRAGMA query_only = 1")
+                check_format(self._connection, self.file)
+        except BaseException:
+            self._cleanup.close()
+            raise
+
+    def refresh(self) -> None:
+        """See what other processes have committed.
+
+        SQLite does so by itself, except where the disk cannot be written: there the file is opened anew if it changed.
+        """
+        with self._lock:
+            if self._frozen is not None and self._frozen != _file_states(self.file):
+                self.close()
+                self._connect()
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._cleanup.close()
+
+    # What the collection is
+
+    def meta(self, key: str) -> str | None:
+        """A value of the collection's own record, such as its provenance."""
+        row = self._one("SELECT value FROM meta WHERE key = ?", (key,))
+        return None if row is None else str(row[0])
+
+    def change(self) -> int:
+        """The number of the newest change; 0 for none yet."""
+        return int(self.meta("change") or 0)
+
+    def counts(self) -> Counts:
+        """How many objects, locations and failures there are; O(n), without reading rows."""
+        row = self._one(
+            "SELECT (SELECT count(*) FROM objects), (SELECT count(*) FROM locations), (SELECT count(*) FROM failures)"
+        )
+        assert row is not None
+        return Counts(*row)
+
+    # Objects
+
+    def ids(self, after_change: int = 0) -> np.ndarray:
+        """IDs of the objects added after a change and still there, int64, ascending."""
+        with self._lock, translated(self.file):
+            # An array grows by doubling; a list of Python integers would take ten times the memory.
+            rows = self._connection.execute("SELECT id FROM objects WHERE change > ?", (after_change,))
+            found = np.fromiter((row[0] for row in rows), dtype=np.int64)
+        found.sort()
+        return found
+
+    def removed_ids(self, after_change: int) -> np.ndarray:
+        """IDs of the objects removed after a change, int64, ascending."""
+        with self._lock, translated(self.file):
+            rows = self._connection.execute("SELECT object FROM removals WHERE change > ?", (after_change,))
+            return np.unique(np.fromiter((row[0] for row in rows), dtype=np.int64))
+
+    def removals_known_since(self) -> int:
+        """Removals up to this change have been forgotten: an index older than it has to be rebuilt."""
+        return int(self.meta("removals_known_since") or 0)
+
+    def existing(self, ids: np.ndarray) -> np.ndarray:
+        """Those of ``ids`` that are objects, ascending."""
+        found: list[int] = []
+        for part in _parts([int(i) for i in ids]):
+            found += (row[0] for row in self._all(f"SELECT id FROM objects WHERE id IN ({_marks(part)})", part))
+        return np.array(sorted(found), dtype=np.int64)
+
+    def random_ids(self, count: int, random: np.random.Generator) -> np.ndarray:
+        """Up to ``count`` different IDs, each as likely as any other, in random order; O(number of objects)."""
+        everything = self.ids()
+        return random.choice(everything, size=min(count, everything.size), replace=False)
+
+    def records(self, ids: Sequence[int]) -> dict[int, ObjectRecord]:
+        """The objects of ``ids`` that exist, with their paths."""
+        found: dict[int, ObjectRecord] = {}
+        for part in _parts(list(ids)):
+            paths: dict[int, list[bytes]] = {}
+            with self._lock:
+                rows = self._all(
+                    f"SELECT id, hash, width, height, file_size FROM objects WHERE id IN ({_marks(part)})", part
+                )
+                for path, id_ in self._all(
+                    f"SELECT path, object FROM locations WHERE object IN ({_marks(part)})", part
+                ):
+                    paths.setdefault(id_, []).append(path)
+            for id_, digest, width, height, size in rows:
+                found[id_] = ObjectRecord(id_, digest, width, height, size, tuple(sorted(paths.get(id_, ()))))
+        return found
+
+    def id_of_hash(self, digest: bytes) -> int | None:
+        """The ID of the object with this content hash."""
+        row = self._one("SELECT id FROM objects WHERE hash = ?", (digest,))
+        return None if row is None else int(row[0])
+
+    # Files
+
+    def states(self, paths: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Path → the signature of the file when it was taken in or failed, for those of ``paths`` that are known."""
+        found: dict[bytes, bytes] = {}
+        for part in _parts(list(paths)):
+            for table in ("locations", "failures"):
+                found |= self._all(f"SELECT path, signature FROM {table} WHERE path IN ({_marks(part)})", part)
+        return found
+
+    def failure_reasons(self, paths: Sequence[bytes]) -> dict[bytes, str]:
+        """Path → why it failed, for those of ``paths`` that did."""
+        found: dict[bytes, str] = {}
+        for part in _parts(list(paths)):
+            found |= self._all(f"SELECT path, reason FROM failures WHERE path IN ({_marks(part)})", part)
+        return found
+
+    def locations_below(self, path: bytes, page: int = 1000) -> Iterator[Location]:
+        """Every location at or below a path, ascending; a page at a time, so that the catalogue may change meanwhile."""
+        columns = "SELECT path, object, signature, device FROM locations WHERE"
+        last, high = path.rstrip(b"/") + b"/", path.rstrip(b"/") + b"0"
+        rows = self._all(f"{columns} path = ?", (path,))
+        while True:
+            for row in rows:
+                yield Location(row[0], row[1], FileState(row[2], row[3]))
+            rows = self._all(f"{columns} path > ? AND path < ? ORDER BY path LIMIT ?", (last, high, page))
+            if not rows:
+                return
+            last = rows[-1][0]
+
+    def count_objects_below(self, path: bytes) -> int:
+        """How many different objects were found at or below a path."""
+        low, high = path.rstrip(b"/") + b"/", path.rstrip(b"/") + b"0"
+        row = self._one(
+            "SELECT count(DISTINCT object) FROM locations WHERE path = ? OR (path > ? AND path < ?)", (path, low, high)
+        )
+        assert row is not None
+        return int(row[0])
+
+    def paths_of(self, object_id: int) -> list[bytes]:
+        """Where an object was found, ascending."""
+        return [row[0] for row in self._all("SELECT path FROM locations WHERE object = ? ORDER BY path", (object_id,))]
+
+    def failures(self) -> Iterator[Failure]:
+        """Every failure, by path."""
+        last = b""
+        while rows := self._all(
+            "SELECT path, reason, signature, time FROM failures WHERE path > ? ORDER BY path LIMIT 1000", (last,)
+        ):
+            for path, reason, signature, moment in rows:
+                yield Failure(path, reason, FileState(signature, 0), moment)
+            last = rows[-1][0]
+
+    def verify(self) -> list[str]:
+        """What SQLite's own check finds wrong, one line each; empty when all is well."""
+        problems = [str(row[0]) for row in self._all("PRAGMA integrity_check(20)") if row[0] != "ok"]
+        for table, rowid, parent, _ in self._all("PRAGMA foreign_key_check"):
+            problems.append(f"row {rowid} of {table} refers to a row that is not in {parent}")
+        return [f"{FILE_NAME}: {problem}" for problem in problems]
+
+    def _one(self, statement: str, parameters: Sequence[object] = ()) -> tuple[Any, ...] | None:
+        with self._lock, translated(self.file):
+            row: tuple[Any, ...] | None = self._connection.execute(statement, parameters).fetchone()
+            return row
+
+    def _all(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        with self._lock, translated(self.file):
+            return self._connection.execute(statement, parameters).fetchall()
+
+
+def _connect_to_read(file: Path, cleanup: contextlib.ExitStack) -> tuple[sqlite3.Connection, object]:
+    """A connection for reading, and the file's state where SQLite cannot watch it (`Catalog.refresh`).
+
+    A database in WAL mode needs its ``-shm`` file beside it even to be read. Where that cannot be written, SQLite reads
+    the file as immutable, which passes over an unfinished ``-wal``; so a copy of both is read then.
+    """
+    if os.access(file, os.W_OK) and os.access(file.parent, os.W_OK):
+        return connect(file, "mode=rw", cleanup), None
+    for _ in range(10):
+        state = _file_states(file)
+        wal = file.with_name(file.name + "-wal")
+        if not wal.exists() or not wal.stat().st_size:
+            return connect(file, "immutable=1", cleanup), state
+        folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="seealso-")))
+        for source in (file, wal):
+            shutil.copyfile(source, folder / source.name)
+        if _file_states(file) == state:
+            return connect(folder / file.name, "mode=rw", cleanup), state
+    raise CollectionError(f"{file}: another process keeps changing it, and it may not be written here; try again later")
+
+
+def _file_states(file: Path) -> list[bytes]:
+    states = []
+    for path in (file, file.with_name(file.name + "-wal")):
+        with contextlib.suppress(FileNotFoundError):
+            states.append(FileState.of(path.stat()).signature)
+    return states
+
+
+def connect(file: Path, parameters: str, cleanup: contextlib.ExitStack) -> sqlite3.Connection:
+    """A connection in autocommit mode that any thread may use, closed with ``cleanup``."""
+    uri = f"file:{quote(os.fsencode(file))}?{parameters}"
+    connection = sqlite3.connect(uri, uri=True, timeout=60, isolation_level=None, check_same_thread=False)
+    cleanup.callback(connection.close)
+    return connection
+
+
+def check_format(connection: sqlite3.Connection, file: Path) -> None:
+    """Refuse a file that is no catalogue, or one of a newer format."""
+    magic = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if magic != APPLICATION_ID:
+        raise FormatError(f"{file} is not the catalogue of a seealso collection; name another directory")
+    if version > FORMAT_VERSION:
+        raise FormatError(
+            f"{file.parent} was made by a newer seealso (format {version}; this release reads up to {FORMAT_VERSION}); "
+            "upgrade seealso"
+        )
+
+
+@contextlib.contextmanager
+def translated(file: Path) -> Iterator[None]:
+    """Turn SQLite's errors into ours."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _translation(error, file) from error
+
+
+def _translation(error: sqlite3.Error, file: Path) -> SeealsoError:
+    name = getattr(error, "sqlite_errorname", None) or ""
+    if name == "SQLITE_FULL" or (name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")) and _disk_is_full(file.parent)):
+        return DiskFull(f"{file.parent}: the disk is full; make room and run the command again, nothing is lost")
+    if name.startswith("SQLITE_READONLY"):
+        return CollectionReadOnly(
+            f"{file.parent}: the collection cannot be written: it lies on a read-only disk, or the permission is missing"
+        )
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return CorruptCollection(
+            f"{file} is damaged ({error}); restore it from a backup, or index again into a new collection"
+        )
+    if name.startswith("SQLITE_BUSY"):
+        return CollectionError(f"{file}: another process has held it locked for a minute; try again later")
+    return CollectionError(f"{file}: {error}")
+
+
+def _disk_is_full(directory: Path) -> bool:
+    return shutil.disk_usage(directory).free < 1 << 20
+
+
+def _parts(values: list[Any]) -> Iterator[list[Any]]:
+    for start in range(0, len(values), PARAMETERS):
+        yield values[start : start + PARAMETERS]
+
+
+def _marks(values: list[Any]) -> str:
+    return ",".join("?" * len(values))

@@ -1,0 +1,553 @@
+"""A collection: a directory that holds a catalogue, a store and an index, and the configuration that made it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from seealso.catalog import FILE_NAME, Catalog, Counts, Failure, ObjectRecord
+from seealso.catalog_writer import CatalogWriter, create_catalog
+from seealso.collection import parts as parts_module
+from seealso.collection.answer import Answer, Hit, Query
+from seealso.collection.indexing import LiveIndex
+from seealso.collection.ingest import Ingest, IngestParts, IngestReport, Progress
+from seealso.collection.lock import write_lock
+from seealso.collection.maintenance import Checkup, Upkeep, check, keep_up
+from seealso.collection.parts import Parts
+from seealso.collection.prune import prune, prune_failures
+from seealso.collection.reading import read_file
+from seealso.collection.scan import Scan, ScanRules
+from seealso.collection.search import search
+from seealso.config import Config, check_data, load_config
+from seealso.durability import make_directory, writing_in
+from seealso.errors import CollectionError, ImageError, NoCollection, QueryError
+from seealso.images import decode_image
+from seealso.interfaces.distance import Distance
+from seealso.interfaces.extractor import Provenance
+from seealso.interfaces.index import IdSet
+from seealso.interfaces.plugin import PluginChoice
+from seealso.interfaces.store import ObjectStore
+from seealso.plugins import Plugins, load_plugins
+
+PathLike = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+
+
+def absolute(path: PathLike) -> bytes:
+    """A path as the catalogue knows it: absolute, ``~`` expanded, links kept."""
+    return os.path.abspath(os.path.expanduser(os.fsencode(path)))
+
+
+@dataclass(slots=True)
+class _Opened:
+    """What an existing collection consists of, opened."""
+
+    catalog: Catalog
+    provenance: Provenance
+    distance: Distance
+    store: ObjectStore
+    index: LiveIndex
+
+    def close(self) -> None:
+        self.index.close()
+        self.store.close()
+        self.catalog.close()
+
+
+class Collection:
+    """A collection of images, searched by their descriptors.
+
+    Nothing is opened until it is needed, and a collection that does not exist is made by its first `index`. Searching
+    may be done from several threads at once, and while this or another process writes; only one process writes at a
+    time. Close it, or use it in a ``with`` statement.
+    """
+
+    def __init__(self, config: Config, plugins: Plugins, name: str | None = None) -> None:
+        self.config = config
+        self.plugins = plugins
+        self.name, self.settings = config.collection(name)
+        self.path = self.settings.path
+        self._lock = threading.RLock()
+        self._opened: _Opened | None = None
+        self._parts: Parts | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of files, memory and devices. A closed collection opens itself anew when it is used again."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened.close()
+                self._opened = None
+            if self._parts is not None:
+                if "extractor" in vars(self._parts):
+                    self._parts.extractor.close()
+                self._parts = None
+
+    # Opening
+
+    def exists(self) -> bool:
+        """Whether the collection has been made."""
+        return (self.path / FILE_NAME).is_file()
+
+    @property
+    def parts(self) -> Parts:
+        """The plugins in force."""
+        with self._lock:
+            if self._parts is None:
+                recorded: dict[str, PluginChoice] = {}
+                if self.exists():
+                    catalog = Catalog(self.path)
+                    try:
+                        recorded = parts_module.recorded_choices(catalog)
+                    finally:
+                        catalog.close()
+                self._parts = Parts(self.config, self.name, self.plugins, recorded)
+            return self._parts
+
+    def _open(self) -> _Opened:
+        with self._lock:
+            if self._opened is None:
+                if not self.exists():
+                    raise NoCollection(
+                        f"there is no collection at {self.path} yet; `seealso index PATH…` makes it"
+                        if not self.path.exists() or not any(self.path.iterdir())
+                        else f"{self.path} is not a seealso collection; give the collection another `path:`"
+                    )
+                self._opened = self._open_parts()
+            return self._opened
+
+    def _open_parts(self) -> _Opened:
+        parts = self.parts
+        catalog = Catalog(self.path)
+        try:
+            provenance = parts_module.recorded_provenance(catalog)
+            distance = parts.distance(provenance.dtype)
+            writable = os.access(self.path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+            store = parts.store(self.path / "store", provenance, read_only=not writable)
+            try:
+                index = LiveIndex(
+                    lambda: parts.make_index(store, provenance), parts.index_made_by(), self.path / "index", store
+                )
+            except BaseException:
+                store.close()
+                raise
+        except BaseException:
+            catalog.close()
+            raise
+        return _Opened(catalog, provenance, distance, store, index)
+
+    def _current(self) -> _Opened:
+        """Opened, and up to date with what any process has committed."""
+        opened = self._open()
+        opened.catalog.refresh()
+        opened.index.catch_up(opened.catalog)
+        return opened
+
+    @contextmanager
+    def _writing(self) -> Iterator[tuple[_Opened, CatalogWriter]]:
+        """Hold the lock, and have the collection open for writing."""
+        with write_lock(self.path), writing_in(self.path):
+            opened = self._open()
+            writer = CatalogWriter(self.path)
+            try:
+                opened.index.catch_up(opened.catalog)
+                yield opened, writer
+            finally:
+                writer.close()
+
+    # The way in
+
+    def index(
+        self,
+        paths: Iterable[PathLike],
+        *,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        hidden: bool = False,
+        prune: bool | None = None,
+        progress: Callable[[Progress], None] = lambda progress: None,
+    ) -> IngestReport:
+        """Take in the images below ``paths``: what is new, changed or moved; and drop what is gone from disk.
+
+        Args:
+            paths: files and folders.
+            include: only files that match one of these patterns (see `ScanRules`).
+            exclude: no files or folders that match one of these.
+            hidden: also files and folders whose name begins with a dot.
+            prune: whether to drop what is gone: False never, True always, None when it is surely gone
+                (see `seealso.collection.prune.prune`).
+            progress: told how far it is, after every file.
+
+        Raises:
+            CollectionBusy: another process is writing.
+            CollectionReadOnly: nothing can be written there.
+            ProvenanceMismatch: the collection was made by another extractor.
+            DiskFull: no space is left. What was committed stays.
+        """
+        given = list(dict.fromkeys(absolute(path) for path in paths))
+        self._create()
+        with self._writing() as (opened, writer):
+            self.parts.check_provenance(opened.provenance)
+            present = [path for path in given if os.path.lexists(path)]
+            scan = Scan(present, ScanRules(tuple(include), tuple(exclude), hidden))
+            report = self._ingest(opened, writer, scan, progress)
+            missing = [path for path in given if path not in present]
+            report.unusable += (f"{os.fsdecode(path)}: there is no such file or folder" for path in missing)
+            self._drop(opened, writer, given, prune, report)
+        return report
+
+    def retry_failures(self, progress: Callable[[Progress], None] = lambda progress: None) -> IngestReport:
+        """Try again just the files that failed, changed or not."""
+        with self._writing() as (opened, writer):
+            self.parts.check_provenance(opened.provenance)
+            paths = [failure.path for failure in writer.failures()]
+            scan = Scan([path for path in paths if os.path.lexists(path)])
+            report = self._ingest(opened, writer, scan, progress, retry=True)
+            # Nobody named these paths; what still fails is told by `failures`.
+            report.unusable.clear()
+            self._drop(opened, writer, [], False, report, failures_below=paths)
+        return report
+
+    def _create(self) -> None:
+        """Make the collection if it does not exist; whole or not at all."""
+        if self.exists():
+            return
+        provenance = self.parts.extractor.provenance
+        self.parts.distance(provenance.dtype)
+        with writing_in(self.path):
+            if self.path.is_dir() and any(
+                name not in ("store", "index", "write.lock") and not name.startswith(FILE_NAME)
+                for name in os.listdir(self.path)
+            ):
+                raise CollectionError(
+                    f"{self.path} holds other files and is not a seealso collection; give the collection a `path:` of its own"
+                )
+            make_directory(self.path)
+            with write_lock(self.path):
+                if not self.exists():
+                    make_directory(self.path / "store")
+                    record = parts_module.record(self.parts.choices(), provenance)
+                    create_catalog(self.path, {**record, "created": str(time.time())})
+        self._parts = None
+
+    def _ingest(
+        self,
+        opened: _Opened,
+        writer: CatalogWriter,
+        scan: Scan,
+        progress: Callable[[Progress], None],
+        *,
+        retry: bool = False,
+    ) -> IngestReport:
+        parts = IngestParts(
+            self.name,
+            opened.catalog,
+            writer,
+            opened.store,
+            opened.index,
+            self.parts.extractor,
+            self.settings.images,
+            self.plugins,
+            self.parts.threads,
+        )
+        run = Ingest(parts, scan, progress, retry=retry)
+        try:
+            report = run.run()
+        finally:
+            # Whatever ended it: what was committed is found at once.
+            opened.index.catch_up(writer)
+        prune_failures(writer, list(scan.paths), run.problem_paths)
+        return report
+
+    def _drop(
+        self,
+        opened: _Opened,
+        writer: CatalogWriter,
+        paths: Sequence[bytes],
+        force: bool | None,
+        report: IngestReport,
+        failures_below: Sequence[bytes] = (),
+    ) -> None:
+        """Drop what is gone from disk, and the objects that no file holds any more; bring the index up to date."""
+        if force is not False:
+            pruned = prune(writer, paths, force=bool(force))
+            report.locations_removed = pruned.locations
+            report.warnings += pruned.warnings
+        prune_failures(writer, failures_below, set())
+        for ids in writer.remove_unplaced():
+            report.removed += int(ids.size)
+            opened.store.remove_many(ids)
+        opened.store.flush()
+        opened.index.catch_up(writer)
+        opened.index.save_if_worthwhile()
+
+    # The way out
+
+    def similar(
+        self,
+        query: PathLike | int,
+        k: int = 10,
+        *,
+        candidates: int | None = None,
+        allowed: IdSet | None = None,
+        others: bool = False,
+    ) -> Answer:
+        """The nearest neighbours of an image file, or of an object by its ID.
+
+        A file whose content is in the collection needs no extraction.
+
+        Args:
+            query: a path, or an ID.
+            k: how many.
+            candidates: how many candidates to refine, at most; by default what the configuration says.
+            allowed: only these objects.
+            others: leave out the object that is the query itself.
+
+        Raises:
+            QueryError: there is no such object, or ``k`` is less than 1.
+            ImageError: the file cannot be read as an image.
+            ProvenanceMismatch: a descriptor would have to be extracted, by another extractor than made the collection.
+        """
+        started = time.perf_counter()
+        opened = self._current()
+        if isinstance(query, int):
+            asked = Query(id=query, path=self._paths(opened, query)[0])
+            id_: int | None = query
+        else:
+            path = absolute(query)
+            data = self._read_query(path)
+            id_ = opened.catalog.id_of_hash(hashlib.sha256(data).digest())
+            asked = Query(id=id_, path=path)
+        if id_ is not None:
+            descriptor = opened.store.get_many(np.array([id_], dtype=np.int64))[0]
+        else:
+            descriptor = self._extract(data, asked, opened)
+        extracted = 1000 * (time.perf_counter() - started)
+        skip = [id_] if others and id_ is not None else []
+        answer = self._search(opened, asked, descriptor, k, candidates, allowed, skip)
+        answer.cost.ms.extract = extracted
+        answer.cost.ms.total = 1000 * (time.perf_counter() - started)
+        self.plugins.observe("searched", answer=answer)
+        return answer
+
+    def similar_to_descriptor(
+        self, descriptor: np.ndarray, k: int = 10, *, candidates: int | None = None, allowed: IdSet | None = None
+    ) -> Answer:
+        """The nearest neighbours of a descriptor ``(dim,)`` made by the collection's own extractor.
+
+        Raises:
+            QueryError: it is not of the collection's dimension and dtype, or holds values that are not finite.
+        """
+        started = time.perf_counter()
+        opened = self._current()
+        answer = self._search(opened, Query(), np.asarray(descriptor), k, candidates, allowed, ())
+        answer.cost.ms.total = 1000 * (time.perf_counter() - started)
+        self.plugins.observe("searched", answer=answer)
+        return answer
+
+    def _search(
+        self,
+        opened: _Opened,
+        asked: Query,
+        descriptor: np.ndarray,
+        k: int,
+        candidates: int | None,
+        allowed: IdSet | None,
+        skip: Sequence[int],
+    ) -> Answer:
+        if k < 1:
+            raise QueryError(f"k is {k}; ask for at least 1 neighbour")
+        provenance = opened.provenance
+        if descriptor.shape != (provenance.dim,) or descriptor.dtype != provenance.dtype:
+            raise QueryError(
+                f"the query is {descriptor.dtype} of shape {descriptor.shape}; the collection's descriptors are "
+                f"{provenance.dtype} of shape ({provenance.dim},)"
+            )
+        if descriptor.dtype.kind == "f" and not np.isfinite(descriptor).all():
+            raise QueryError("the query holds values that are not finite numbers")
+        hits, cost = search(
+            opened.catalog,
+            opened.store,
+            opened.index.index,
+            opened.distance,
+            descriptor,
+            k=k,
+            candidates=max(k, candidates or self.settings.search.candidates),
+            allowed=allowed,
+            skip=skip,
+        )
+        return Answer(asked, hits, cost)
+
+    def _read_query(self, path: bytes) -> bytes:
+        try:
+            return read_file(path, self.settings.images)[0]
+        except ImageError as error:
+            raise type(error)(f"{os.fsdecode(path)}: {error}") from None
+        except OSError as error:
+            raise QueryError(f"{os.fsdecode(path)}: cannot be read: {os.strerror(error.errno or 0)}") from None
+
+    def _extract(self, data: bytes, asked: Query, opened: _Opened) -> np.ndarray:
+        self.parts.check_provenance(opened.provenance)
+        extractor = self.parts.extractor
+        try:
+            decoded = decode_image(data, min_side=extractor.min_side, limits=self.settings.images)
+        except ImageError as error:
+            raise type(error)(f"{os.fsdecode(asked.path or b'')}: {error}") from None
+        array = extractor.prepare(decoded.image)
+        with self._lock:  # an extractor is used from one thread at a time
+            descriptor: np.ndarray = extractor.extract(array[np.newaxis])[0]
+        return descriptor
+
+    def descriptors(self, ids: Sequence[int] | np.ndarray) -> np.ndarray:
+        """The descriptors ``(n, dim)`` of objects, in the order asked.
+
+        Raises:
+            MissingObject: names the IDs that are not there.
+        """
+        return self._open().store.get_many(np.asarray(ids, dtype=np.int64))
+
+    def ids(self) -> np.ndarray:
+        """The IDs of all objects, int64, ascending."""
+        return self._open().catalog.ids()
+
+    def show(self, id_: int) -> ObjectRecord:
+        """One object.
+
+        Raises:
+            QueryError: there is no such object.
+        """
+        opened = self._open()
+        self._paths(opened, id_)
+        return opened.catalog.records([id_])[id_]
+
+    def random(self, count: int = 20, seed: int | None = None) -> tuple[Hit, ...]:
+        """A random selection of objects, each at most once; the same again for the same seed."""
+        if count < 1:
+            raise QueryError(f"n is {count}; ask for at least 1 object")
+        catalog = self._open().catalog
+        chosen = [int(i) for i in catalog.random_ids(count, np.random.default_rng(seed))]
+        records = catalog.records(chosen)
+        return tuple(Hit(i, None, records[i].paths) for i in chosen if i in records and records[i].paths)
+
+    def _paths(self, opened: _Opened, id_: int) -> tuple[bytes, ...]:
+        record = opened.catalog.records([id_]).get(id_) if 0 <= id_ < 1 << 63 else None
+        if record is None or not record.paths:
+            raise QueryError(f"there is no object {id_} in the collection {self.name}")
+        return record.paths
+
+    # Upkeep
+
+    def failures(self) -> Iterator[Failure]:
+        """The files that could not be taken in, by path."""
+        return self._open().catalog.failures()
+
+    def counts(self) -> Counts:
+        """How many objects, locations and failures there are."""
+        return self._open().catalog.counts()
+
+    @property
+    def provenance(self) -> Provenance:
+        """What made the descriptors."""
+        return self._open().provenance
+
+    def status(self) -> dict[str, object]:
+        """What there is to say of the collection, part by part; what the plugins say of themselves included."""
+        opened = self._current()
+        counts = opened.catalog.counts()
+        return {
+            "name": self.name,
+            "path": str(self.path),
+            "objects": counts.objects,
+            "locations": counts.locations,
+            "failures": counts.failures,
+            "change": opened.catalog.change(),
+            "created": float(opened.catalog.meta("created") or 0),
+            "provenance": {field: getattr(opened.provenance, field) for field in Provenance.__dataclass_fields__},
+            "parts": self.described_parts(),
+            "store": opened.store.statistics(),
+            "index": opened.index.index.statistics(),
+            "bytes": _bytes_below(self.path),
+        }
+
+    def described_parts(self) -> dict[str, object]:
+        """The plugins in force with all their options, in the form of the configuration."""
+        return {kind: choice.as_yaml() for kind, choice in self.parts.choices().items()}
+
+    def verify(self) -> Checkup:
+        """Check every checksum, and the parts against one another."""
+        opened = self._current()
+        return check(opened.catalog, opened.store, opened.index)
+
+    def rebuild(self) -> None:
+        """Throw the index away and build it from the catalogue and the store."""
+        with self._writing() as (opened, writer):
+            opened.index.rebuild(writer)
+
+    def maintain(self) -> Upkeep:
+        """Reclaim space: descriptors that nobody sees, the store's and the catalogue's free space, old snapshots.
+
+        Objects whose descriptor is lost or damaged are dropped, so that the next `index` takes them in anew.
+        """
+        with self._writing() as (opened, writer):
+            before = _bytes_below(self.path)
+            dropped, removed = keep_up(writer, opened.store, opened.index)
+            return Upkeep(dropped, removed, before, _bytes_below(self.path))
+
+
+def _bytes_below(directory: Path) -> int:
+    """Bytes on disk below a directory, holes not counted."""
+    total = 0
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            try:
+                total += os.stat(os.path.join(folder, name)).st_blocks * 512
+            except FileNotFoundError:
+                continue
+    return total
+
+
+def open(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    config: str | os.PathLike[str] | None = None,
+    name: str | None = None,
+    plugins: Sequence[str | os.PathLike[str]] = (),
+    **settings: object,
+) -> Collection:
+    """Open a collection; one that does not exist is made when something is first indexed.
+
+    Args:
+        path: the collection's directory. Without it the configuration in force says what there is.
+        config: a configuration file, instead of the one in force.
+        name: which of the collections that the configuration describes.
+        plugins: plugins that are a Python file each.
+        settings: with ``path``: ``extractor``, ``distance``, ``index``, ``store``, ``search``, ``images``, each as in the YAML.
+
+    Raises:
+        ConfigError: the configuration does not fit.
+    """
+    if path is None:
+        loaded = load_config(Path(config) if config is not None else None)
+        files = [*loaded.plugins, *(Path(os.path.abspath(file)) for file in plugins)]
+        return Collection(loaded, load_plugins(files), name)
+    made = config_for(Path(path), **settings)
+    return Collection(made, load_plugins([Path(os.path.abspath(file)) for file in plugins]))
+
+
+def config_for(path: Path, **settings: object) -> Config:
+    """The configuration of one collection at a path."""
+    name = path.name.removesuffix(".seealso") or "collection"
+    return check_data({"collections": {name: {"path": str(path), **settings}}})

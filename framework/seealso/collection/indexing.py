@@ -1,0 +1,147 @@
+"""Keeps a metric index in step with the catalogue."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seealso.catalog import Catalog
+from seealso.collection.snapshots import Snapshot, Snapshots
+from seealso.errors import FormatError
+from seealso.interfaces.index import MetricIndex
+from seealso.interfaces.store import ObjectStore
+
+log = logging.getLogger("seealso")
+
+CHUNK = 8192
+SAMPLE_SEED = 20150809  # the same sample for the same collection, so that an index can be made again
+
+
+class LiveIndex:
+    """A metric index and the number of the change that it has applied.
+
+    The catalogue and the store are the truth. What is missing is replayed from them: on opening, when another process
+    has committed, after a crash. `index` may be used from any thread; changes are made one at a time.
+
+    Args:
+        make: makes an empty index.
+        made_by: what makes a snapshot fit this index: its plugin, options, and distance.
+        directory: where its snapshots are.
+        store: where the descriptors are.
+    """
+
+    def __init__(
+        self, make: Callable[[], MetricIndex], made_by: dict[str, Any], directory: Path, store: ObjectStore
+    ) -> None:
+        self._make = make
+        self._made_by = made_by
+        self._snapshots = Snapshots(directory)
+        self._store = store
+        self._lock = threading.RLock()
+        self._held: Snapshot | None = None
+        self._start()
+
+    def _start(self, *, empty: bool = False) -> None:
+        """Begin with the current snapshot where it fits, else with nothing."""
+        self.index = self._make()
+        self.applied = 0
+        self.saved: int | None = None
+        self._trained = self.index.sample_size == 0
+        snapshot = None if empty else self._snapshots.current()
+        if snapshot is not None and snapshot.made_by == self._made_by:
+            try:
+                self.index.load(snapshot.directory)
+            except (FormatError, OSError, ValueError) as error:
+                log.warning(
+                    "the index snapshot %s cannot be used (%s); building the index anew", snapshot.directory, error
+                )
+                self.index = self._make()
+            else:
+                self.applied = self.saved = snapshot.change
+                self._trained = True
+        previous, self._held = self._held, snapshot
+        if previous is not None:
+            previous.release()
+
+    def catch_up(self, catalog: Catalog) -> None:
+        """Apply every change that the catalogue knows and the index does not."""
+        # A plain read first: nearly every query finds that there is nothing to do, and takes no lock.
+        if catalog.change() <= self.applied:
+            return
+        with self._lock:
+            target = catalog.change()
+            if target <= self.applied:
+                return
+            if self.applied < catalog.removals_known_since():
+                self._start()
+                if self.applied < catalog.removals_known_since():
+                    self._start(empty=True)
+            if self._train(catalog):
+                self._add(catalog.ids(after_change=self.applied))
+                removed = catalog.removed_ids(after_change=self.applied)
+                if removed.size:
+                    self.index.remove(removed)
+                self.applied = target
+
+    def committed(self, change: int, ids: np.ndarray, descriptors: np.ndarray) -> None:
+        """Objects were committed as ``change``: apply it at once where nothing before it is missing."""
+        with self._lock:
+            if self._trained and self.applied == change - 1:
+                self.index.add(ids, descriptors)
+                self.applied = change
+
+    def _train(self, catalog: Catalog) -> bool:
+        """Train an index that needs it; False while there is nothing to train it on."""
+        if self._trained:
+            return True
+        ids = catalog.ids()
+        if ids.size:
+            chosen = np.random.default_rng(SAMPLE_SEED).permutation(ids)[: self.index.sample_size]
+            sample = [block.decode() for block in self._store.read_blocks(np.sort(chosen))]
+            if sample:
+                self.index.train(np.concatenate(sample))
+                self._trained = True
+        return self._trained
+
+    def _add(self, ids: np.ndarray) -> None:
+        for start in range(0, ids.size, CHUNK):
+            part = ids[start : start + CHUNK]
+            if not self.index.needs_descriptors:
+                self.index.add(part, None)
+                continue
+            for block in self._store.read_blocks(part):
+                order = np.argsort(block.ids)
+                self.index.add(block.ids[order], block.decode()[order])
+
+    def save_if_worthwhile(self) -> None:
+        """Write a snapshot when replaying what came after the last one would cost more than a little."""
+        with self._lock:
+            if self.saved is None or self.applied - self.saved > 100:
+                self.save()
+
+    def save(self) -> None:
+        """Write a snapshot and make it the current one."""
+        with self._lock:
+            if self._trained and self.saved != self.applied:
+                self._snapshots.save(self.applied, self._made_by, self.index.save)
+                self.saved = self.applied
+
+    def rebuild(self, catalog: Catalog) -> None:
+        """Throw the index away and build it from the catalogue and the store."""
+        with self._lock:
+            self._start(empty=True)
+            self.catch_up(catalog)
+            self.save()
+
+    def close(self) -> None:
+        """Let go of the index and its snapshot."""
+        with self._lock:
+            self.index.close()
+            if self._held is not None:
+                self._held.release()
+                self._held = None

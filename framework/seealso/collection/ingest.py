@@ -1,0 +1,399 @@
+"""The way in: scan → read and prepare (worker threads) → extract in batches → commit → index.
+
+Queues are bounded everywhere, so memory does not grow with the folder. Files are handled in the order of the scan, so
+the same folder gives the same IDs.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+
+from seealso.catalog import Catalog, Failure, FileState, Location, ObjectRow
+from seealso.catalog_writer import CatalogWriter
+from seealso.collection.answer import shown_path
+from seealso.collection.indexing import LiveIndex
+from seealso.collection.reading import FileReader, PreparedImage, ReadFile
+from seealso.collection.scan import Scan, ScannedFile, ScanProblem
+from seealso.errors import PluginError
+from seealso.images import ImageLimits
+from seealso.interfaces.extractor import Extractor
+from seealso.interfaces.store import ObjectStore
+from seealso.plugins import Plugins
+
+LOOKUP_PAGE = 500  # files looked up in the catalogue at once
+COMMIT_PLACES = 1000  # locations and failures in a batch, at most
+BATCHES_WAITING = 2  # extracted batches that may wait for their commit
+RESERVED_IDS = 1024  # at a time: one durable write for many batches
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an ingest has come.
+
+    Attributes:
+        done: files looked at.
+        total: files there are; None while they are still being counted.
+        extracted: images whose descriptors were extracted.
+        failed: files that failed.
+        seconds: since the start.
+    """
+
+    done: int
+    total: int | None
+    extracted: int
+    failed: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class IngestedBatch:
+    """New objects that were just committed to a collection (the hook ``ingested``).
+
+    Attributes:
+        collection: the collection's name.
+        ids: int64 ``(n,)``.
+        descriptors: ``(n, dim)``.
+        paths: one path for each object.
+        change: the number of the change.
+    """
+
+    collection: str
+    ids: np.ndarray
+    descriptors: np.ndarray
+    paths: tuple[bytes, ...]
+    change: int
+
+
+@dataclass(slots=True)
+class IngestReport:
+    """What an ingest did.
+
+    Attributes:
+        files: files looked at.
+        unchanged: files known and unchanged.
+        added: new objects.
+        located: files whose content was known already: moved, copied, or touched.
+        failed: files that failed, this time.
+        known_failures: files that failed before and are unchanged, so were not tried again.
+        removed: objects that are gone.
+        locations_removed: paths that are gone.
+        warnings: what was not done, and why; one line each.
+        unusable: what is wrong with paths that were given themselves; one line each.
+        seconds: how long it took.
+    """
+
+    files: int = 0
+    unchanged: int = 0
+    added: int = 0
+    located: int = 0
+    failed: int = 0
+    known_failures: int = 0
+    removed: int = 0
+    locations_removed: int = 0
+    warnings: list[str] = field(default_factory=list)
+    unusable: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def changed(self) -> bool:
+        """Whether the collection is another than before."""
+        return bool(self.added or self.located or self.failed or self.removed or self.locations_removed)
+
+
+@dataclass(slots=True)
+class Batch:
+    """What is extracted and committed together."""
+
+    images: list[PreparedImage] = field(default_factory=list)
+    files: list[ReadFile] = field(default_factory=list)
+    descriptors: np.ndarray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IngestParts:
+    """What an ingest works with."""
+
+    collection: str
+    catalog: Catalog
+    writer: CatalogWriter
+    store: ObjectStore
+    index: LiveIndex
+    extractor: Extractor
+    limits: ImageLimits
+    plugins: Plugins
+    threads: int
+
+
+class Ingest:
+    """One run of the way in.
+
+    Args:
+        parts: what it works with.
+        scan: the files.
+        progress: told how far it is, after every file; called from the thread that runs it.
+        retry: also read files that failed before and are unchanged.
+    """
+
+    def __init__(
+        self, parts: IngestParts, scan: Scan, progress: Callable[[Progress], None], *, retry: bool = False
+    ) -> None:
+        self.parts = parts
+        self.report = IngestReport()
+        self.problem_paths: set[bytes] = set()
+        self._scan = scan
+        self._progress = progress
+        self._retry = retry
+        self._total: int | None = None
+        self._started = time.monotonic()
+        self._given = set(scan.paths)
+        # Contents on their way to the catalogue: between a batch's being begun and its commit.
+        self._in_flight: set[bytes] = set()
+        self._broken: dict[bytes, str] = {}
+        self._ids = IdReserve(parts.writer)
+
+    def run(self) -> IngestReport:
+        """Take in what is new. Whatever ends it early, what was committed stays.
+
+        Raises:
+            PluginError: the extractor fails on everything.
+            DiskFull: no space is left.
+        """
+        counting = threading.Thread(target=self._count, daemon=True)
+        counting.start()
+        reader = FileReader(self.parts.extractor, self.parts.limits, self._is_known)
+        workers = ThreadPoolExecutor(self.parts.threads, thread_name_prefix="read")
+        committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
+        try:
+            window = 2 * self.parts.threads + self.parts.extractor.batch_size
+            commits = _Pending(BATCHES_WAITING)
+            for batch in self._batches(_in_order(workers, reader, self._changed_files(), window)):
+                self._extract(batch)
+                commits.add(committer.submit(self._commit, batch))
+            commits.wait()
+            self._ids.give_back()
+        finally:
+            # Without this, an interrupted run would first read every file that waits.
+            workers.shutdown(cancel_futures=True)
+            committer.shutdown(cancel_futures=True)
+        counting.join()
+        self.report.seconds = time.monotonic() - self._started
+        return self.report
+
+    def _count(self) -> None:
+        self._total = Scan(self._scan.paths, self._scan.rules).count()
+
+    def _is_known(self, digest: bytes) -> bool:
+        return digest in self._in_flight or self.parts.catalog.id_of_hash(digest) is not None
+
+    def _changed_files(self) -> Iterator[ScannedFile | ReadFile]:
+        """The files to read; and the failures of those that cannot even be looked at."""
+        found = iter(self._scan)
+        while page := list(islice(found, LOOKUP_PAGE)):
+            known = self.parts.catalog.states([file.path for file in page])
+            failed = self.parts.catalog.failure_reasons([file.path for file in page])
+            for file in page:
+                if isinstance(file, ScanProblem):
+                    self.problem_paths.add(file.path)
+                    yield ReadFile(file.path, FileState(b"", 0), failure=file.reason, reached=False)
+                elif self._retry and file.path in failed:
+                    yield file
+                elif known.get(file.path) == file.state.signature:
+                    self.report.files += 1
+                    if file.path in failed:
+                        self.report.known_failures += 1
+                        self._note_unusable(file.path, failed[file.path])
+                    else:
+                        self.report.unchanged += 1
+                    self._tell()
+                else:
+                    yield file
+
+    def _batches(self, files: Iterable[ReadFile]) -> Iterator[Batch]:
+        batch = Batch()
+        for file in files:
+            self._take(file, batch)
+            if len(batch.images) >= self.parts.extractor.batch_size or len(batch.files) >= COMMIT_PLACES:
+                yield batch
+                batch = Batch()
+        if batch.files:
+            yield batch
+
+    def _take(self, file: ReadFile, batch: Batch) -> None:
+        self.report.files += 1
+        if file.image is not None and not self._is_known(file.digest):
+            self._in_flight.add(file.digest)
+            batch.images.append(file.image)
+        batch.files.append(replace(file, image=None))
+        self._tell()
+
+    def _tell(self) -> None:
+        report = self.report
+        seconds = time.monotonic() - self._started
+        self._progress(Progress(report.files, self._total, report.added, report.failed, seconds))
+
+    def _note_unusable(self, path: bytes, reason: str) -> None:
+        if path in self._given:
+            self.report.unusable.append(f"{shown_path(path)}: {reason}")
+
+    # Extraction
+
+    def _extract(self, batch: Batch) -> None:
+        """Extract a batch; where that fails, image by image, so that one bad image does not take others along."""
+        provenance = self.parts.extractor.provenance
+        if not batch.images:
+            batch.descriptors = np.empty((0, provenance.dim), provenance.dtype)
+            return
+        try:
+            batch.descriptors = self._extract_arrays(batch.images)
+        except PluginError:
+            raise
+        except Exception as error:
+            failed_together = len(batch.images)
+            self._extract_singly(batch)
+            if not batch.images and failed_together > 1 and not self.report.added:
+                raise PluginError(
+                    f"the extractor {provenance.plugin} failed on every image so far, and nothing was taken in: "
+                    f"{type(error).__name__}: {' '.join(str(error).split())}"
+                ) from error
+
+    def _extract_singly(self, batch: Batch) -> None:
+        """Keep in the batch what can be extracted alone."""
+        provenance = self.parts.extractor.provenance
+        good: list[PreparedImage] = []
+        rows = [np.empty((0, provenance.dim), provenance.dtype)]
+        for image in batch.images:
+            try:
+                rows.append(self._extract_arrays([image]))
+                good.append(image)
+            except Exception as error:
+                self._broken[image.digest] = f"extractor {provenance.plugin}: {' '.join(str(error).split())}"
+        batch.images, batch.descriptors = good, np.concatenate(rows)
+
+    def _extract_arrays(self, images: Sequence[PreparedImage]) -> np.ndarray:
+        """Extract, and hold the extractor to its contract."""
+        extractor = self.parts.extractor
+        shapes = {image.array.shape for image in images}
+        if len(shapes) > 1:
+            raise PluginError(f"{extractor.name}.prepare returned arrays of several shapes: {sorted(shapes)[:3]}")
+        descriptors = np.asarray(extractor.extract(np.stack([image.array for image in images])))
+        wanted = (len(images), extractor.provenance.dim)
+        if descriptors.shape != wanted or descriptors.dtype != extractor.provenance.dtype:
+            raise PluginError(
+                f"{extractor.name}.extract returned {descriptors.dtype} of shape {descriptors.shape}; its provenance "
+                f"promises {extractor.provenance.dtype} of shape {wanted}"
+            )
+        if descriptors.dtype.kind == "f" and not np.isfinite(descriptors).all():
+            raise ValueError("it gave values that are not finite numbers")
+        return descriptors
+
+    # Commit; in a thread of its own
+
+    def _commit(self, batch: Batch) -> None:
+        assert batch.descriptors is not None
+        ids = self._ids.take(len(batch.images))
+        objects = [
+            ObjectRow(int(id_), image.digest, image.width, image.height, image.bytes)
+            for id_, image in zip(ids, batch.images, strict=True)
+        ]
+        if objects:
+            self.parts.store.put_many(ids, batch.descriptors)
+            self.parts.store.flush()
+        locations, failures = self._sort_out(batch.files, {row.hash: row.id for row in objects})
+        change = self.parts.writer.commit(objects, locations, failures)
+        self._in_flight -= {row.hash for row in objects}
+        self.report.added += len(objects)
+        self.report.located += len(locations) - len(objects)
+        self.report.failed += len(failures)
+        if objects:
+            self.parts.index.committed(change, ids, batch.descriptors)
+            first_path = {location.object: location.path for location in reversed(locations)}
+            paths = tuple(first_path[row.id] for row in objects)
+            new = IngestedBatch(self.parts.collection, ids, batch.descriptors, paths, change)
+            self.parts.plugins.observe("ingested", batch=new)
+
+    def _sort_out(self, files: Sequence[ReadFile], new: dict[bytes, int]) -> tuple[list[Location], list[Failure]]:
+        """The locations and the failures of a batch. Every object that they refer to is in the catalogue, or in ``new``."""
+        locations, failures = [], []
+        for file in files:
+            reason = file.failure or self._broken.get(file.digest, "")
+            id_ = None if reason else new.get(file.digest) or self.parts.writer.id_of_hash(file.digest)
+            if id_ is not None:
+                locations.append(Location(file.path, id_, file.state))
+            else:
+                state = FileState(b"", 0) if file.digest in self._broken else file.state
+                failures.append(Failure(file.path, reason, state, time.time(), file.reached))
+                self._note_unusable(file.path, reason)
+        return locations, failures
+
+
+class IdReserve:
+    """Gives IDs, ascending, from blocks reserved durably in the catalogue before any of them is used."""
+
+    def __init__(self, writer: CatalogWriter) -> None:
+        self._writer = writer
+        self._next = self._end = 0
+
+    def take(self, count: int) -> np.ndarray:
+        """``count`` IDs that were never given before, int64, ascending."""
+        if self._next + count > self._end:
+            self.give_back()
+            self._next = self._writer.reserve_ids(max(count, RESERVED_IDS))
+            self._end = self._next + max(count, RESERVED_IDS)
+        ids = np.arange(self._next, self._next + count, dtype=np.int64)
+        self._next += count
+        return ids
+
+    def give_back(self) -> None:
+        """Return what was reserved and not given."""
+        if self._next < self._end:
+            self._writer.return_ids(self._next, self._end)
+        self._next = self._end = 0
+
+
+class _Pending:
+    """Work under way, at most so many; raises what one of it raised."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._futures: deque[Future[None]] = deque()
+
+    def add(self, future: Future[None]) -> None:
+        self._futures.append(future)
+        while len(self._futures) > self._limit:
+            self._futures.popleft().result()
+
+    def wait(self) -> None:
+        while self._futures:
+            self._futures.popleft().result()
+
+
+def _in_order(
+    workers: ThreadPoolExecutor,
+    work: Callable[[ScannedFile], ReadFile],
+    items: Iterable[ScannedFile | ReadFile],
+    window: int,
+) -> Iterator[ReadFile]:
+    """``work`` done on the items by worker threads, at most ``window`` ahead; results in the order of the items."""
+    waiting: deque[Future[ReadFile] | ReadFile] = deque()
+    for item in items:
+        waiting.append(workers.submit(work, item) if isinstance(item, ScannedFile) else item)
+        if len(waiting) >= window:
+            yield _result(waiting.popleft())
+    while waiting:
+        yield _result(waiting.popleft())
+
+
+def _result(item: Future[ReadFile] | ReadFile) -> ReadFile:
+    return item.result() if isinstance(item, Future) else item

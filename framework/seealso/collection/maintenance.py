@@ -1,0 +1,94 @@
+"""Upkeep: checking everything against everything, and giving back space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from seealso.catalog import Catalog
+from seealso.catalog_writer import CatalogWriter
+from seealso.collection.indexing import LiveIndex
+from seealso.interfaces.store import ObjectStore
+
+REMEDY = "`seealso maintain` lets go of it, and `seealso index PATH…` then takes it in anew"
+
+
+@dataclass(slots=True)
+class Checkup:
+    """What a check found.
+
+    Attributes:
+        objects: objects in the catalogue.
+        descriptors: descriptors whose checksum was checked.
+        unused: descriptors of no object: left by an interrupted run, seen by nobody, removed by maintenance.
+        problems: what is wrong, one line each; empty when all is well.
+    """
+
+    objects: int = 0
+    descriptors: int = 0
+    unused: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What maintenance did.
+
+    Attributes:
+        dropped: objects let go because their descriptor was lost or damaged.
+        removed: descriptors of no object.
+        bytes_before: bytes on disk before.
+        bytes_after: and after.
+    """
+
+    dropped: int
+    removed: int
+    bytes_before: int
+    bytes_after: int
+
+
+def check(catalog: Catalog, store: ObjectStore, index: LiveIndex) -> Checkup:
+    """Check the catalogue, every descriptor's checksum, and that catalogue, store and index hold the same objects."""
+    found = Checkup(problems=catalog.verify())
+    report = store.verify()
+    found.descriptors = report.checked
+    found.problems += (f"object {id_}: its stored descriptor fails its checksum; {REMEDY}" for id_ in report.damaged)
+    # The catalogue may grow meanwhile: the store is asked after it, so whatever it has named has its descriptor.
+    objects = catalog.ids()
+    stored = store.ids()
+    found.objects = int(objects.size)
+    without = np.setdiff1d(objects, stored, assume_unique=True)
+    # An object removed in between is no loss.
+    without = catalog.existing(without)
+    found.problems += (f"object {id_}: the store holds no descriptor of it; {REMEDY}" for id_ in without)
+    found.unused = int(np.setdiff1d(stored, objects, assume_unique=True).size)
+    index.catch_up(catalog)
+    indexed, objects = index.index.ids(), catalog.ids()
+    for ids, what in (
+        (np.setdiff1d(objects, indexed, assume_unique=True), "objects are not in the index"),
+        (np.setdiff1d(indexed, objects, assume_unique=True), "objects in the index are not in the catalogue"),
+    ):
+        if ids.size:
+            found.problems.append(f"{ids.size} {what}, the first is {ids[0]}; run `seealso rebuild`")
+    return found
+
+
+def keep_up(writer: CatalogWriter, store: ObjectStore, index: LiveIndex) -> tuple[int, int]:
+    """Give back space; returns how many objects without a sound descriptor, and descriptors of no object, are gone."""
+    missing = np.setdiff1d(writer.ids(), store.ids(), assume_unique=True)
+    damaged = writer.existing(np.array(store.verify().damaged, dtype=np.int64))
+    dropped = np.union1d(missing, damaged)
+    if dropped.size:
+        for record in writer.records(dropped.tolist()).values():
+            writer.remove_locations(record.paths)
+    for _ in writer.remove_unplaced():
+        pass
+    index.catch_up(writer)
+    index.save()
+    live = writer.ids()
+    unused = int(np.setdiff1d(store.ids(), live, assume_unique=True).size)
+    store.compact(index.index.storage_order(), live)
+    writer.forget_removals(index.applied)
+    writer.compact()
+    return int(dropped.size), unused

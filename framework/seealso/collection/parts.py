@@ -1,0 +1,206 @@
+"""What a collection consists of: which plugins, with which options, and what made its descriptors."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import platformdirs
+
+from seealso.catalog import Catalog
+from seealso.config import Config, validate_options
+from seealso.errors import ConfigError, FormatError, ProvenanceMismatch
+from seealso.interfaces.codec import Codec, CodecContext
+from seealso.interfaces.distance import Distance
+from seealso.interfaces.extractor import Extractor, ExtractorContext, Provenance
+from seealso.interfaces.index import IndexContext, MetricIndex
+from seealso.interfaces.plugin import Plugin, PluginChoice, PluginOptions
+from seealso.interfaces.store import ObjectStore, StoreContext
+from seealso.plugins import Plugins
+from seealso.yaml_file import Location
+
+PARTS = ("extractor", "distance", "index", "store")
+
+
+def usable_threads() -> int:
+    """How many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def default_cache() -> Path:
+    """The user's folder for what can be made again."""
+    return Path(platformdirs.user_cache_dir("seealso"))
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A plugin's class with its checked options."""
+
+    cls: type[Plugin]
+    options: PluginOptions
+
+    def as_choice(self) -> PluginChoice:
+        """The choice that gives the same again."""
+        return PluginChoice(self.cls.name, self.options.model_dump(mode="json"))
+
+
+class Parts:
+    """The parts of one collection: chosen by the configuration, else by what made the collection, else by default.
+
+    Args:
+        config: the deployment's configuration.
+        name: the collection's name in it.
+        plugins: what is installed.
+        recorded: the choices that the collection was made with; empty for a new one.
+    """
+
+    def __init__(self, config: Config, name: str, plugins: Plugins, recorded: dict[str, PluginChoice]) -> None:
+        self.config = config
+        self.name = name
+        self.plugins = plugins
+        self.recorded = recorded
+        self._collection = config.collections[name]
+        self.threads = usable_threads()
+
+    def chosen(self, kind: str) -> Chosen:
+        """The plugin in force for a kind.
+
+        Raises:
+            ConfigError: it does not exist, or its options do not fit.
+            PluginError: nothing is chosen and nothing can be the default.
+        """
+        named: PluginChoice | None = getattr(self._collection, kind)
+        if named is not None:
+            location: Location = ("collections", self.name, kind)
+            return Chosen(*self.config.options(self.plugins, kind, named, location))
+        choice = self.recorded.get(kind) or PluginChoice(self._default(kind))
+        cls = self.plugins.get(kind, choice.plugin)
+        return Chosen(cls, validate_options(cls, choice, location=(kind,)))
+
+    def _default(self, kind: str) -> str:
+        if kind == "distance":
+            extractor = self.chosen("extractor").cls
+            assert issubclass(extractor, Extractor)
+            return extractor.default_distance
+        return self.plugins.preferred(kind)
+
+    def choices(self) -> dict[str, PluginChoice]:
+        """The choices in force, with every option."""
+        return {kind: self.chosen(kind).as_choice() for kind in PARTS}
+
+    @cached_property
+    def extractor(self) -> Extractor:
+        """The extractor. Its constructor is cheap; the network is loaded when it is first used."""
+        chosen = self.chosen("extractor")
+        assert issubclass(chosen.cls, Extractor)
+        return chosen.cls(chosen.options, ExtractorContext(default_cache(), self.threads))
+
+    def distance(self, dtype: str) -> Distance:
+        """The metric.
+
+        Raises:
+            ConfigError: it does not take descriptors of this type.
+        """
+        chosen = self.chosen("distance")
+        assert issubclass(chosen.cls, Distance)
+        if dtype not in chosen.cls.dtypes:
+            raise ConfigError(
+                f"collection {self.name}: the distance {chosen.cls.name} takes {', '.join(chosen.cls.dtypes)}, and the "
+                f"extractor's descriptors are {dtype}; choose another `distance:`"
+            )
+        return chosen.cls(chosen.options)
+
+    def store(self, directory: Path, provenance: Provenance, *, read_only: bool) -> ObjectStore:
+        """The object store in a directory.
+
+        Raises:
+            ConfigError: the configuration names another store than the one that holds the descriptors.
+        """
+        recorded = self.recorded.get("store")
+        chosen = self.chosen("store")
+        if recorded is not None and recorded.plugin != chosen.cls.name:
+            raise ConfigError(
+                f"{self.config.source.place(('collections', self.name, 'store'))}: this collection keeps its "
+                f"descriptors in the store {recorded.plugin}, not {chosen.cls.name}; write `store: {recorded.plugin}`, or "
+                "index into a new collection"
+            )
+        assert issubclass(chosen.cls, ObjectStore)
+        dtype = np.dtype(provenance.dtype)
+
+        def make_codec(choice: PluginChoice) -> Codec:
+            cls = self.plugins.get("codec", choice.plugin)
+            return cls(validate_options(cls, choice, location=("codec",)), CodecContext(provenance.dim, dtype))
+
+        return chosen.cls(chosen.options, StoreContext(directory, provenance.dim, dtype, read_only, make_codec))
+
+    def make_index(self, store: ObjectStore, provenance: Provenance) -> MetricIndex:
+        """An empty metric index."""
+        chosen = self.chosen("index")
+        assert issubclass(chosen.cls, MetricIndex)
+        context = IndexContext(
+            self.distance(provenance.dtype), store, provenance.dim, np.dtype(provenance.dtype), self.threads
+        )
+        return chosen.cls(chosen.options, context)
+
+    def index_made_by(self) -> dict[str, Any]:
+        """What a snapshot of the index depends on."""
+        return {kind: self.chosen(kind).as_choice().as_yaml() for kind in ("index", "distance")}
+
+    def check_provenance(self, recorded: Provenance) -> None:
+        """Refuse an extractor whose descriptors are not the collection's.
+
+        Raises:
+            ProvenanceMismatch: says what differs and what to do.
+        """
+        current = self.extractor.provenance
+        if current == recorded:
+            return
+        differing = [
+            f"{field.name} is {getattr(current, field.name)!r} and was {getattr(recorded, field.name)!r}"
+            for field in fields(Provenance)
+            if getattr(current, field.name) != getattr(recorded, field.name)
+        ]
+        raise ProvenanceMismatch(
+            f"collection {self.name} ({self._collection.path}) was made by another extractor: {'; '.join(differing)}; "
+            "configure the one that made it, or index into a new collection (another `path:`)"
+        )
+
+
+def record(choices: dict[str, PluginChoice], provenance: Provenance) -> dict[str, str]:
+    """What the catalogue keeps of the parts of a new collection."""
+    return {
+        "configuration": json.dumps({kind: choice.as_yaml() for kind, choice in choices.items()}),
+        "provenance": json.dumps(asdict(provenance)),
+    }
+
+
+def recorded_choices(catalog: Catalog) -> dict[str, PluginChoice]:
+    """The choices that a collection was made with.
+
+    Raises:
+        FormatError: the record cannot be read.
+    """
+    try:
+        stored = json.loads(catalog.meta("configuration") or "")
+        return {kind: PluginChoice.parse(choice) for kind, choice in stored.items()}
+    except (ValueError, AttributeError):
+        raise FormatError(f"{catalog.file}: the record of the collection's configuration is damaged") from None
+
+
+def recorded_provenance(catalog: Catalog) -> Provenance:
+    """What made a collection's descriptors.
+
+    Raises:
+        FormatError: the record cannot be read.
+    """
+    try:
+        return Provenance(**json.loads(catalog.meta("provenance") or ""))
+    except (ValueError, TypeError):
+        raise FormatError(f"{catalog.file}: the record of what made the descriptors is damaged") from None

@@ -1,0 +1,131 @@
+"""Dropping what is gone from disk, and only what is surely gone."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass, field
+
+from seealso.catalog import Location
+from seealso.catalog_writer import CatalogWriter
+from seealso.collection.answer import shown_path
+
+PAGE = 1000
+
+
+@dataclass(slots=True)
+class Pruned:
+    """What was dropped: how many locations; and one line for each path where nothing was."""
+
+    locations: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+
+def prune(writer: CatalogWriter, paths: Sequence[bytes], *, force: bool) -> Pruned:
+    """Drop the locations below ``paths`` whose files are gone.
+
+    Nothing is dropped below a path that is missing or empty, nor when more than half of the objects found below it would
+    lose all their places there, nor below a folder that stands empty where another disk used to be mounted: the drive
+    may be away. ``force`` drops all the same. O(number of locations below the paths), one ``stat`` each.
+    """
+    pruned = Pruned()
+    for path in paths:
+        reason = "" if force else _reason_to_keep_all(path)
+        if not reason and not force and _more_than_half_gone(writer, path):
+            reason = "more than half of what was found there is gone"
+        if reason:
+            if any(True for _ in _gone(writer, path)):
+                pruned.warnings.append(_kept(path, reason))
+            continue
+        away: set[bytes] = set()
+        page: list[bytes] = []
+        for location in _gone(writer, path):
+            mount = None if force else _absent_mount(location)
+            if mount is not None:
+                away.add(mount)
+                continue
+            page.append(location.path)
+            if len(page) == PAGE:
+                writer.remove_locations(page)
+                pruned.locations += len(page)
+                page = []
+        if page:
+            writer.remove_locations(page)
+            pruned.locations += len(page)
+        pruned.warnings += (_kept(folder, "another disk used to be there") for folder in sorted(away))
+    return pruned
+
+
+def prune_failures(writer: CatalogWriter, paths: Sequence[bytes], still_failing: Set[bytes]) -> None:
+    """Forget the failures below ``paths`` of what is there no more, and of folders that can be read again."""
+    solved = []
+    for failure in writer.failures():
+        if not any(_is_below(failure.path, path) for path in paths):
+            continue
+        if not os.path.lexists(failure.path) or (os.path.isdir(failure.path) and failure.path not in still_failing):
+            solved.append(failure.path)
+    writer.remove_failures(solved)
+
+
+def _kept(path: bytes, reason: str) -> str:
+    return f"{shown_path(path)}: {reason}; nothing below it was dropped (`--prune` drops it)"
+
+
+def _reason_to_keep_all(path: bytes) -> str:
+    if not os.path.lexists(path):
+        return "it is not there"
+    try:
+        if os.path.isdir(path) and _is_empty(path):
+            return "it is empty"
+    except OSError as error:
+        return f"it cannot be read: {os.strerror(error.errno or 0)}"
+    return ""
+
+
+def _is_empty(folder: bytes) -> bool:
+    with os.scandir(folder) as entries:
+        return next(entries, None) is None
+
+
+def is_gone(path: bytes) -> bool:
+    """Whether a file is surely not there: not merely unreadable."""
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        return error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+    return not stat.S_ISREG(found.st_mode)
+
+
+def _gone(writer: CatalogWriter, path: bytes) -> Iterator[Location]:
+    return (location for location in writer.locations_below(path) if is_gone(location.path))
+
+
+def _more_than_half_gone(writer: CatalogWriter, path: bytes) -> bool:
+    """Whether more than half of the objects found below a path have no file left there; memory bounded."""
+    gone = 0
+    for location in _gone(writer, path):
+        below = [other for other in writer.paths_of(location.object) if _is_below(other, path)]
+        # Counted once an object: at the first of its paths, when all of them are gone.
+        gone += location.path == below[0] and all(is_gone(other) for other in below)
+    return gone > 0 and 2 * gone > writer.count_objects_below(path)
+
+
+def _is_below(path: bytes, above: bytes) -> bool:
+    return path == above or path.startswith(above.rstrip(b"/") + b"/")
+
+
+def _absent_mount(location: Location) -> bytes | None:
+    """The folder above a lost file that leads nowhere, or stands empty on another disk than the file was on."""
+    folder = os.path.dirname(location.path)
+    while folder != b"/":
+        try:
+            if not _is_empty(folder):
+                return None
+            return folder if os.stat(folder).st_dev != location.state.device else None
+        except OSError:
+            if os.path.islink(folder):
+                return folder
+            folder = os.path.dirname(folder)
+    return None

@@ -1,0 +1,120 @@
+"""The way out: descriptor → candidates → refinement → the k best, with their catalogue rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+import numpy as np
+
+from seealso.catalog import Catalog
+from seealso.collection.answer import Cost, Hit
+from seealso.interfaces.distance import Distance
+from seealso.interfaces.index import IdSet, MetricIndex
+from seealso.interfaces.store import ObjectStore
+
+SPARE = 64  # kept beyond the k best, for those that turn out to have no place any more
+
+
+class Best:
+    """The best of what was seen, by (distance, ID), at most ``limit``."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.ids = np.empty(0, np.int64)
+        self.distances = np.empty(0, np.float32)
+
+    def add(self, ids: np.ndarray, distances: np.ndarray) -> None:
+        """See some more; O((limit + n) log(limit + n))."""
+        ids = np.concatenate([self.ids, ids])
+        distances = np.concatenate([self.distances, distances])
+        order = np.lexsort((ids, distances))[: self._limit]
+        self.ids, self.distances = ids[order], distances[order]
+
+
+def search(
+    catalog: Catalog,
+    store: ObjectStore,
+    index: MetricIndex,
+    distance: Distance,
+    query: np.ndarray,
+    *,
+    k: int,
+    candidates: int,
+    allowed: IdSet | None = None,
+    skip: Iterable[int] = (),
+) -> tuple[tuple[Hit, ...], Cost]:
+    """The ``k`` nearest objects among at most ``candidates`` candidates.
+
+    Where the index gives true distances nothing is refined, and as many candidates are taken as it needs for k hits.
+    Objects that go away meanwhile, and the IDs to ``skip``, are passed over.
+
+    Args:
+        catalog: says what the objects are.
+        store: holds their descriptors.
+        index: proposes candidates.
+        distance: the true distance.
+        query: a descriptor ``(dim,)``.
+        k: how many hits.
+        candidates: how many candidates to refine, at most.
+        allowed: only these objects.
+        skip: not these objects.
+    """
+    cost = Cost()
+    skipped = np.fromiter(skip, dtype=np.int64)
+    hits: list[Hit] = []
+    best = Best(k + SPARE)
+    exact = False
+    blocks = iter(index.candidates(query, allowed=allowed))
+    while True:
+        started = time.perf_counter()
+        block = next(blocks, None)
+        cost.ms.candidates += 1000 * (time.perf_counter() - started)
+        if block is None:
+            break
+        cost.reads += block.reads
+        cost.bytes_read += block.bytes_read
+        ids = block.ids[~np.isin(block.ids, skipped)]
+        if block.exact:
+            exact = True
+            cost.candidates += ids.size
+            hits += _hits(catalog, ids, block.scores[np.isin(block.ids, ids)], k - len(hits))
+            if len(hits) >= k:
+                break
+        else:
+            ids = ids[: candidates - cost.candidates]
+            cost.candidates += ids.size
+            _refine(store, distance, query, ids, best, cost)
+            if cost.candidates >= candidates:
+                break
+    if not exact:
+        hits = _hits(catalog, best.ids, best.distances, k)
+    return tuple(hits), cost
+
+
+def _refine(store: ObjectStore, distance: Distance, query: np.ndarray, ids: np.ndarray, best: Best, cost: Cost) -> None:
+    started = time.perf_counter()
+    for block in store.read_blocks(ids):
+        read = time.perf_counter()
+        cost.ms.read += 1000 * (read - started)
+        cost.reads += block.reads
+        cost.bytes_read += block.bytes_read
+        best.add(block.ids, block.distances(distance, query))
+        started = time.perf_counter()
+        cost.ms.refine += 1000 * (started - read)
+
+
+def _hits(catalog: Catalog, ids: np.ndarray, distances: np.ndarray, wanted: int) -> list[Hit]:
+    """The first ``wanted`` of the objects that exist and have a place."""
+    hits: list[Hit] = []
+    page = wanted + 16
+    for start in range(0, ids.size, page):
+        part = [int(i) for i in ids[start : start + page]]
+        records = catalog.records(part)
+        for id_, distance in zip(part, distances[start : start + page], strict=True):
+            record = records.get(id_)
+            if record is not None and record.paths:
+                hits.append(Hit(id_, float(distance), record.paths))
+                if len(hits) == wanted:
+                    return hits
+    return hits

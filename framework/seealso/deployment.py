@@ -1,0 +1,111 @@
+"""A deployment: what one configuration describes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+from typing import Self
+
+from seealso.collection import Collection
+from seealso.config import Config, load_config
+from seealso.errors import PluginError, SeealsoError
+from seealso.interfaces.frontend import Frontend
+from seealso.interfaces.plugin import PluginChoice
+from seealso.plugins import Plugins, load_plugins
+
+log = logging.getLogger("seealso")
+
+
+class Deployment:
+    """The collections and the frontends of a configuration. Each collection is opened once, and shared by all.
+
+    Close it, or use it in a ``with`` statement.
+    """
+
+    def __init__(self, config: Config, plugins: Plugins) -> None:
+        self.config = config
+        self.plugins = plugins
+        self._collections: dict[str, Collection] = {}
+        self._lock = threading.Lock()
+
+    @classmethod
+    def load(cls, path: Path | str | None = None) -> Self:
+        """The deployment of the configuration in force, or of the one at ``path``.
+
+        Raises:
+            ConfigError: the configuration does not fit.
+        """
+        config = load_config(path)
+        return cls(config, load_plugins(config.plugins))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def collection(self, name: str | None = None) -> Collection:
+        """A collection by name; without a name the only one.
+
+        Raises:
+            ConfigError: there is none of that name, or several and no name was given.
+        """
+        name, _ = self.config.collection(name)
+        with self._lock:
+            if name not in self._collections:
+                self._collections[name] = Collection(self.config, self.plugins, name)
+            return self._collections[name]
+
+    def frontends(self) -> list[Frontend]:
+        """The frontends that the configuration names; without any, the best that is installed.
+
+        Raises:
+            ConfigError: one does not exist, or its options do not fit.
+        """
+        choices = self.config.frontends or [PluginChoice(self.plugins.preferred("frontend"))]
+        frontends = []
+        for place, choice in enumerate(choices):
+            cls, options = self.config.options(self.plugins, "frontend", choice, ("frontends", place))
+            assert issubclass(cls, Frontend)
+            frontends.append(cls(options))
+        return frontends
+
+    def serve(self, stop: threading.Event) -> None:
+        """Run all frontends, each in a thread of its own, until ``stop`` is set or all have ended by themselves.
+
+        Raises:
+            SeealsoError: what the first frontend to fail raised; the others were told to stop.
+        """
+        failures: list[BaseException] = []
+        running = [
+            threading.Thread(target=self._run, args=(frontend, stop, failures), name=f"frontend {frontend.name}")
+            for frontend in self.frontends()
+        ]
+        for thread in running:
+            thread.start()
+        for thread in running:
+            # A join without a limit would keep signals from being handled.
+            while thread.is_alive():
+                thread.join(0.2)
+        if failures:
+            raise failures[0]
+
+    def _run(self, frontend: Frontend, stop: threading.Event, failures: list[BaseException]) -> None:
+        try:
+            frontend.run(self, stop)
+        except SeealsoError as error:
+            failures.append(error)
+            stop.set()
+        except Exception as error:
+            wrapped = PluginError(f"the frontend {frontend.name} raised {type(error).__name__}: {error}")
+            wrapped.__cause__ = error
+            failures.append(wrapped)
+            stop.set()
+
+    def close(self) -> None:
+        """Close every collection."""
+        with self._lock:
+            for collection in self._collections.values():
+                collection.close()
+            self._collections.clear()

@@ -1,0 +1,60 @@
+"""Files that survive a power cut: written beside, fsynced, renamed, and the folder fsynced."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from seealso.errors import CollectionReadOnly, DiskFull
+
+
+def sync_file(path: Path) -> None:
+    """Force a file's content to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_directory(path: Path) -> None:
+    """Force a folder's entries (files created, renamed, removed) to the disk."""
+    sync_file(path)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace a file's content: on return the new content is durable; before, whatever happens, the old one stands."""
+    new = path.with_name(path.name + ".new")
+    with new.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(new, path)
+    sync_directory(path.parent)
+
+
+def make_directory(path: Path) -> None:
+    """Make a folder and those above it that are missing, durably."""
+    missing = [path, *path.parents]
+    missing = missing[: next(place for place, folder in enumerate(missing) if folder.is_dir())]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in missing:
+        sync_directory(folder.parent)
+
+
+@contextmanager
+def writing_in(directory: Path) -> Iterator[None]:
+    """Turn the operating system's refusals to write below a directory into our errors."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(
+                f"{directory}: the disk is full; make room and run the command again, nothing is lost"
+            ) from error
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise CollectionReadOnly(
+                f"{directory}: the collection cannot be written: it lies on a read-only disk, or the permission is missing"
+            ) from error
+        raise

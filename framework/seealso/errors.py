@@ -1,0 +1,102 @@
+"""Every error that seealso raises on purpose.
+
+- SeealsoError: the root; its message says what is wrong, where, and what to do
+  - ConfigError: the configuration cannot be read or does not fit
+  - PluginError: a plugin is missing, broken, or breaks its contract
+  - CollectionError: a collection cannot be used as asked
+    - NoCollection: there is none at that place
+    - CollectionBusy: another process is writing to it
+    - CollectionReadOnly: it lies where nothing can be written
+    - FormatError: not a collection's file, or one of a newer format
+    - ProvenanceMismatch: its descriptors were made by something else
+    - CorruptCollection: a checksum or a cross-check failed
+  - ImageError: an image file cannot be used
+    - ImageTooLarge: beyond the limits, refused before it was decoded
+  - StoreError: an object store failed
+    - MissingObject: it holds no descriptor of that ID
+    - CorruptRecord: a stored descriptor fails its checksum
+  - DiskFull: no space is left where something had to be written
+  - QueryError: a query that cannot be answered
+"""
+
+from collections.abc import Sequence
+
+
+class SeealsoError(Exception):
+    """The root of all errors raised on purpose; ``str(error)`` is one clear line."""
+
+
+class ConfigError(SeealsoError):
+    """The configuration cannot be read or does not fit."""
+
+
+class PluginError(SeealsoError):
+    """A plugin is missing, broken, or breaks its contract."""
+
+
+class CollectionError(SeealsoError):
+    """A collection cannot be used as asked."""
+
+
+class NoCollection(CollectionError):
+    """There is no collection at that place."""
+
+
+class CollectionBusy(CollectionError):
+    """Another process is writing to the collection."""
+
+
+class CollectionReadOnly(CollectionError):
+    """The collection lies where nothing can be written."""
+
+
+class FormatError(CollectionError):
+    """Not a collection's file, or one of a format that this release does not read."""
+
+
+class ProvenanceMismatch(CollectionError):
+    """The collection's descriptors were made by something else."""
+
+
+class CorruptCollection(CollectionError):
+    """A checksum or a cross-check of the collection failed."""
+
+
+class ImageError(SeealsoError):
+    """An image file cannot be used."""
+
+
+class ImageTooLarge(ImageError):
+    """An image beyond the limits on bytes or pixels, refused before it was decoded."""
+
+
+class StoreError(SeealsoError):
+    """An object store failed."""
+
+
+class MissingObject(StoreError):
+    """The store holds no descriptor of these IDs (``ids``)."""
+
+    def __init__(self, ids: Sequence[int]) -> None:
+        self.ids = list(ids)
+        shown = ", ".join(str(i) for i in self.ids[:5]) + (", …" if len(self.ids) > 5 else "")
+        super().__init__(f"the store holds no descriptor of ID {shown}; run `seealso verify`")
+
+
+class CorruptRecord(StoreError):
+    """The stored descriptors of these IDs (``ids``) fail their checksum."""
+
+    def __init__(self, ids: Sequence[int]) -> None:
+        self.ids = list(ids)
+        shown = ", ".join(str(i) for i in self.ids[:5]) + (", …" if len(self.ids) > 5 else "")
+        super().__init__(
+            f"the stored descriptor of ID {shown} fails its checksum; run `seealso verify` to see all that are damaged"
+        )
+
+
+class DiskFull(SeealsoError):
+    """No space is left where something had to be written."""
+
+
+class QueryError(SeealsoError):
+    """A query that cannot be answered."""

@@ -1,0 +1,78 @@
+"""Every hook of seealso. Hooks only register and observe.
+
+A plugin is a module (or any object) with functions of these names, marked with ``@seealso.hookimpl``; it takes the
+arguments it wants, by name. Import what is heavy inside the function: every plugin's module is imported by every
+command.
+"""
+
+# Annotations are strings here: nothing that they name is imported when a plugin is only listed.
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    import click
+
+    from seealso.collection.answer import Answer
+    from seealso.collection.ingest import IngestedBatch
+    from seealso.interfaces.codec import Codec
+    from seealso.interfaces.distance import Distance
+    from seealso.interfaces.extractor import Extractor
+    from seealso.interfaces.frontend import Frontend
+    from seealso.interfaces.index import MetricIndex
+    from seealso.interfaces.store import ObjectStore
+
+hookspec = pluggy.HookspecMarker("seealso")
+hookimpl = pluggy.HookimplMarker("seealso")
+
+
+@hookspec
+def register_extractors() -> Sequence[type[Extractor]]:  # type: ignore[empty-body]
+    """The extractor classes that the plugin brings. Since 0.1."""
+
+
+@hookspec
+def register_distances() -> Sequence[type[Distance]]:  # type: ignore[empty-body]
+    """The distance classes that the plugin brings. Since 0.1."""
+
+
+@hookspec
+def register_metric_indexes() -> Sequence[type[MetricIndex]]:  # type: ignore[empty-body]
+    """The metric index classes that the plugin brings. Since 0.1."""
+
+
+@hookspec
+def register_codecs() -> Sequence[type[Codec]]:  # type: ignore[empty-body]
+    """The codec classes that the plugin brings. Since 0.1."""
+
+
+@hookspec
+def register_object_stores() -> Sequence[type[ObjectStore]]:  # type: ignore[empty-body]
+    """The object store classes that the plugin brings. Since 0.1."""
+
+
+@hookspec
+def register_frontends() -> Sequence[type[Frontend]]:  # type: ignore[empty-body]
+    """The frontend classes that the plugin brings. Since 0.1."""
+
+
+@hookspec
+def register_commands(group: click.Group) -> None:
+    """Add commands to the command line: ``group.add_command(…)`` or ``@group.command()``.
+
+    The context object of a command (``@click.pass_obj``) has ``collection()``, the collection that ``--in`` picks, and
+    ``deployment``. Since 0.1.
+    """
+
+
+@hookspec
+def ingested(batch: IngestedBatch) -> None:
+    """New objects were committed to a collection. Called in the order of the commits, from one thread. Since 0.1."""
+
+
+@hookspec
+def searched(answer: Answer) -> None:
+    """A query was answered; ``answer.cost`` says what it took. Called from the thread that asked. Since 0.1."""

@@ -1,0 +1,97 @@
+"""The extractor: image → descriptor."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from PIL import Image
+
+from seealso.interfaces.plugin import Plugin, PluginOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What made a descriptor. Descriptors may be compared only when all of it is equal.
+
+    Attributes:
+        plugin: the extractor's name.
+        weights: SHA-256 of the weights, hexadecimal; empty where there are none.
+        preprocessing: everything that is done to an image before and beside the weights, in words and numbers.
+        dim: the number of values in a descriptor.
+        dtype: their NumPy type, such as ``float32``.
+    """
+
+    plugin: str
+    weights: str
+    preprocessing: str
+    dim: int
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractorContext:
+    """What the framework lends an extractor.
+
+    Attributes:
+        cache: a folder of the user's for things that can be made again; it may be absent or not writable.
+        threads: how many processor cores to use.
+    """
+
+    cache: Path
+    threads: int
+
+
+class Extractor(Plugin):
+    """Turns images into descriptors.
+
+    The constructor should be cheap: load the network when `extract` first needs it, for a query by ID never does.
+    Required: `provenance`, `prepare`, `extract`.
+    """
+
+    min_side: ClassVar[int] = 0
+    """Images may be decoded at a reduced size whose shorter side is at least this (pixels); 0: always in full."""
+
+    batch_size: int = 32
+    """How many images `extract` likes to get at once."""
+
+    default_distance: ClassVar[str] = "euclidean"
+    """The distance of a collection whose configuration names none."""
+
+    def __init__(self, options: PluginOptions, context: ExtractorContext) -> None:
+        self.options = options
+        self.context = context
+
+    @property
+    @abstractmethod
+    def provenance(self) -> Provenance:
+        """What makes this extractor's descriptors what they are. Cheap: it is compared at every ingest and query."""
+
+    @abstractmethod
+    def prepare(self, image: Image.Image) -> np.ndarray:
+        """One RGB image, upright and in sRGB → the input of the network, the same shape and dtype for every image.
+
+        Called from several threads at once. Keep the result compact (uint8 where it can be): several hundred may wait.
+        """
+
+    @abstractmethod
+    def extract(self, batch: np.ndarray) -> np.ndarray:
+        """Prepared images, stacked: ``(n, …)`` → descriptors ``(n, provenance.dim)`` of ``provenance.dtype``.
+
+        Called from one thread at a time.
+        """
+
+    def extract_text(self, texts: Sequence[str]) -> np.ndarray:
+        """Texts → descriptors ``(len(texts), dim)`` in the space of the images, for models that have such.
+
+        Raises:
+            QueryError: this extractor's model does not know words.
+        """
+        from seealso.errors import QueryError
+
+        raise QueryError(f"the extractor {self.name} turns images into descriptors, not words")
+
+    def close(self) -> None:
+        """Let go of memory and devices. The extractor is not used afterwards."""

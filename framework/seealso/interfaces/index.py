@@ -1,0 +1,135 @@
+"""The metric index: narrows a query to a candidate set."""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from seealso.interfaces.distance import Distance
+from seealso.interfaces.plugin import Plugin, PluginOptions
+from seealso.interfaces.store import ObjectStore
+
+
+class IdSet:
+    """An immutable set of IDs, for restricting a search: ``ids`` is int64, ascending, each once."""
+
+    __slots__ = ("ids",)
+
+    def __init__(self, ids: np.ndarray) -> None:
+        self.ids: np.ndarray = np.unique(np.asarray(ids, dtype=np.int64))
+
+    def __len__(self) -> int:
+        return int(self.ids.size)
+
+    def contains(self, ids: np.ndarray) -> np.ndarray:
+        """Which of ``ids`` ``(n,)`` are in the set: bool ``(n,)``; O(n log m)."""
+        if not self.ids.size:
+            return np.zeros(ids.shape, dtype=bool)
+        place = np.minimum(np.searchsorted(self.ids, ids), self.ids.size - 1)
+        found: np.ndarray = self.ids[place] == ids
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class IndexContext:
+    """What the framework lends a metric index.
+
+    Attributes:
+        distance: the collection's metric.
+        store: where the descriptors are.
+        dim: the number of values in a descriptor.
+        dtype: their type.
+        threads: how many processor cores to use.
+    """
+
+    distance: Distance
+    store: ObjectStore
+    dim: int
+    dtype: np.dtype
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateBlock:
+    """The next best candidates of a query, best first.
+
+    Attributes:
+        ids: int64 ``(n,)``.
+        scores: float32 ``(n,)``, ascending within the block and from block to block.
+        exact: the scores are the true distances, and no object outside is nearer: nothing to refine.
+        reads: separate reads of the disk that it took.
+        bytes_read: and the bytes.
+    """
+
+    ids: np.ndarray
+    scores: np.ndarray
+    exact: bool = False
+    reads: int = 0
+    bytes_read: int = 0
+
+
+class MetricIndex(Plugin):
+    """Proposes candidates for a query.
+
+    The catalogue and the store are the truth: an index can always be thrown away and built again. One thread at a
+    time changes it; `candidates` may be called from several threads at once and while it is being changed, and then
+    answers as of some moment in between.
+    """
+
+    sample_size: ClassVar[int] = 0
+    """How many descriptors `train` would like to see; 0: there is nothing to train."""
+
+    needs_descriptors: ClassVar[bool] = True
+    """Whether `add` looks at the descriptors; if not, it is given ``None`` where reading them would cost."""
+
+    def __init__(self, options: PluginOptions, context: IndexContext) -> None:
+        self.options = options
+        self.context = context
+
+    def train(self, sample: np.ndarray) -> None:
+        """Choose pivots, … from a sample ``(m, dim)``; called once, before anything is added, when `sample_size` > 0."""
+
+    @abstractmethod
+    def add(self, ids: np.ndarray, descriptors: np.ndarray | None) -> None:
+        """Add objects: int64 ``(n,)``, ascending, and ``(n, dim)``. An ID that is there already is replaced."""
+
+    @abstractmethod
+    def remove(self, ids: np.ndarray) -> None:
+        """Remove objects; IDs that are not there are passed over."""
+
+    @abstractmethod
+    def candidates(self, query: np.ndarray, *, allowed: IdSet | None = None) -> Iterator[CandidateBlock]:
+        """Candidates for a query ``(dim,)``, best first, as many blocks as the caller takes; only ``allowed`` ones.
+
+        Each object comes at most once.
+        """
+
+    @abstractmethod
+    def ids(self) -> np.ndarray:
+        """All IDs in the index, int64, ascending."""
+
+    @abstractmethod
+    def save(self, directory: Path) -> None:
+        """Write a snapshot into an empty folder. The framework makes it durable and names it current."""
+
+    @abstractmethod
+    def load(self, directory: Path) -> None:
+        """Take the state of a snapshot; called on a new index, instead of `train`. Map it rather than read it.
+
+        Raises:
+            FormatError: it is not a snapshot of this index, or of a newer format; the framework then rebuilds.
+        """
+
+    def storage_order(self) -> np.ndarray | None:
+        """All IDs in the order that puts likely candidates side by side on disk, where the index knows one."""
+        return None
+
+    def statistics(self) -> dict[str, int | float | str]:
+        """What there is to say of the index: at least ``objects`` and ``bytes`` (in memory)."""
+        return {"objects": int(self.ids().size)}
+
+    def close(self) -> None:
+        """Let go of files and memory. The index is not used afterwards."""

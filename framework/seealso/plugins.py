@@ -1,0 +1,318 @@
+"""Finds plugins, checks them, and hands out what they bring."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import inspect
+import logging
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import pluggy
+
+from seealso import hookspecs
+from seealso.errors import PluginError
+
+if TYPE_CHECKING:
+    from seealso.interfaces.codec import Codec
+    from seealso.interfaces.distance import Distance
+    from seealso.interfaces.extractor import Extractor
+    from seealso.interfaces.frontend import Frontend
+    from seealso.interfaces.index import MetricIndex
+    from seealso.interfaces.plugin import Plugin
+    from seealso.interfaces.store import ObjectStore
+
+GROUP = "seealso"
+log = logging.getLogger("seealso")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of plugin: the hook that registers it, and its interface."""
+
+    hook: str
+    module: str
+    interface: str
+
+    def base(self) -> type[Plugin]:
+        """The abstract class that a plugin of this kind implements."""
+        base: type[Plugin] = getattr(import_module(self.module), self.interface)
+        return base
+
+
+KINDS: dict[str, Kind] = {
+    "extractor": Kind("register_extractors", "seealso.interfaces.extractor", "Extractor"),
+    "distance": Kind("register_distances", "seealso.interfaces.distance", "Distance"),
+    "index": Kind("register_metric_indexes", "seealso.interfaces.index", "MetricIndex"),
+    "codec": Kind("register_codecs", "seealso.interfaces.codec", "Codec"),
+    "store": Kind("register_object_stores", "seealso.interfaces.store", "ObjectStore"),
+    "frontend": Kind("register_frontends", "seealso.interfaces.frontend", "Frontend"),
+}
+"""The kinds, under the words that the configuration uses."""
+
+
+@dataclass(frozen=True, slots=True)
+class PluginProblem:
+    """A plugin that cannot be used, wholly or in part: which, where it came from, why, and what mends it."""
+
+    plugin: str
+    source: str
+    reason: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"plugin {self.plugin} ({self.source}): {self.reason}; {self.remedy}"
+
+
+@dataclass(slots=True)
+class LoadedPlugin:
+    """A plugin as it was loaded: its name, where it came from, and the release of its distribution."""
+
+    name: str
+    source: str
+    version: str
+    module: object
+    provides: dict[str, list[str]] = field(default_factory=dict)
+    """Kind → the names of what it registered; filled when a kind is first asked for."""
+
+
+class Plugins:
+    """All the plugins of one deployment. Build it with `load_plugins`."""
+
+    def __init__(self) -> None:
+        self.manager = pluggy.PluginManager(GROUP)
+        self.manager.add_hookspecs(hookspecs)
+        self.loaded: dict[str, LoadedPlugin] = {}
+        self.problems: list[PluginProblem] = []
+        self._classes: dict[str, dict[str, type[Plugin]]] = {}
+        self._trace = os.environ.get("SEEALSO_TRACE_PLUGINS") == "1"
+
+    def register(self, load: Callable[[], object], name: str, source: str, version: str = "", remedy: str = "") -> None:
+        """Load one plugin and register its hooks. Whatever is wrong with it becomes a problem, never an exception."""
+        remedy = remedy or "mend the plugin or uninstall it"
+        key = f"{source}/{name}"
+        try:
+            module = load()
+        except ImportError as error:
+            self._problem(name, source, f"cannot be imported: {error}", remedy)
+            return
+        except (Exception, SystemExit) as error:
+            self._problem(name, source, f"raised {type(error).__name__} on import: {_one_line(error)}", remedy)
+            return
+        try:
+            self.manager.register(module, key)
+            self._check_hooks(module)
+        except (PluginError, pluggy.PluginValidationError, ValueError) as error:
+            if self.manager.is_registered(module):
+                self.manager.unregister(module)
+            # An object of no use to anybody is not left in the way of its own mended successor.
+            self.manager.set_blocked(key)
+            self._problem(name, source, _one_line(error), "mend the plugin or uninstall it")
+            return
+        self.loaded[key] = LoadedPlugin(name, source, version, module)
+
+    def _check_hooks(self, module: object) -> None:
+        """Refuse a module with a hook that does not exist (misspelt, most likely), or with no hook at all."""
+        callers = self.manager.get_hookcallers(module) or []
+        if not callers:
+            raise PluginError("it has no function marked with `@seealso.hookimpl`")
+        known = [name for name in vars(hookspecs) if hasattr(getattr(hookspecs, name), "seealso_spec")]
+        for caller in callers:
+            impls = [impl for impl in caller.get_hookimpls() if impl.plugin is module]
+            if not caller.has_spec() and not all(impl.optionalhook for impl in impls):
+                raise PluginError(f"there is no hook `{caller.name}`{did_you_mean(caller.name, known)}")
+
+    def call(self, hook: str, **arguments: object) -> Iterator[tuple[LoadedPlugin, Any]]:
+        """Call a hook of every plugin in the order they were loaded; one that raises becomes a problem of its own."""
+        implementations = getattr(self.manager.hook, hook).get_hookimpls()
+        order = {id(plugin.module): place for place, plugin in enumerate(self.loaded.values())}
+        for impl in sorted(implementations, key=lambda each: order[id(each.plugin)]):
+            plugin = self.loaded[impl.plugin_name]
+            if self._trace:
+                print(f"seealso: {plugin.name}.{hook}({', '.join(impl.argnames)})", file=sys.stderr)
+            try:
+                result = impl.function(*(arguments[name] for name in impl.argnames))
+            except ImportError as error:
+                self._problem(plugin.name, plugin.source, f"{hook}: {_one_line(error)}", "install what it needs")
+            except Exception as error:
+                reason = f"{hook} raised {type(error).__name__}: {_one_line(error)}"
+                self._problem(plugin.name, plugin.source, reason, "mend the plugin or uninstall it")
+            else:
+                yield plugin, result
+
+    def observe(self, hook: str, **arguments: object) -> None:
+        """Call an observing hook of every plugin; what one raises is logged, and disturbs nothing."""
+        before = len(self.problems)
+        for _ in self.call(hook, **arguments):
+            pass
+        for problem in self.problems[before:]:
+            log.warning("%s", problem)
+        # An observer may fail at every batch: said each time, but not gathered without end.
+        del self.problems[before:]
+
+    def classes(self, kind: str) -> dict[str, type[Plugin]]:
+        """The classes of a kind (a key of `KINDS`) by name, of all plugins; gathered on first use."""
+        if kind not in self._classes:
+            found: dict[str, type[Plugin]] = {}
+            owners: dict[str, LoadedPlugin] = {}
+            for plugin, classes in self.call(KINDS[kind].hook):
+                for cls in self._as_sequence(plugin, kind, classes):
+                    reason = _contract_broken(cls, KINDS[kind].base())
+                    if not reason and cls.name in found:
+                        other = owners[cls.name]
+                        reason = (
+                            f"the {kind} name {cls.name!r} of {cls.__module__}.{cls.__qualname__} is already "
+                            f"taken by {found[cls.name].__module__}.{found[cls.name].__qualname__} of {other.source}"
+                        )
+                    if reason:
+                        self._problem(plugin.name, plugin.source, reason, "rename or mend it, or uninstall the plugin")
+                        continue
+                    found[cls.name] = cls
+                    owners[cls.name] = plugin
+                    plugin.provides.setdefault(kind, []).append(cls.name)
+            self._classes[kind] = found
+        return self._classes[kind]
+
+    def _as_sequence(self, plugin: LoadedPlugin, kind: str, classes: object) -> Sequence[Any]:
+        if isinstance(classes, list | tuple):
+            return classes
+        reason = f"{KINDS[kind].hook} returned {type(classes).__name__}, not a list of classes"
+        self._problem(plugin.name, plugin.source, reason, "mend the plugin or uninstall it")
+        return ()
+
+    @overload
+    def get(self, kind: Literal["extractor"], name: str) -> type[Extractor]: ...
+    @overload
+    def get(self, kind: Literal["distance"], name: str) -> type[Distance]: ...
+    @overload
+    def get(self, kind: Literal["index"], name: str) -> type[MetricIndex]: ...
+    @overload
+    def get(self, kind: Literal["codec"], name: str) -> type[Codec]: ...
+    @overload
+    def get(self, kind: Literal["store"], name: str) -> type[ObjectStore]: ...
+    @overload
+    def get(self, kind: Literal["frontend"], name: str) -> type[Frontend]: ...
+    @overload
+    def get(self, kind: str, name: str) -> type[Plugin]: ...
+
+    def get(self, kind: str, name: str) -> type[Plugin]:
+        """The class of a kind and name.
+
+        Raises:
+            PluginError: there is none; the message suggests the nearest name and says which plugins have failed.
+        """
+        classes = self.classes(kind)
+        if name in classes:
+            return classes[name]
+        message = f"there is no {kind} named {name!r}{did_you_mean(name, classes)}"
+        message += f" (installed: {', '.join(sorted(classes)) or 'none'})"
+        if self.problems:
+            message += "; these plugins failed: " + ", ".join(sorted({p.plugin for p in self.problems}))
+        raise PluginError(message)
+
+    def preferred(self, kind: str) -> str:
+        """The name of the plugin that a new collection gets when its configuration names none of this kind.
+
+        Raises:
+            PluginError: no installed plugin of the kind offers itself.
+        """
+        classes = self.classes(kind)
+        best = max(classes.values(), key=lambda cls: cls.preference, default=None)
+        if best is None or best.preference <= 0:
+            raise PluginError(f"no {kind} is installed that can be the default; name one in the configuration")
+        return best.name
+
+    def kinds(self) -> list[str]:
+        """The kinds of plugins there are, under the words that the configuration uses."""
+        return list(KINDS)
+
+    def list_all(self) -> list[LoadedPlugin]:
+        """Every plugin that loaded, with all that it provides."""
+        for kind in KINDS:
+            self.classes(kind)
+        return list(self.loaded.values())
+
+    def _problem(self, name: str, source: str, reason: str, remedy: str) -> None:
+        problem = PluginProblem(name, source, reason, remedy)
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+
+def load_plugins(files: Sequence[Path] = ()) -> Plugins:
+    """Load every installed plugin (entry points of the group ``seealso``), then the one-file plugins ``files``.
+
+    Where two plugins claim one name the first loaded keeps it: the framework's own distribution, then the others by
+    name, then the files in their order.
+    """
+    plugins = Plugins()
+    own_first = sorted(
+        entry_points(group=GROUP), key=lambda ep: (_distribution(ep) != "seealso", _distribution(ep), ep.name)
+    )
+    for entry_point in own_first:
+        distribution = _distribution(entry_point)
+        remedy = "mend the plugin or uninstall it"
+        if entry_point.extras:
+            remedy = f"install what it needs: pip install '{distribution}[{','.join(entry_point.extras)}]'"
+        version = entry_point.dist.version if entry_point.dist else ""
+        plugins.register(entry_point.load, entry_point.name, distribution, version, remedy)
+    for file in files:
+        plugins.register(partial(_load_file, file), file.stem, str(file), remedy="mend it or take it out of `plugins:`")
+    return plugins
+
+
+def _distribution(entry_point: EntryPoint) -> str:
+    return entry_point.dist.name if entry_point.dist else "unknown distribution"
+
+
+def _load_file(file: Path) -> object:
+    if not file.is_file():
+        raise ImportError(f"there is no file {file}")
+    # A name of its own, so that a plugin file called numpy.py hides nothing.
+    name = "seealso_file_" + re.sub(r"\W", "_", str(file.with_suffix("")))
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _contract_broken(cls: object, base: type[Plugin]) -> str:
+    """Why a registered class cannot be used; empty when it can."""
+    from seealso.interfaces.plugin import PluginOptions
+
+    if not inspect.isclass(cls) or not issubclass(cls, base):
+        return f"it registered {cls!r}, which is no subclass of seealso.{base.__name__}"
+    where = f"{cls.__module__}.{cls.__qualname__}"
+    if inspect.isabstract(cls):
+        return f"{where} lacks the required {', '.join(sorted(cls.__abstractmethods__))}"
+    name = getattr(cls, "name", None)
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9]+([-_.][a-z0-9]+)*", name):
+        return f"{where}.name is {name!r}; it has to be lower-case words joined by hyphens"
+    if not issubclass(cls.Options, PluginOptions):
+        return f"{where}.Options is no subclass of seealso.PluginOptions"
+    return ""
+
+
+def did_you_mean(name: str, valid: Sequence[str] | dict[str, Any]) -> str:
+    """``; did you mean `x`?`` for the nearest of the valid spellings, or nothing when none is near."""
+    near = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.55)
+    return f"; did you mean `{near[0]}`?" if near else ""
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,71 @@
+"""A configuration to start from: every key, with its meaning and its default, written from the models themselves."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from seealso.config import CollectionConfig, Config
+from seealso.plugins import Plugins
+
+WIDTH = 110
+
+HEAD = """\
+# The configuration of seealso. Found at --config, then in the variable SEEALSO_CONFIG, then as ./seealso.yaml.
+# What stands behind a single # is the default. Relative paths start from this file's folder.
+# One value may be overridden by the environment: SEEALSO__COLLECTIONS__PHOTOS__SEARCH__CANDIDATES=1000
+"""
+
+
+def commented_configuration(plugins: Plugins) -> str:
+    """A YAML configuration with one collection, ``photos``; all that has a default is commented out."""
+    fields = Config.model_fields
+    lines = [HEAD]
+    lines += [f"# {fields['plugins'].description}", "# plugins: [./my_plugin.py]", ""]
+    lines += [f"# {fields['collections'].description}", "collections:", "  photos:"]
+    lines += _collection(plugins)
+    lines += ["", f"# {fields['frontends'].description}", "# frontends:"]
+    lines += [f"#   - plugin: {plugins.preferred('frontend')}"]
+    return "\n".join(lines) + "\n"
+
+
+def _collection(plugins: Plugins) -> Iterator[str]:
+    for key, field in CollectionConfig.model_fields.items():
+        yield f"    # {field.description}"
+        if key == "path":
+            yield "    path: ./photos.seealso"
+        elif isinstance(field.default, BaseModel):
+            yield f"    # {key}:"
+            yield from _options(type(field.default))
+        else:
+            name = _default_name(plugins, key)
+            installed = ", ".join(sorted(plugins.classes(key)))
+            yield f"    # (installed: {installed})"
+            yield f"    # {key}:"
+            yield f"    #   plugin: {name}"
+            yield from _options(plugins.get(key, name).Options)
+
+
+def _default_name(plugins: Plugins, kind: str) -> str:
+    if kind == "distance":
+        return plugins.get("extractor", plugins.preferred("extractor")).default_distance
+    return plugins.preferred(kind)
+
+
+def _options(model: type[BaseModel]) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield from (f"    #   # {line}" for line in textwrap.wrap(field.description or "", WIDTH))
+        yield f"    #   {name}: {_default(field)}"
+
+
+def _default(field: FieldInfo) -> str:
+    value: Any = field.get_default(call_default_factory=True)
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json")
+    text: str = yaml.safe_dump(value, default_flow_style=True)
+    return text.removesuffix("...\n").strip()

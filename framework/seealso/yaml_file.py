@@ -1,0 +1,109 @@
+"""The configuration as a file: where it is found, and what its YAML holds, line by line.
+
+Apart from `seealso.config` because it is light: every command looks for the plugins that a configuration names.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seealso.errors import ConfigError
+
+if TYPE_CHECKING:
+    import yaml
+
+FILE_NAME = "seealso.yaml"
+MAX_BYTES = 1 << 20
+MAX_NODES = 100_000
+MAX_DEPTH = 50
+
+Location = tuple[str | int, ...]
+"""Where a value stands: the keys that lead to it."""
+
+
+def find_config(path: Path | None = None) -> Path | None:
+    """The configuration file in force: ``path``, else ``SEEALSO_CONFIG``, else ``./seealso.yaml``, else none."""
+    if path is not None:
+        return path
+    named = os.environ.get("SEEALSO_CONFIG")
+    if named:
+        return Path(named)
+    here = Path(FILE_NAME)
+    return here if here.is_file() else None
+
+
+def read_plugin_files(path: Path) -> list[Path]:
+    """Just the ``plugins:`` of a configuration file, leniently: `load_config` says what is wrong with the rest."""
+    data, _ = read_yaml(path)
+    named = data.get("plugins") if isinstance(data, dict) else None
+    files = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
+    return [Path(os.path.abspath(path.parent / Path(name).expanduser())) for name in files]
+
+
+def read_yaml(path: Path) -> tuple[Any, dict[Location, int]]:
+    """A YAML file's data, and the line of every key.
+
+    Raises:
+        ConfigError: it is not there, too large, not UTF-8, or not YAML; says which line.
+    """
+    import yaml
+
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+        text = raw.decode("utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}; `seealso init` writes a new one") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text (at byte {error.start}); save it as UTF-8") from None
+    if len(raw) > MAX_BYTES:
+        raise ConfigError(f"{path}: larger than {MAX_BYTES} bytes, which no configuration is")
+    try:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None, {}
+        lines = dict(_lines(node, path))
+        return loader.construct_document(node), lines
+    except yaml.MarkedYAMLError as error:
+        raise ConfigError(_explain_syntax(error, text, path)) from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+
+
+def _explain_syntax(error: yaml.MarkedYAMLError, text: str, path: Path) -> str:
+    mark = error.problem_mark or error.context_mark
+    line = mark.line + 1 if mark else 1
+    lines = text.splitlines()
+    if "\t" in (lines[line - 1] if line <= len(lines) else ""):
+        return f"{path}, line {line}: a tab; YAML is indented with spaces"
+    return f"{path}, line {line}: {error.problem or error.context}"
+
+
+def _lines(root: yaml.Node, path: Path) -> Iterator[tuple[Location, int]]:
+    """The line of every key, counted from 1; refuses keys that stand twice and aliases that multiply."""
+    import yaml
+
+    waiting: list[tuple[Location, yaml.Node]] = [((), root)]
+    seen = 0
+    while waiting:
+        location, node = waiting.pop()
+        seen += 1
+        if seen > MAX_NODES or len(location) > MAX_DEPTH:
+            raise ConfigError(f"{path}: more values, or deeper, than any configuration needs (aliases followed)")
+        if not location or isinstance(location[-1], int):
+            yield location, node.start_mark.line + 1
+        if isinstance(node, yaml.MappingNode):
+            keys = set()
+            for key, value in node.value:
+                if key.value in keys and isinstance(key, yaml.ScalarNode):
+                    raise ConfigError(f"{path}, line {key.start_mark.line + 1}: the key `{key.value}` stands twice")
+                if isinstance(key, yaml.ScalarNode):
+                    keys.add(key.value)
+                    yield (*location, key.value), key.start_mark.line + 1
+                    waiting.append(((*location, key.value), value))
+        elif isinstance(node, yaml.SequenceNode):
+            waiting.extend(((*location, place), value) for place, value in enumerate(node.value))

@@ -1,0 +1,79 @@
+"""The extractor ``onnx``: image → descriptor, by a network in an ONNX file."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+from PIL import Image
+
+from seealso import Extractor, ExtractorContext, PluginOptions, Provenance
+from seealso_onnx import efficientnet_lite0
+from seealso_onnx.network import BuiltIn, OwnModel
+from seealso_onnx.options import OnnxOptions
+
+
+class OnnxExtractor(Extractor):
+    """Runs a network in an ONNX file on the processor, by onnxruntime.
+
+    The built-in model is EfficientNet-Lite0: 1280 float32 values, those of the pooled layer before its classifier.
+    """
+
+    name = "onnx"
+    preference = 10
+    Options = OnnxOptions
+
+    options: OnnxOptions
+
+    def __init__(self, options: PluginOptions, context: ExtractorContext) -> None:
+        super().__init__(options, context)
+        self._lock = threading.Lock()
+        self._network: BuiltIn | OwnModel | None = None
+
+    @property
+    def network(self) -> BuiltIn | OwnModel:
+        """The network; one of the user's own is loaded when this is first asked for.
+
+        Raises:
+            PluginError: the user's model cannot be used.
+        """
+        with self._lock:
+            if self._network is None:
+                if self.options.model == efficientnet_lite0.NAME:
+                    self._network = BuiltIn(self.context.cache, self.context.threads)
+                else:
+                    self._network = OwnModel(self.options, self.context.threads)
+            return self._network
+
+    @property
+    def min_side(self) -> int:  # type: ignore[override]
+        """The side that images are resized to, so that a JPEG need not be decoded larger."""
+        return self.network.preparation.resize
+
+    @property
+    def provenance(self) -> Provenance:
+        """The weights' hash, and how images are prepared."""
+        network = self.network
+        preprocessing = f"{network.preparation}, {network.description}"
+        return Provenance("onnx", network.weights, preprocessing, network.dim)
+
+    def prepare(self, image: Image.Image) -> np.ndarray:
+        """The centre of the image, resized: uint8 ``(height, width, 3)``."""
+        height, width = self.network.preparation.size
+        # As if the whole image were resized so that its shorter side is `resize`, and the middle cut out; but only
+        # the middle is computed, so that a very long image takes no more memory than another.
+        scale = self.network.preparation.resize / min(image.size)
+        full = round(image.width * scale), round(image.height * scale)
+        left, top = round((full[0] - width) / 2), round((full[1] - height) / 2)
+        across, down = image.width / full[0], image.height / full[1]
+        box = (left * across, top * down, (left + width) * across, (top + height) * down)
+        return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC, box=box))
+
+    def extract(self, batch: np.ndarray) -> np.ndarray:
+        """Prepared images ``(n, height, width, 3)`` uint8 → descriptors ``(n, dim)`` float32."""
+        return self.network.run(batch)
+
+    def close(self) -> None:
+        """Let go of the network."""
+        with self._lock:
+            self._network = None

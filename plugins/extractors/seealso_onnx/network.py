@@ -1,0 +1,183 @@
+"""A network, ready to run: what it wants to be given, and what it gives."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seealso import PluginError
+from seealso_onnx import efficientnet_lite0
+from seealso_onnx.options import OnnxOptions
+
+INPUT_TYPES: dict[str, np.dtype] = {
+    "tensor(float)": np.dtype(np.float32),
+    "tensor(float16)": np.dtype(np.float16),
+    "tensor(uint8)": np.dtype(np.uint8),
+}
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How an image becomes the network's input: resized to ``resize`` (shorter side), cropped to ``size`` (height, width)."""
+
+    size: tuple[int, int]
+    resize: int
+
+    def __str__(self) -> str:
+        return f"RGB, shorter side {self.resize} bicubic, centre crop {self.size[0]}x{self.size[1]}"
+
+
+class BuiltIn:
+    """EfficientNet-Lite0. It takes bytes, and normalises them itself."""
+
+    weights = efficientnet_lite0.WEIGHTS_SHA256
+    dim = efficientnet_lite0.DIM
+    preparation = Preparation(efficientnet_lite0.INPUT_SIZE, efficientnet_lite0.RESIZE)
+    description = f"(x - {efficientnet_lite0.MEAN:g}) / {efficientnet_lite0.STD:g}, pooled layer"
+
+    def __init__(self, cache: Path, threads: int) -> None:
+        self._cache = cache
+        self._threads = threads
+        self._session: Any = None
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        """Images ``(n, height, width, 3)`` uint8 → descriptors ``(n, dim)`` float32."""
+        if self._session is None:
+            self._session = open_session(
+                efficientnet_lite0.load_model(self._cache), self._threads, "the built-in model"
+            )
+        descriptors: np.ndarray = self._session.run(None, {"image": batch})[0]
+        return descriptors
+
+
+class OwnModel:
+    """A network from an ONNX file of the user's.
+
+    Raises:
+        PluginError: the file cannot be read, is no ONNX file, or does not fit the options; says what does not.
+    """
+
+    def __init__(self, options: OnnxOptions, threads: int) -> None:
+        self._file = Path(options.model)
+        self._mean = self._std = np.zeros(3, np.float32)
+        try:
+            data = self._file.read_bytes()
+        except OSError as error:
+            raise PluginError(f"{self._file}: the model cannot be read: {error.strerror}") from None
+        self.weights = hashlib.sha256(data).hexdigest()
+        self._session = open_session(data, threads, str(self._file))
+        size = self._find_input(options)
+        resize = options.resize or round(max(size) / 0.875)
+        if resize < max(size):
+            raise PluginError(f"{self._file}: `resize: {resize}` is smaller than its input, {size[0]} x {size[1]}")
+        self.preparation = Preparation(size, resize)
+        self._find_output(options)
+        self.description = f"(x - {options.mean}) / {options.std}, {self._layout}, output {self._output}"
+
+    def _find_input(self, options: OnnxOptions) -> tuple[int, int]:
+        inputs = self._session.get_inputs()
+        if len(inputs) != 1 or len(inputs[0].shape) != 4:
+            found = ", ".join(f"{each.name} {each.shape}" for each in inputs)
+            raise PluginError(f"{self._file}: a model has to have one input of four axes; this one has {found}")
+        self._input = inputs[0].name
+        if inputs[0].type not in INPUT_TYPES:
+            raise PluginError(f"{self._file}: its input is {inputs[0].type}; {', '.join(INPUT_TYPES)} are taken")
+        self._type = INPUT_TYPES[inputs[0].type]
+        self._normalisation(options)
+        batch, *sides = inputs[0].shape
+        self._one_at_a_time = batch == 1
+        if isinstance(batch, int) and batch > 1:
+            raise PluginError(f"{self._file}: its batch is fixed at {batch}; export it with a free batch, or with 1")
+        layout = options.layout or ("nchw" if sides[0] == 3 else "nhwc" if sides[2] == 3 else None)
+        if layout is None:
+            raise PluginError(f"{self._file}: its input is {inputs[0].shape}; say `layout: nchw` or `layout: nhwc`")
+        self._layout = layout
+        channels, height, width = sides if layout == "nchw" else (sides[2], sides[0], sides[1])
+        if isinstance(channels, int) and channels != 3:
+            raise PluginError(f"{self._file}: its input {inputs[0].shape} has {channels} channels as {layout}, not 3")
+        return self._find_size(options, height, width)
+
+    def _normalisation(self, options: OnnxOptions) -> None:
+        if self._type == np.uint8:
+            if options.mean is not None or options.std is not None:
+                raise PluginError(f"{self._file}: it takes bytes, so `mean:` and `std:` have no place")
+            return
+        if options.mean is None or options.std is None:
+            raise PluginError(
+                f"{self._file}: say `mean:` and `std:`, in units of 0 to 255, as it was trained "
+                "(ImageNet: mean [123.675, 116.28, 103.53], std [58.395, 57.12, 57.375])"
+            )
+        self._mean = np.array(options.mean, np.float32)
+        self._std = np.array(options.std, np.float32)
+
+    def _find_size(self, options: OnnxOptions, *sides: object) -> tuple[int, int]:
+        wanted = options.input_size
+        size = (wanted, wanted) if isinstance(wanted, int) else wanted
+        fixed = tuple(side if isinstance(side, int) and side > 0 else None for side in sides)
+        if size is None:
+            if None in fixed:
+                raise PluginError(f"{self._file}: it takes images of any size; say `input_size:`")
+            size = (int(fixed[0] or 0), int(fixed[1] or 0))
+        if any(side is not None and side != asked for side, asked in zip(fixed, size, strict=True)):
+            raise PluginError(f"{self._file}: it takes images of {fixed[0]} x {fixed[1]}, not {size[0]} x {size[1]}")
+        return size[0], size[1]
+
+    def _find_output(self, options: OnnxOptions) -> None:
+        outputs = {each.name: each for each in self._session.get_outputs()}
+        names = ", ".join(f"{name} {each.shape}" for name, each in outputs.items())
+        if options.output is not None and options.output not in outputs:
+            raise PluginError(f"{self._file}: it has no output {options.output!r}; it has {names}")
+        if options.output is None and len(outputs) > 1:
+            raise PluginError(f"{self._file}: it has several outputs; say which, as in `output: NAME`: {names}")
+        self._output = options.output or next(iter(outputs))
+        # The graph may leave its output's shape open: one run tells.
+        trial = self._run(np.zeros((1, *self.preparation.size, 3), np.uint8))
+        if trial.ndim < 2 or trial.shape[0] != 1 or trial[0].size != trial.shape[1]:
+            raise PluginError(
+                f"{self._file}: its output {self._output} has shape {trial.shape}; (images, dim) is wanted, so name the "
+                "output after the pooling"
+            )
+        self.dim = int(trial.shape[1])
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        """Images ``(n, height, width, 3)`` uint8 → descriptors ``(n, dim)`` float32."""
+        if self._one_at_a_time:
+            parts = [self._run(batch[place : place + 1]) for place in range(len(batch))]
+            found = np.concatenate(parts)
+        else:
+            found = self._run(batch)
+        return found.reshape(len(batch), -1)
+
+    def _run(self, batch: np.ndarray) -> np.ndarray:
+        if self._type != np.uint8:
+            batch = ((batch - self._mean) / self._std).astype(self._type)
+        if self._layout == "nchw":
+            batch = np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
+        try:
+            found = self._session.run([self._output], {self._input: batch})[0]
+        except Exception as error:
+            raise PluginError(f"{self._file}: the model fails: {' '.join(str(error).split())}") from error
+        return np.asarray(found).astype(np.float32, copy=False)
+
+
+def open_session(model: bytes, threads: int, name: str) -> Any:
+    """An onnxruntime session on the processor.
+
+    Raises:
+        PluginError: the bytes are no ONNX model that can be run.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what is wrong is raised; nothing of it belongs on the terminal
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise PluginError(f"{name}: not an ONNX model that can be run: {reason[:300]}") from None

@@ -1,0 +1,128 @@
+"""The program ``seealso``: its commands, what it does with errors, and its exit status."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from seealso import SeealsoError
+from seealso_cli.session import Session
+
+COMMANDS = {
+    "index": "indexing",
+    "similar": "searching",
+    "show": "searching",
+    "random": "searching",
+    "status": "upkeep",
+    "failures": "upkeep",
+    "verify": "upkeep",
+    "rebuild": "upkeep",
+    "maintain": "upkeep",
+    "plugins": "deploying",
+    "config": "deploying",
+    "init": "deploying",
+    "serve": "deploying",
+}
+"""Command → the module of this package that holds it; loaded when it is needed."""
+
+
+class Commands(click.Group):
+    """Our commands, in the order above, then those of plugins (the hook ``register_commands``)."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every name."""
+        self._add_from_plugins(ctx)
+        return [*COMMANDS, *sorted(self.commands)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command by its name. Plugins are only asked for what is not ours: nobody can put himself in our place."""
+        if cmd_name in COMMANDS:
+            module = import_module(f"seealso_cli.{COMMANDS[cmd_name]}")
+            command: click.Command = getattr(module, f"{cmd_name}_command")
+            return command
+        self._add_from_plugins(ctx)
+        return super().get_command(ctx, cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does; an unknown command suggests the nearest."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
+            if not near:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean {near[0]!r}?", ctx) from None
+
+    def _add_from_plugins(self, ctx: click.Context) -> None:
+        session = ctx.find_object(Session)
+        if session is not None and not ctx.meta.get("seealso.plugins"):
+            ctx.meta["seealso.plugins"] = True
+            session.config_file = session.config_file or ctx.params.get("config")
+            for _ in session.plugins.call("register_commands", group=self):
+                pass
+
+
+def make_group() -> click.Group:
+    """The group of all commands."""
+
+    @click.group(
+        cls=Commands,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        epilog="Results go to standard output, everything else to standard error. Exit status: 0 done, 1 failed, 2 wrong usage.",
+    )
+    @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", is_eager=True, help="The configuration.")
+    @click.option("--in", "collection", metavar="NAME", help="The collection, where the configuration has several.")
+    @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+    @click.version_option(package_name="seealso")
+    @click.pass_obj
+    def seealso(session: Session, config: Path | None, collection: str | None, debug: bool) -> None:
+        """Find the images that look like this one."""
+        session.config_file = config or session.config_file
+        session.collection_name = collection
+        session.debug = debug
+
+    return seealso
+
+
+def run(arguments: Sequence[str], session: Session) -> int:
+    """Run one command line; returns the exit status. Whatever goes wrong is one line on standard error."""
+    logging.basicConfig(format="seealso: %(levelname)s: %(message)s", level=logging.WARNING)
+    logging.addLevelName(logging.WARNING, "warning")
+    try:
+        status = make_group().main(list(arguments), prog_name="seealso", standalone_mode=False, obj=session)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return _failed(
+            session, "interrupted; what was committed is kept, and running the command again goes on from there"
+        )
+    except SeealsoError as error:
+        return _failed(session, str(error))
+    except BrokenPipeError:
+        # Whoever read our output has enough. Python must not try to write the rest at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        line = " ".join(str(error).split())
+        return _failed(session, f"{type(error).__name__}: {line} (this is a bug; `seealso --debug …` shows where)")
+    return status if isinstance(status, int) else 0
+
+
+def _failed(session: Session, message: str) -> int:
+    if session.debug:
+        traceback.print_exc()
+    print(f"seealso: {message}", file=sys.stderr)
+    return 1

@@ -1,0 +1,124 @@
+"""The commands about the deployment: ``plugins``, ``config``, ``init``, ``serve``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from seealso import ConfigError
+from seealso_cli.output import json_option, note, printable, write_json, write_rows
+from seealso_cli.session import Session
+
+
+@click.command("plugins")
+@json_option
+@click.pass_obj
+def plugins_command(session: Session, as_json: bool) -> None:
+    """What is installed: each plugin, where it comes from, and what it provides."""
+    plugins = session.plugins
+    loaded = plugins.list_all()
+    defaults = {
+        kind: max(classes.values(), key=lambda cls: cls.preference, default=None)
+        for kind, classes in ((kind, plugins.classes(kind)) for kind in plugins.kinds())
+    }
+    if as_json:
+        listed = [
+            {"name": each.name, "distribution": each.source, "version": each.version, "provides": each.provides}
+            for each in loaded
+        ]
+        chosen = {kind: cls.name for kind, cls in defaults.items() if cls is not None and cls.preference > 0}
+        write_json({"plugins": listed, "defaults": chosen, "problems": [asdict(each) for each in plugins.problems]})
+        return
+    rows = []
+    for each in loaded:
+        for kind, names in each.provides.items() or [("(hooks only)", [])]:
+            shown = [
+                f"{name} (default)"
+                if defaults.get(kind) is plugins.classes(kind).get(name) and plugins.classes(kind)[name].preference > 0
+                else name
+                for name in names
+            ]
+            rows.append([kind, ", ".join(shown), each.name, printable(f"{each.source} {each.version}".strip())])
+    write_rows(sorted(rows), ["kind", "provides", "plugin", "from"])
+    for problem in plugins.problems:
+        note(f"not usable: {problem}")
+
+
+@click.group("config")
+def config_command() -> None:
+    """Show or check the configuration."""
+
+
+@config_command.command("show")
+@click.pass_obj
+def show_config(session: Session) -> None:
+    """The configuration in force, with every default filled in, as YAML."""
+    import yaml
+
+    config = session.config
+    document = config.model_dump(mode="json", exclude_defaults=False)
+    for name in config.collections:
+        document["collections"][name].update(session.deployment.collection(name).described_parts())
+    if not document["frontends"]:
+        document["frontends"] = [session.plugins.preferred("frontend")]
+    session.warn_of_plugins()
+    click.echo(f"# from {printable(config.source.name)}")
+    click.echo(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), nl=False)
+
+
+@config_command.command("check")
+@click.pass_obj
+def check_config(session: Session) -> None:
+    """Check the configuration, the plugins that it names, and their options."""
+    config = session.config
+    config.check(session.plugins)
+    for problem in session.plugins.problems:
+        if Path(problem.source) in config.plugins:
+            raise ConfigError(str(problem))
+    session.warn_of_plugins()
+    click.echo(f"{printable(config.source.name)}: all is well")
+
+
+@click.command("init")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), default=Path("seealso.yaml"))
+@click.option("--force", is_flag=True, help="Replace a file that is there already.")
+@click.pass_obj
+def init_command(session: Session, file: Path, force: bool) -> None:
+    """Write a commented configuration to start from (by default ./seealso.yaml)."""
+    from seealso import commented_configuration
+
+    text = commented_configuration(session.plugins)
+    try:
+        with file.open("w" if force else "x", encoding="utf-8") as out:
+            out.write(text)
+    except FileExistsError:
+        raise ConfigError(f"{file} is there already; `--force` replaces it") from None
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be written: {error.strerror}") from None
+    click.echo(f"wrote {file}; next: seealso index PATH…")
+
+
+@click.command("serve")
+@click.pass_obj
+def serve_command(session: Session) -> None:
+    """Run the frontends that the configuration names, until SIGTERM or Ctrl-C."""
+    if session.interactive:
+        raise click.UsageError("this is being served already")
+    deployment = session.deployment
+    stop = threading.Event()
+
+    def end(number: int, frame: object) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        note(f"serving {', '.join(deployment.config.collections)} (process {os.getpid()}); Ctrl-C ends it")
+        deployment.serve(stop)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,88 @@
+"""The command ``index``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from seealso_cli.output import count, json_option, note, printable, write_json
+from seealso_cli.progress import showing_progress
+from seealso_cli.session import Session
+
+if TYPE_CHECKING:
+    from seealso import IngestReport
+
+
+@click.command("index")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(), metavar="PATH…")
+@click.option("--include", multiple=True, metavar="GLOB", help="Only files that match; may be given several times.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="No files or folders that match; several times too.")
+@click.option("--hidden", is_flag=True, help="Also files and folders whose name begins with a dot.")
+@click.option("--prune/--no-prune", default=None, help="Drop all that is gone from disk / drop nothing.")
+@json_option
+@click.pass_obj
+def index_command(
+    session: Session,
+    paths: tuple[str, ...],
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    hidden: bool,
+    prune: bool | None,
+    as_json: bool,
+) -> int:
+    """Take in the images below each PATH: add what is new, note what changed or moved, drop what is gone.
+
+    What is gone from disk is dropped only below the paths given; and not when a path is missing or empty, or more than
+    half of what was found below it is gone, for its drive may be away. --prune drops it all the same.
+
+    A GLOB without a slash is matched against the name of a file and of every folder on the way to it, one with a slash
+    against the path from PATH.
+
+    Exit status 1 means that a PATH itself could not be taken in. Files inside a folder that fail are listed by
+    `seealso failures`.
+    """
+    collection = session.collection()
+    with showing_progress() as progress:
+        report = collection.index(
+            paths, include=include, exclude=exclude, hidden=hidden, prune=prune, progress=progress
+        )
+    return finish(report, as_json=as_json)
+
+
+def finish(report: IngestReport, *, as_json: bool) -> int:
+    """Say what was done; returns the exit status."""
+    for line in report.warnings:
+        note(f"seealso: warning: {printable(line)}")
+    for line in report.unusable:
+        note(f"seealso: {printable(line)}")
+    if as_json:
+        write_json({**asdict(report), "changed": report.changed})
+    else:
+        click.echo(summary(report))
+    return 1 if report.unusable else 0
+
+
+def summary(report: IngestReport) -> str:
+    """What an ingest did, in a line."""
+    seconds = f" ({report.seconds:.1f} s)"
+    failures = f"; {count(report.known_failures, 'file')} failed before (see `seealso failures`)"
+    if not report.changed:
+        known = failures if report.known_failures else ""
+        if not report.files:
+            return "no image files were found" + seconds
+        return f"nothing to do: {count(report.unchanged, 'file')} unchanged{known}" + seconds
+    parts = [
+        text
+        for number, text in (
+            (report.added, f"{count(report.added, 'new image')}"),
+            (report.located, f"{count(report.located, 'file')} moved, copied or touched"),
+            (report.unchanged, f"{report.unchanged:,} unchanged"),
+            (report.locations_removed, f"{count(report.locations_removed, 'file')} gone"),
+            (report.removed, f"{count(report.removed, 'image')} removed"),
+            (report.failed, f"{count(report.failed, 'file')} failed (see `seealso failures`)"),
+        )
+        if number
+    ]
+    return ", ".join(parts) + (failures if report.known_failures else "") + seconds

@@ -1,0 +1,110 @@
+"""How results are shown: to people, to scripts, to other programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from seealso import shown_path
+
+if TYPE_CHECKING:
+    from seealso import Hit, Query
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def output_options(function: F) -> F:
+    """The options of every command that shows objects."""
+    for option in (
+        click.option(
+            "--sheet", type=click.Path(path_type=Path), metavar="FILE", help="Also draw a contact sheet (.png)."
+        ),
+        click.option("-0", "null", is_flag=True, help="Paths only, each ended by NUL; safe for any name."),
+        click.option("--paths", is_flag=True, help="Paths only, one a line, byte for byte."),
+        click.option("--json", "as_json", is_flag=True, help="One JSON document."),
+    ):
+        function = option(function)
+    return function
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+
+
+def printable(text: str) -> str:
+    r"""Text for a terminal: whatever could steer it, or reorder what it shows, as ``\x1b``, ``\u202e``, …"""
+    if text.isprintable():
+        return text
+    return "".join(
+        repr(character)[1:-1] if unicodedata.category(character)[0] == "C" else character for character in text
+    )
+
+
+def write_json(document: object) -> None:
+    """One JSON document on standard output."""
+    click.echo(json.dumps(document, ensure_ascii=False))
+
+
+def write_paths(hits: Sequence[Hit], *, null: bool) -> None:
+    """One path for each hit, byte for byte."""
+    end = b"\0" if null else b"\n"
+    sys.stdout.flush()
+    sys.stdout.buffer.write(b"".join(hit.paths[0] + end for hit in hits))
+    sys.stdout.buffer.flush()
+
+
+def write_hits(hits: Sequence[Hit], query: Query | None = None) -> None:
+    """A line for each hit: for people in columns, elsewhere separated by tabs."""
+    rows = []
+    for hit in hits:
+        distance = [] if hit.distance is None else [f"{hit.distance:.4f}"]
+        itself = " (the query itself)" if query is not None and hit.id == query.id else ""
+        more = f" (and {len(hit.paths) - 1} more)" if len(hit.paths) > 1 else ""
+        rows.append([str(hit.id), *distance, printable(shown_path(hit.paths[0])) + itself + more])
+    write_rows(rows, ["id", *(["distance"] if rows and len(rows[0]) == 3 else []), "path"])
+
+
+def write_rows(rows: Sequence[Sequence[str]], heads: Sequence[str]) -> None:
+    """Rows for people in columns with their heads; elsewhere separated by tabs, without heads."""
+    if not os.isatty(sys.stdout.fileno() if _has_descriptor() else -1):
+        for row in rows:
+            click.echo("\t".join(row))
+        return
+    widths = [max(len(head), *(len(row[place]) for row in rows), 0) for place, head in enumerate(heads)]
+    for row in [heads, *rows] if rows else []:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        line = "  ".join(cells).rstrip()
+        click.echo(click.style(line, bold=True) if row is heads else line)
+
+
+def _has_descriptor() -> bool:
+    try:
+        sys.stdout.fileno()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def note(text: str) -> None:
+    """A line for the person, on standard error."""
+    click.echo(text, err=True)
+
+
+def count(number: int, singular: str, plural: str = "") -> str:
+    """``1 file``, ``1,485 files``."""
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def size(number: float) -> str:
+    """Bytes for people: ``1.4 MB``."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} TB"

@@ -1,0 +1,89 @@
+"""How far long work has come: a bar on a terminal, elsewhere a line every few seconds."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from seealso_cli.output import count, note
+
+if TYPE_CHECKING:
+    from seealso import Progress
+
+SECONDS_BETWEEN_LINES = 3.0
+SECONDS_BETWEEN_UPDATES = 0.1
+
+
+@contextmanager
+def showing_progress() -> Iterator[Callable[[Progress], None]]:
+    """Gives the function to tell the progress to."""
+    if sys.stderr.isatty():
+        with _bar() as tell:
+            yield tell
+    else:
+        yield _lines()
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[Progress], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("Indexing"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[failed]}"),
+    )
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None, rate="", failed="")
+        last = 0.0
+
+        def tell(progress: Progress) -> None:
+            nonlocal last
+            if progress.seconds - last >= SECONDS_BETWEEN_UPDATES:
+                last = progress.seconds
+                failed = f"{progress.failed} failed" if progress.failed else ""
+                bar.update(
+                    task, total=progress.total, completed=progress.done, rate=f"{_rate(progress):.0f}/s", failed=failed
+                )
+
+        yield tell
+
+
+def _lines() -> Callable[[Progress], None]:
+    last = time.monotonic()
+
+    def tell(progress: Progress) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < SECONDS_BETWEEN_LINES:
+            return
+        last = now
+        of = f" of {progress.total:,}" if progress.total else ""
+        left = ""
+        if progress.total and progress.done:
+            left = f", {_duration((progress.total - progress.done) * progress.seconds / progress.done)} left"
+        failed = f", {progress.failed:,} failed" if progress.failed else ""
+        note(
+            f"{progress.done:,}{of} files, {count(progress.extracted, 'image')} extracted, "
+            f"{_rate(progress):.0f} files/s{left}{failed}"
+        )
+
+    return tell
+
+
+def _rate(progress: Progress) -> float:
+    return progress.done / progress.seconds if progress.seconds else 0.0
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -1,0 +1,107 @@
+"""The commands that show objects: ``similar``, ``show``, ``random``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from seealso import shown_path, uri_of_path
+from seealso_cli.output import json_option, note, output_options, printable, size, write_hits, write_json, write_paths
+from seealso_cli.session import Session
+
+if TYPE_CHECKING:
+    from seealso import Hit
+
+
+@click.command("similar")
+@click.argument("query", type=click.Path(), metavar="IMAGE")
+@click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many neighbours.")
+@click.option("--others", is_flag=True, help="Leave out the query itself, where the collection holds it.")
+@click.option("--candidates", type=click.IntRange(min=1), help="How many candidates to refine, at most.")
+@output_options
+@click.pass_obj
+def similar_command(
+    session: Session,
+    query: str,
+    k: int,
+    others: bool,
+    candidates: int | None,
+    as_json: bool,
+    paths: bool,
+    null: bool,
+    sheet: Path | None,
+) -> None:
+    """The nearest neighbours of IMAGE: a file, or an object of the collection as id:123.
+
+    (A file that is really called id:123 is ./id:123.)
+    """
+    collection = session.collection()
+    asked: str | int = int(query[3:]) if re.fullmatch(r"id:[0-9]+", query) else query
+    answer = collection.similar(asked, k, candidates=candidates, others=others)
+    if as_json:
+        write_json(answer.as_json())
+    elif paths or null:
+        write_paths(answer.hits, null=null)
+    else:
+        write_hits(answer.hits, answer.query)
+    if sheet is not None:
+        draw(session, sheet, answer.hits, answer.query.path)
+
+
+@click.command("random")
+@click.option("-n", "number", type=click.IntRange(min=1), default=20, show_default=True, help="How many objects.")
+@click.option("--seed", type=int, help="The same selection again for the same number.")
+@output_options
+@click.pass_obj
+def random_command(
+    session: Session, number: int, seed: int | None, as_json: bool, paths: bool, null: bool, sheet: Path | None
+) -> None:
+    """A random selection of objects."""
+    hits = session.collection().random(number, seed)
+    if as_json:
+        write_json({"hits": [hit.as_json() for hit in hits]})
+    elif paths or null:
+        write_paths(hits, null=null)
+    else:
+        write_hits(hits)
+    if sheet is not None:
+        draw(session, sheet, hits, None)
+
+
+@click.command("show")
+@click.argument("object_id", type=click.IntRange(min=0), metavar="ID")
+@json_option
+@click.pass_obj
+def show_command(session: Session, object_id: int, as_json: bool) -> None:
+    """One object: where it was found, its size, its content hash."""
+    record = session.collection().show(object_id)
+    if as_json:
+        write_json(
+            {
+                "id": record.id,
+                "sha256": record.hash.hex(),
+                "width": record.width,
+                "height": record.height,
+                "file_size": record.file_size,
+                "locations": [{"path": shown_path(path), "uri": uri_of_path(path)} for path in record.paths],
+                "keywords": [],
+            }
+        )
+        return
+    click.echo(f"id        {record.id}")
+    click.echo(f"size      {record.width} × {record.height} pixels, {size(record.file_size)}")
+    click.echo(f"sha256    {record.hash.hex()}")
+    for place, path in enumerate(record.paths):
+        click.echo(f"{'' if place else 'found at':<10}{printable(shown_path(path))}")
+
+
+def draw(session: Session, file: Path, hits: Sequence[Hit], query: bytes | None) -> None:
+    """Draw a contact sheet, and say where it is."""
+    from seealso_cli.sheet import draw_sheet
+
+    draw_sheet(file, hits, query, session.collection().settings.images)
+    note(f"contact sheet: {file}")

@@ -1,0 +1,121 @@
+"""The commands about the state of a collection: ``status``, ``failures``, ``verify``, ``rebuild``, ``maintain``."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from seealso import shown_path, uri_of_path
+from seealso_cli.indexing import finish
+from seealso_cli.output import count, json_option, note, printable, size, write_json, write_rows
+from seealso_cli.progress import showing_progress
+from seealso_cli.session import Session
+
+
+@click.command("status")
+@json_option
+@click.pass_obj
+def status_command(session: Session, as_json: bool) -> None:
+    """What the collection holds, and what made it."""
+    status: dict[str, Any] = session.collection().status()
+    if as_json:
+        write_json(status)
+        return
+    provenance = status["provenance"]
+    click.echo(f"collection   {status['name']} ({printable(status['path'])})")
+    click.echo(f"made         {time.strftime('%Y-%m-%d %H:%M', time.localtime(status['created']))}")
+    click.echo(f"holds        {count(status['objects'], 'object')} at {count(status['locations'], 'location')}")
+    if status["failures"]:
+        click.echo(f"failures     {count(status['failures'], 'file')} (see `seealso failures`)")
+    click.echo(f"on disk      {size(status['bytes'])}")
+    click.echo(f"descriptors  {provenance['dim']} × {provenance['dtype']}, {provenance['preprocessing']}")
+    if provenance["weights"]:
+        click.echo(f"weights      SHA-256 {provenance['weights']}")
+    for kind, choice in status["parts"].items():
+        name = choice if isinstance(choice, str) else choice["plugin"]
+        facts = ", ".join(_fact(key, value) for key, value in status.get(kind, {}).items())
+        click.echo(f"{kind:<12} {name}" + (f" ({facts})" if facts else ""))
+
+
+def _fact(key: str, value: object) -> str:
+    if key.startswith("bytes") and isinstance(value, int | float):
+        return f"{key.replace('_', ' ').replace('bytes', '').strip()} {size(value)}".strip()
+    return f"{key.replace('_', ' ')} {value:,}" if isinstance(value, int | float) else f"{key} {value}"
+
+
+@click.command("failures")
+@click.option("--retry", is_flag=True, help="Try just these files again.")
+@json_option
+@click.pass_obj
+def failures_command(session: Session, retry: bool, as_json: bool) -> int:
+    """The files that could not be taken in, and why."""
+    collection = session.collection()
+    if retry:
+        with showing_progress() as progress:
+            report = collection.retry_failures(progress)
+        return finish(report, as_json=as_json)
+    failures = list(collection.failures())
+    if as_json:
+        listed = [
+            {"path": shown_path(each.path), "uri": uri_of_path(each.path), "reason": each.reason, "time": each.time}
+            for each in failures
+        ]
+        write_json({"failures": listed})
+    else:
+        write_rows(
+            [[printable(shown_path(each.path)), printable(each.reason)] for each in failures], ["path", "reason"]
+        )
+        if not failures:
+            note("no failures")
+    return 0
+
+
+@click.command("verify")
+@json_option
+@click.pass_obj
+def verify_command(session: Session, as_json: bool) -> int:
+    """Check every checksum, and the catalogue, the store and the index against one another.
+
+    Exit status 1 means that something is wrong; each problem is a line.
+    """
+    checkup = session.collection().verify()
+    if as_json:
+        write_json(asdict(checkup))
+    else:
+        for problem in checkup.problems:
+            note(f"seealso: {problem}")
+        unused = f", {checkup.unused:,} of no object (`seealso maintain` removes them)" if checkup.unused else ""
+        outcome = f"{count(len(checkup.problems), 'problem')} found" if checkup.problems else "all is well"
+        click.echo(
+            f"{outcome}: {count(checkup.objects, 'object')}, {count(checkup.descriptors, 'descriptor')} checked{unused}"
+        )
+    return 1 if checkup.problems else 0
+
+
+@click.command("rebuild")
+@click.pass_obj
+def rebuild_command(session: Session) -> None:
+    """Throw the index away and build it anew from the catalogue and the store."""
+    started = time.monotonic()
+    collection = session.collection()
+    collection.rebuild()
+    click.echo(
+        f"rebuilt the index of {count(collection.counts().objects, 'object')} ({time.monotonic() - started:.1f} s)"
+    )
+
+
+@click.command("maintain")
+@click.pass_obj
+def maintain_command(session: Session) -> None:
+    """Reclaim space, and let go of what is damaged, so that `seealso index` takes it in anew."""
+    upkeep = session.collection().maintain()
+    if upkeep.dropped:
+        note(
+            f"seealso: warning: {count(upkeep.dropped, 'object')} whose descriptor was lost or damaged dropped; "
+            "`seealso index PATH…` takes them in anew"
+        )
+    removed = f", {count(upkeep.removed, 'descriptor')} of no object removed" if upkeep.removed else ""
+    click.echo(f"{size(upkeep.bytes_before)} before, {size(upkeep.bytes_after)} now{removed}")

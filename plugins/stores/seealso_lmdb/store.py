@@ -1,0 +1,294 @@
+"""Descriptors in LMDB: ID → checksum and record."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import lmdb
+import numpy as np
+from pydantic import Field
+
+from seealso import (
+    ConfigError,
+    CorruptRecord,
+    EncodedBlock,
+    FormatError,
+    MissingObject,
+    ObjectStore,
+    PluginChoice,
+    PluginOptions,
+    StoreContext,
+    StoreError,
+    StoreReport,
+)
+from seealso_lmdb.environment import CURRENT, Environment, create, environment, translate
+
+MAGIC = "seealso-lmdb"
+FORMAT_VERSION = 1
+CHECKSUM_BYTES = 4
+BLOCK_BYTES = 4 << 20
+BLOCK_RECORDS = 1024
+PAGE = 4096  # keys handled in one transaction where all are gone through
+WORTH_COMPACTING = 0.25  # share of the file that has to be free before it is copied
+
+
+class LmdbStore(ObjectStore):
+    """Keeps descriptors in LMDB (OpenLDAP's memory-mapped B+ tree), in the order of their IDs.
+
+    Every write is a transaction and synced, so `flush` has nothing left to do; a crash at any moment leaves the state of
+    the last one. Readers never wait. A record is stored under the ID, as eight bytes big-endian, with the CRC-32 of both
+    before it.
+    """
+
+    name = "lmdb"
+    preference = 10
+
+    class Options(PluginOptions):
+        """Options of the store lmdb."""
+
+        codec: PluginChoice | None = Field(
+            default=None,
+            description="how descriptors are written; a collection that exists keeps its own (default: raw)",
+        )
+        map_size: int = Field(
+            default=1 << 40,
+            gt=0,
+            description="address space reserved for the file, in bytes; takes no disk, and grows by itself",
+        )
+
+    options: Options
+
+    def __init__(self, options: PluginOptions, context: StoreContext) -> None:
+        super().__init__(options, context)
+        self._dtype = np.dtype(context.dtype)
+        if not (context.directory / CURRENT).is_file():
+            if context.read_only:
+                raise StoreError(f"{context.directory}: there is no store lmdb here")
+            with self._translating():
+                create(context.directory, self.options.map_size, {b"format": self._format()})
+        with self._translating():
+            shared = environment(context.directory, self.options.map_size, writable=not context.read_only)
+        self._shared: Environment | None = shared
+        self.codec = context.codec(self._check_format(shared.meta(b"format")))
+
+    def _format(self) -> bytes:
+        """The store's own record: what it is, and of what."""
+        header = {
+            "magic": MAGIC,
+            "version": FORMAT_VERSION,
+            "dim": self.context.dim,
+            "dtype": self._dtype.name,
+            "codec": (self.options.codec or PluginChoice("raw")).as_yaml(),
+        }
+        return json.dumps(header).encode()
+
+    def _check_format(self, raw: bytes | None) -> PluginChoice:
+        """The codec that the store was written with."""
+        where = self.context.directory
+        try:
+            header = json.loads(raw or b"")
+            if header["magic"] != MAGIC:
+                raise ValueError("wrong magic")
+            version, dim, dtype = int(header["version"]), int(header["dim"]), str(header["dtype"])
+            written = PluginChoice.parse(header.get("codec"))
+        except (ValueError, KeyError, TypeError):
+            raise FormatError(f"{where} is not a store lmdb of seealso, or is damaged") from None
+        if version > FORMAT_VERSION:
+            raise FormatError(
+                f"{where} was written by a newer seealso (format {version}; this release reads up to {FORMAT_VERSION}); "
+                "upgrade seealso"
+            )
+        if (dim, dtype) != (self.context.dim, self._dtype.name):
+            raise FormatError(
+                f"{where} holds {dtype} descriptors of dimension {dim}, not {self._dtype.name} of {self.context.dim}"
+            )
+        wanted = self.options.codec
+        if wanted is not None and wanted != written:
+            raise ConfigError(
+                f"{where} was written with the codec {written.as_yaml()}, not {wanted.as_yaml()}; "
+                f"take `codec:` out of the configuration, or index into a new collection"
+            )
+        return written
+
+    @property
+    def _environment(self) -> Environment:
+        if self._shared is None:
+            raise StoreError(f"{self.context.directory}: the store is closed")
+        return self._shared
+
+    @contextmanager
+    def _translating(self) -> Iterator[None]:
+        try:
+            yield
+        except (lmdb.Error, OSError) as error:
+            raise translate(error, self.context.directory) from error
+
+    # Writing
+
+    def put_many(self, ids: np.ndarray, descriptors: np.ndarray) -> None:
+        """One transaction: all of them, or on an error none."""
+        self._check(ids, descriptors)
+        items = [
+            (key, zlib.crc32(record, zlib.crc32(key)).to_bytes(CHECKSUM_BYTES, "little") + record)
+            for key, record in zip(_keys(ids), self.codec.encode(descriptors), strict=True)
+        ]
+        self._write(lambda transaction, database: transaction.cursor(database).putmulti(items))
+
+    def _check(self, ids: np.ndarray, descriptors: np.ndarray) -> None:
+        if ids.dtype != np.int64 or ids.ndim != 1 or np.unique(ids).size != ids.size or (ids < 0).any():
+            raise ValueError("IDs have to be int64, one-dimensional, not negative, each once")
+        if descriptors.shape != (ids.size, self.context.dim) or descriptors.dtype != self._dtype:
+            raise ValueError(
+                f"descriptors have to be {self._dtype.name} of shape ({ids.size}, {self.context.dim}), "
+                f"not {descriptors.dtype} of shape {descriptors.shape}"
+            )
+        if descriptors.dtype.kind == "f" and not np.isfinite(descriptors).all():
+            raise ValueError("descriptors have to be finite numbers")
+
+    def remove_many(self, ids: np.ndarray) -> None:
+        """In transactions of a few thousand each."""
+        for start in range(0, ids.size, PAGE):
+            keys = _keys(ids[start : start + PAGE])
+            self._write(lambda transaction, database, keys=keys: [transaction.delete(key, db=database) for key in keys])
+
+    def _write(self, work: Any) -> None:
+        """Do some work in a transaction; again with a larger map where it does not fit."""
+        if self.context.read_only:
+            raise StoreError(f"{self.context.directory}: the store was opened for reading only")
+        while True:
+            try:
+                with self._environment.transaction(write=True) as (transaction, database):
+                    work(transaction, database)
+                return
+            except lmdb.MapFullError:
+                self._environment.grow()
+            except lmdb.Error as error:
+                raise translate(error, self.context.directory) from error
+
+    def flush(self) -> None:
+        """Nothing to do: every transaction was synced."""
+
+    # Reading
+
+    def read_blocks(self, ids: np.ndarray) -> Iterator[EncodedBlock]:
+        """In the order of the IDs. Each block has a transaction of its own, so that a slow reader pins no old pages."""
+        ids = np.unique(ids)
+        size = max(1, self.context.dim * self._dtype.itemsize)
+        step = max(1, min(BLOCK_RECORDS, BLOCK_BYTES // size))
+        for start in range(0, ids.size, step):
+            found = self._read(_keys(ids[start : start + step]))
+            if found:
+                values = [memoryview(value)[CHECKSUM_BYTES:] for _, value in found]
+                bytes_read = sum(map(len, values))
+                yield EncodedBlock(_ids_of([key for key, _ in found]), values, self.codec, len(values), bytes_read)
+
+    def _read(self, keys: list[bytes]) -> list[tuple[bytes, bytes]]:
+        with self._translating(), self._environment.transaction() as (transaction, database):
+            found: list[tuple[bytes, bytes]] = transaction.cursor(database).getmulti(keys)
+            return found
+
+    def get_many(self, ids: np.ndarray) -> np.ndarray:
+        """In the order asked; checksums checked."""
+        wanted, places = np.unique(ids, return_inverse=True)
+        found = self._read(_keys(wanted))
+        if len(found) != wanted.size:
+            raise MissingObject(np.setdiff1d(wanted, _ids_of([key for key, _ in found])).tolist())
+        if damaged := self._damaged(found):
+            raise CorruptRecord(damaged)
+        if not found:
+            return np.empty((0, self.context.dim), self._dtype)
+        descriptors: np.ndarray = self.codec.decode([memoryview(value)[CHECKSUM_BYTES:] for _, value in found])[places]
+        return descriptors
+
+    def _damaged(self, found: Sequence[tuple[bytes, bytes]]) -> list[int]:
+        """The IDs of the records whose checksum fails, or that cannot be decoded."""
+        damaged = []
+        for key, value in found:
+            expected = int.from_bytes(value[:CHECKSUM_BYTES], "little")
+            if len(value) < CHECKSUM_BYTES or zlib.crc32(value[CHECKSUM_BYTES:], zlib.crc32(key)) != expected:
+                damaged.append(int.from_bytes(key, "big"))
+        return damaged
+
+    def _pages(self, *, values: bool) -> Iterator[list[Any]]:
+        """Everything in the order of the IDs, a page a transaction: keys, or keys with values."""
+        last = b""
+        while True:
+            with self._translating(), self._environment.transaction() as (transaction, database):
+                cursor = transaction.cursor(database)
+                page: list[Any] = []
+                if cursor.set_range(last):
+                    for item in cursor.iternext(keys=True, values=values):
+                        page.append(item)
+                        if len(page) == PAGE:
+                            break
+            if not page:
+                return
+            yield page
+            # The first key after this one.
+            last = (page[-1][0] if values else page[-1]) + b"\0"
+
+    def ids(self) -> np.ndarray:
+        """All IDs, ascending."""
+        parts = [_ids_of(page) for page in self._pages(values=False)]
+        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+    def verify(self) -> StoreReport:
+        """Read everything, and check each checksum and that each record can be decoded."""
+        checked = 0
+        damaged: list[int] = []
+        for page in self._pages(values=True):
+            checked += len(page)
+            wrong = self._damaged(page)
+            sound = [(key, value) for key, value in page if int.from_bytes(key, "big") not in set(wrong)]
+            damaged += wrong + self._undecodable(sound)
+        return StoreReport(checked, damaged)
+
+    def _undecodable(self, found: Sequence[tuple[bytes, bytes]]) -> list[int]:
+        try:
+            self.codec.decode([memoryview(value)[CHECKSUM_BYTES:] for _, value in found])
+        except ValueError:
+            if len(found) == 1:
+                return [int.from_bytes(found[0][0], "big")]
+            middle = len(found) // 2
+            return self._undecodable(found[:middle]) + self._undecodable(found[middle:])
+        return []
+
+    # Upkeep
+
+    def statistics(self) -> dict[str, int | float | str]:
+        """Objects, bytes of the file, bytes of it that are free, and the codec."""
+        with self._translating():
+            pages, used, page_bytes = self._environment.pages()
+            with self._environment.transaction() as (transaction, database):
+                objects = transaction.stat(database)["entries"]
+        return {
+            "objects": objects,
+            "bytes": pages * page_bytes,
+            "bytes_free": (pages - used) * page_bytes,
+            "codec": self.codec.name,
+        }
+
+    def compact(self, order: np.ndarray | None, live: np.ndarray) -> None:
+        """Remove what is not live; copy the file where a good part of it is free. ``order`` means nothing to a B+ tree."""
+        self.remove_many(np.setdiff1d(self.ids(), live, assume_unique=True))
+        with self._translating():
+            pages, used, page_bytes = self._environment.pages()
+            if pages - used > WORTH_COMPACTING * pages and (pages - used) * page_bytes > 1 << 20:
+                self._environment.replace_by_copy()
+
+    def close(self) -> None:
+        """Let go of the environment."""
+        self._shared = None
+
+
+def _keys(ids: np.ndarray) -> list[bytes]:
+    big_endian = ids.astype(">i8").tobytes()
+    return [big_endian[start : start + 8] for start in range(0, len(big_endian), 8)]
+
+
+def _ids_of(keys: Sequence[bytes]) -> np.ndarray:
+    return np.frombuffer(b"".join(keys), dtype=">i8").astype(np.int64)

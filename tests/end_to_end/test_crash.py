@@ -1,0 +1,206 @@
+"""A crash at any moment loses nothing that was committed, gives nothing twice, and is mended by indexing again.
+
+The cheap extractor is deterministic, so the end of every story must equal that of an undisturbed run.
+"""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from durability.power_cut import PowerCut, compile_layer
+
+import seealso
+from conftest import THUMBNAIL
+
+CHILD = Path(__file__).parent.parent / "durability" / "ingest_child.py"
+PHOTOS = 72  # five batches of the cheap extractor
+
+# Every step of the way in, in its order.
+STEPS = [
+    "seealso.collection.collection:create_catalog",
+    "seealso.catalog_writer:sync_file",
+    "seealso.catalog:Catalog.states",
+    "seealso.collection.reading:read_file",
+    "seealso.collection.reading:decode_image",
+    "seealso.collection.ingest:Ingest._extract",
+    "seealso.catalog_writer:CatalogWriter.reserve_ids",
+    "STORE.put_many",
+    "STORE.flush",
+    "seealso.catalog_writer:CatalogWriter.commit",
+    "seealso.collection.indexing:LiveIndex.committed",
+    "seealso.catalog_writer:CatalogWriter.return_ids",
+    "seealso.catalog_writer:CatalogWriter.remove_locations",
+    "seealso.catalog_writer:CatalogWriter.remove_unplaced",
+    "STORE.remove_many",
+    "seealso.collection.indexing:LiveIndex.catch_up",
+    "seealso.collection.snapshots:Snapshots.save",
+    "seealso.collection.snapshots:write_atomically",
+    "seealso.collection.snapshots:Snapshots.remove_unheld",
+]
+
+
+@pytest.fixture(scope="module")
+def layer(tmp_path_factory):
+    return compile_layer(tmp_path_factory.mktemp("layer"))
+
+
+@pytest.fixture(autouse=True)
+def _settled_at_once(monkeypatch):
+    monkeypatch.setattr("seealso.collection.reading.SETTLED_NS", -1)
+
+
+class Story:
+    """A folder, a collection, and what the runs of the child have told of themselves."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.photos = tmp_path / "photos"
+        self.disk = tmp_path / "disk"
+        self.disk.mkdir()
+        self.collection = self.disk / "c.seealso"
+        self.log = tmp_path / "log"
+        self.ids_given: set[int] = set()
+
+    def start(self, *failpoint: str, environment: dict[str, str] | None = None) -> subprocess.Popen:
+        self.log.unlink(missing_ok=True)
+        command = [sys.executable, str(CHILD), str(self.collection), str(self.photos), str(self.log), *failpoint]
+        return subprocess.Popen(command, env=os.environ | (environment or {}), stderr=subprocess.PIPE)
+
+    def told(self) -> list[dict]:
+        return [json.loads(line) for line in self.log.read_text().splitlines()] if self.log.exists() else []
+
+    def committed(self) -> dict[int, str]:
+        return {
+            id_: path
+            for line in self.told()
+            for id_, path in zip(line.get("committed", ()), line.get("paths", ()), strict=True)
+        }
+
+    def given(self) -> list[int]:
+        return [id_ for line in self.told() for id_ in line.get("given", ())]
+
+    def check_and_finish(self) -> None:
+        """What was committed is there; indexing again gives what an undisturbed run gives; no ID comes twice."""
+        committed, given = self.committed(), self.given()
+        assert len(given) == len(set(given))
+        with seealso.open(self.collection, plugins=[THUMBNAIL], extractor="thumbnail") as collection:
+            if collection.exists():
+                assert collection.verify().problems == []
+                present = set(collection.ids().tolist())
+            else:
+                present = set()
+            lost = set(committed) - present
+            assert not lost, f"committed and lost: {sorted(lost)}"
+            for id_, path in committed.items():
+                assert os.fsencode(path) in collection.show(id_).paths
+            collection.index([self.photos])
+            assert collection.verify().problems == []
+            new = set(collection.ids().tolist()) - present
+            assert not new & set(given), "an ID was given again"
+            assert described(collection) == described_plainly(self.photos)
+            assert collection.index([self.photos]).changed is False
+            collection.maintain()
+            assert collection.verify().unused == 0
+
+
+def described(collection: seealso.Collection) -> dict[str, bytes]:
+    """Path → descriptor, for every location; each path stands there once by the catalogue's own key."""
+    found: dict[str, bytes] = {}
+    for id_ in collection.ids().tolist():
+        for path in collection.show(id_).paths:
+            found[os.fsdecode(path)] = collection.descriptors([id_])[0].tobytes()
+    neighbours = collection.similar(int(collection.ids()[0]), k=len(found) + 10).hits
+    assert sorted(hit.id for hit in neighbours) == collection.ids().tolist()
+    return found
+
+
+def described_plainly(photos: Path) -> dict[str, bytes]:
+    """The same from the files themselves, with neither collection nor index."""
+    with seealso.open(photos.parent / "never-made", plugins=[THUMBNAIL], extractor="thumbnail") as collection:
+        extractor = collection.parts.extractor
+        found = {}
+        for path in sorted(photos.rglob("*.jpg")):
+            image = seealso.decode_image(path.read_bytes(), min_side=extractor.min_side).image
+            found[str(path)] = extractor.extract(extractor.prepare(image)[None])[0].tobytes()
+    return found
+
+
+@pytest.fixture
+def story(tmp_path, make_photos):
+    made = Story(tmp_path)
+    make_photos(made.photos, PHOTOS)
+    shutil.copy(made.photos / "0003-cell.jpg", made.photos / "0050-copy.jpg")
+    return made
+
+
+def change_the_folder(photos: Path, make_photos) -> None:
+    """Some files go, some move, some are overwritten, some are new."""
+    files = sorted(photos.iterdir())
+    for path in files[:9]:
+        path.unlink()
+    for path in files[9:15]:
+        path.rename(path.with_name("moved-" + path.name))
+    for path, other in zip(files[15:20], files[20:25], strict=True):
+        shutil.copy(other, path)
+    make_photos(photos / "new", 20, seed=77)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("step", STEPS)
+def test_power_fails_at_a_step(story, layer, tmp_path, make_photos, step, when):
+    """First in a fresh collection, then when the folder has changed: killed at the step, and unsynced writes dropped."""
+    cut = PowerCut(layer, story.disk, tmp_path / "scratch")
+    reached = 0
+    for changed in (False, True):
+        if changed:
+            change_the_folder(story.photos, make_photos)
+            cut.adopt()
+        # In the middle of the run where a step comes often.
+        nth = (
+            "2" if step.endswith(("reserve_ids", "return_ids", "save", "create_catalog", "sync_file")) is False else "1"
+        )
+        child = story.start(step, when, nth, environment=cut.environment())
+        _, errors = child.communicate(timeout=60)
+        if child.returncode == 0:
+            nth = "1"
+        reached += child.returncode == -9
+        assert child.returncode in (0, -9), errors.decode()
+        cut.cut()
+        story.check_and_finish()
+    assert reached, "the failpoint was never reached"
+
+
+def test_killed_at_random_moments(story, make_photos):
+    """Twenty times ``kill -9``; every other time the folder has changed in between."""
+    rng = random.Random(7)
+    started = time.monotonic()
+    child = story.start()
+    assert child.wait(60) == 0
+    usual = time.monotonic() - started
+    shutil.rmtree(story.collection)
+    killed = 0
+    for turn in range(20):
+        child = story.start()
+        while not story.told() and child.poll() is None:
+            time.sleep(0.001)
+        time.sleep(rng.uniform(0, 0.25 * usual))
+        child.kill()
+        killed += child.wait(60) == -9
+        child.stderr.close()
+        if turn % 5 == 4:
+            story.check_and_finish()
+            shutil.rmtree(story.photos)
+            make_photos(story.photos, PHOTOS, seed=turn)
+        else:
+            present = story.committed()
+            with seealso.open(story.collection, plugins=[THUMBNAIL], extractor="thumbnail") as collection:
+                if present:
+                    assert set(present) <= set(collection.ids().tolist())
+                if collection.exists():
+                    assert collection.verify().problems == []
+    assert killed >= 10

@@ -1,0 +1,159 @@
+"""Finding, checking and handing out plugins."""
+
+import importlib.metadata
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import seealso
+from seealso.plugins import load_plugins
+
+GOOD = """
+import numpy as np
+import seealso
+
+class Grey(seealso.Extractor):
+    name = "grey"
+    @property
+    def provenance(self):
+        return seealso.Provenance("grey", "", "mean", dim=1)
+    def prepare(self, image):
+        return np.asarray(image.convert("L").resize((1, 1)))
+    def extract(self, batch):
+        return batch.reshape(len(batch), 1).astype(np.float32)
+
+@seealso.hookimpl
+def register_extractors():
+    return [Grey]
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(name: str, text: str) -> Path:
+        path = tmp_path / name
+        path.write_text(textwrap.dedent(text))
+        return path
+
+    return write
+
+
+def test_built_ins_come_by_entry_points():
+    plugins = load_plugins()
+    assert plugins.problems == []
+    assert "onnx" in plugins.classes("extractor")
+    assert "exact" in plugins.classes("index")
+    assert "lmdb" in plugins.classes("store")
+    assert "cli" in plugins.classes("frontend")
+    assert set(plugins.classes("distance")) == {"euclidean", "manhattan", "cosine", "hamming"}
+    assert "raw" in plugins.classes("codec")
+    assert plugins.preferred("extractor") == "onnx"
+
+
+def test_a_file_is_a_plugin(write):
+    plugins = load_plugins([write("grey.py", GOOD)])
+    assert plugins.problems == []
+    assert plugins.get("extractor", "grey").name == "grey"
+    # It never becomes a default by being there.
+    assert plugins.preferred("extractor") == "onnx"
+
+
+def test_an_unknown_name_suggests_the_nearest():
+    with pytest.raises(seealso.PluginError, match=r"no store named 'lmbd'; did you mean `lmdb`"):
+        load_plugins().get("store", "lmbd")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1 / 0", "raised ZeroDivisionError on import: division by zero"),
+        ("import a_module_that_is_not_there", "cannot be imported: No module named 'a_module_that_is_not_there'"),
+        ("def f(:", "raised SyntaxError on import"),
+        ("raise SystemExit(3)", "raised SystemExit on import"),
+        (
+            "import seealso\n@seealso.hookimpl\ndef register_extractor():\n    return []",
+            "there is no hook `register_extractor`; did you mean `register_extractors`?",
+        ),
+        ("import seealso\n@seealso.hookimpl\ndef ingested(batch, nothing): pass", "nothing"),
+        ("x = 1", "it has no function marked with `@seealso.hookimpl`"),
+    ],
+)
+def test_a_broken_plugin_is_one_problem_and_breaks_nothing_else(write, text, expected):
+    plugins = load_plugins([write("broken.py", text), write("grey.py", GOOD)])
+    assert len(plugins.problems) == 1
+    problem = str(plugins.problems[0])
+    assert "plugin broken" in problem
+    assert "broken.py" in problem
+    assert expected in problem
+    assert "\n" not in problem
+    assert {"grey", "onnx"} <= set(plugins.classes("extractor"))
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (("return [Grey]", "return ['Grey']"), "is no subclass of seealso.Extractor"),
+        (("return [Grey]", "return [int]"), "is no subclass of seealso.Extractor"),
+        (("return [Grey]", "return Grey"), "not a list of classes"),
+        (("return [Grey]", "raise OSError('no')"), "register_extractors raised OSError: no"),
+        (("return [Grey]", "import nothing_of_this_name"), "No module named 'nothing_of_this_name'"),
+        (("def extract(", "def extrakt("), "lacks the required extract"),
+        (('name = "grey"', 'name = "Grey Scale"'), "it has to be lower-case words"),
+        (('name = "grey"', 'name = "onnx"'), "already taken by seealso_onnx"),
+    ],
+)
+def test_a_class_that_breaks_its_contract_is_one_problem(write, change, expected):
+    plugins = load_plugins([write("broken.py", GOOD.replace(*change)), write("grey.py", GOOD)])
+    names = set(plugins.classes("extractor"))
+    assert len(plugins.problems) == 1
+    assert expected in str(plugins.problems[0])
+    assert "broken.py" in str(plugins.problems[0])
+    assert {"grey", "onnx"} <= names
+    assert plugins.get("extractor", "onnx").__module__.startswith("seealso_onnx")
+
+
+def test_a_failed_plugin_is_named_when_its_class_is_missed(write):
+    plugins = load_plugins([write("histogram.py", "1 / 0")])
+    with pytest.raises(seealso.PluginError, match="these plugins failed: histogram"):
+        plugins.get("extractor", "histogram")
+
+
+def test_a_missing_extra_names_the_command_that_installs_it(monkeypatch):
+    class Distribution:
+        name = "birds"
+        version = "1.0"
+
+    entry_point = importlib.metadata.EntryPoint("owl", "a_module_that_is_not_there [torch]", "seealso")
+    object.__setattr__(entry_point, "dist", Distribution())
+    monkeypatch.setattr("seealso.plugins.entry_points", lambda group: [entry_point])
+    (problem,) = load_plugins().problems
+    assert problem.remedy == "install what it needs: pip install 'birds[torch]'"
+
+
+def test_observers_are_called_and_may_fail(write, caplog):
+    plugins = load_plugins(
+        [
+            write("failing.py", "import seealso\n@seealso.hookimpl\ndef searched(answer): 1 / 0"),
+            write(
+                "seeing.py", "import seealso\nseen = []\n@seealso.hookimpl\ndef searched(answer): seen.append(answer)"
+            ),
+        ]
+    )
+    plugins.observe("searched", answer="the answer")
+    seeing = next(plugin for plugin in plugins.loaded.values() if plugin.name == "seeing")
+    assert seeing.module.seen == ["the answer"]
+    assert "searched raised ZeroDivisionError" in caplog.text
+    assert plugins.problems == []
+
+
+def test_tracing_prints_each_call(write, monkeypatch, capsys):
+    monkeypatch.setenv("SEEALSO_TRACE_PLUGINS", "1")
+    load_plugins([write("grey.py", GOOD)]).classes("extractor")
+    assert "seealso: grey.register_extractors()" in capsys.readouterr().err
+
+
+def test_two_managers_share_nothing(write):
+    one, two = load_plugins([write("grey.py", GOOD)]), load_plugins()
+    assert "grey" in one.classes("extractor")
+    assert "grey" not in two.classes("extractor")

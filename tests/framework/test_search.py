@@ -1,0 +1,178 @@
+"""The way out."""
+
+import threading
+
+import numpy as np
+import pytest
+
+import seealso
+from conftest import SAMPLES, THUMBNAIL
+
+
+@pytest.fixture(params=["lmdb, exact", "plain, exact", "lmdb, pivot", "plain, pivot"])
+def collection(request, tmp_path, make_photos):
+    make_photos(tmp_path / "photos", 60)
+    store, index = request.param.split(", ")
+    plugins = [THUMBNAIL, SAMPLES / "plain.py"]
+    with seealso.open(tmp_path / "c", plugins=plugins, extractor="thumbnail", store=store, index=index) as collection:
+        assert collection.index([tmp_path / "photos"]).added == 60
+        yield collection
+
+
+def brute_force(collection, query: np.ndarray) -> list[tuple[float, int]]:
+    ids = collection.ids()
+    all_of_them = collection.descriptors(ids).astype(np.float64)
+    distances = np.sqrt(((all_of_them - query.astype(np.float64)) ** 2).sum(axis=1))
+    return sorted(zip(distances.tolist(), ids.tolist(), strict=True))
+
+
+def test_neighbours_are_those_of_brute_force(collection):
+    for id_ in collection.ids()[:10].tolist():
+        answer = collection.similar(id_, k=12)
+        expected = brute_force(collection, collection.descriptors([id_])[0])[:12]
+        assert [hit.id for hit in answer.hits] == [id_ for _, id_ in expected]
+        assert np.allclose([hit.distance for hit in answer.hits], [d for d, _ in expected], rtol=1e-4)
+        assert answer.hits[0].id == id_
+        assert answer.hits[0].distance == 0
+        assert answer.cost.reads > 0
+        assert answer.cost.bytes_read > 0
+        assert answer.cost.candidates >= 12
+        assert answer.cost.ms.total > 0
+
+
+def test_a_file_of_the_collection_needs_no_extraction(collection, monkeypatch, tmp_path):
+    def refuse(*_):
+        raise AssertionError("extracted")
+
+    monkeypatch.setattr(type(collection.parts.extractor), "extract", refuse)
+    path = sorted((tmp_path / "photos").iterdir())[5]
+    answer = collection.similar(path, 3)
+    assert answer.query.id == answer.hits[0].id
+    assert answer.hits[0].path == str(path)
+    # nor does a copy of it somewhere else
+    copy = tmp_path / "copy.jpg"
+    copy.write_bytes(path.read_bytes())
+    assert collection.similar(copy, 1).hits == answer.hits[:1]
+
+
+def test_another_file_is_extracted(collection, photographs, tmp_path):
+    photographs["coffee"].resize((96, 72)).save(tmp_path / "query.png")
+    answer = collection.similar(tmp_path / "query.png", 5)
+    assert answer.query.id is None
+    image = seealso.decode_image((tmp_path / "query.png").read_bytes()).image
+    query = collection.parts.extractor.extract(collection.parts.extractor.prepare(image)[np.newaxis])[0]
+    assert [hit.id for hit in answer.hits] == [id_ for _, id_ in brute_force(collection, query)[:5]]
+    assert collection.similar_to_descriptor(query, 5).hits == answer.hits
+
+
+def test_more_than_there_are(collection):
+    answer = collection.similar(int(collection.ids()[0]), k=1000)
+    assert len(answer.hits) == 60
+    assert len({hit.id for hit in answer.hits}) == 60
+
+
+def test_the_query_itself_can_be_left_out(collection):
+    id_ = int(collection.ids()[7])
+    answer = collection.similar(id_, k=59, others=True)
+    assert len(answer.hits) == 59
+    assert id_ not in [hit.id for hit in answer.hits]
+
+
+def test_only_allowed_objects(collection):
+    allowed = collection.ids()[::5]
+    answer = collection.similar(int(collection.ids()[1]), k=20, allowed=seealso.IdSet(allowed))
+    assert sorted(hit.id for hit in answer.hits) == allowed.tolist()
+    assert collection.similar(int(collection.ids()[1]), allowed=seealso.IdSet(np.array([], np.int64))).hits == ()
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (np.zeros(5, np.float32), r"float32 of shape \(5,\).*float32 of shape \(192,\)"),
+        (np.zeros(192, np.float64), "the query is float64"),
+        (np.full(192, np.nan, np.float32), "not finite"),
+        (np.zeros((2, 192), np.float32), "of shape"),
+    ],
+)
+def test_wrong_descriptors_are_refused(collection, query, expected):
+    with pytest.raises(seealso.QueryError, match=expected):
+        collection.similar_to_descriptor(query)
+
+
+def test_wrong_questions_are_refused(collection, tmp_path):
+    (tmp_path / "text.jpg").write_text("text")
+    with pytest.raises(seealso.ImageError, match=r"text\.jpg: "):
+        collection.similar(tmp_path / "text.jpg")
+    with pytest.raises(seealso.QueryError, match=r"nothing\.jpg: cannot be read: No such file"):
+        collection.similar(tmp_path / "nothing.jpg")
+    with pytest.raises(seealso.QueryError, match="cannot be read: Is a directory"):
+        collection.similar(tmp_path)
+    for id_ in (0, -1, 10**6, 10**30):
+        with pytest.raises(seealso.QueryError, match=f"no object {id_}"):
+            collection.similar(id_)
+    with pytest.raises(seealso.QueryError, match="k is 0"):
+        collection.similar(int(collection.ids()[0]), k=0)
+    with pytest.raises(seealso.QueryError, match="n is 0"):
+        collection.random(0)
+
+
+def test_several_threads_at_once_while_it_grows(collection, tmp_path, make_photos):
+    make_photos(tmp_path / "more", 60, seed=5)
+    expected = {i: [h.id for h in collection.similar(i, 1).hits] for i in collection.ids().tolist()}
+    problems = []
+    done = threading.Event()
+
+    def ask(seed):
+        rng = np.random.default_rng(seed)
+        while not done.is_set():
+            id_ = int(rng.choice(list(expected)))
+            found = [hit.id for hit in collection.similar(id_, 1).hits]
+            if found != expected[id_]:
+                problems.append((id_, found))
+
+    threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        assert collection.index([tmp_path / "more"]).added == 60
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert problems == []
+    assert len(collection.similar(int(collection.ids()[0]), 1000).hits) == 120
+
+
+def test_random_and_show(collection):
+    some = collection.random(10, seed=4)
+    assert len({hit.id for hit in some}) == 10
+    assert some == collection.random(10, seed=4)
+    assert len(collection.random(1000)) == 60
+    record = collection.show(some[0].id)
+    assert record.paths == some[0].paths
+    assert (record.width, record.height) == (96, 72)
+
+
+def test_hits_without_a_place_are_not_shown(tmp_path, make_photos):
+    """An object that lost its file in a run that was then killed is nobody's hit."""
+    photos = make_photos(tmp_path / "photos", 20)
+    with seealso.open(tmp_path / "c", plugins=[THUMBNAIL], extractor="thumbnail") as collection:
+        collection.index([tmp_path / "photos"])
+        id_ = collection.similar(photos[3], 1).query.id
+        writer = seealso.catalog_writer.CatalogWriter(collection.path)
+        writer.remove_locations([bytes(photos[3])])
+        writer.close()
+        assert id_ not in [hit.id for hit in collection.similar(int(collection.ids()[0]), 100).hits]
+        assert len(collection.similar(int(collection.ids()[0]), 19).hits) == 19
+        with pytest.raises(seealso.QueryError):
+            collection.show(id_)
+
+
+def test_fewer_candidates_are_refined_when_asked(tmp_path, make_photos):
+    make_photos(tmp_path / "photos", 40)
+    plugins = [THUMBNAIL, SAMPLES / "plain.py"]
+    with seealso.open(tmp_path / "c", plugins=plugins, extractor="thumbnail", index="pivot") as collection:
+        collection.index([tmp_path / "photos"])
+        assert collection.similar(5, 3, candidates=7).cost.candidates == 7
+        assert collection.similar(5, 10, candidates=7).cost.candidates == 10
+        assert collection.similar(5, 3).cost.candidates == 40
