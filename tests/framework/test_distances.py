@@ -1,0 +1,155 @@
+"""The metrics, against plain NumPy in float64."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from seealso.distances.bits import Hamming
+from seealso.distances.blocks import row_blocks
+from seealso.distances.vectors import Cosine, Euclidean, Manhattan
+
+
+def reference(name: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """``(n, dim)``, ``(m, dim)`` → ``(n, m)``, pair by pair."""
+    a, b = a[:, np.newaxis].astype(np.float64), b[np.newaxis].astype(np.float64)
+    if name == "euclidean":
+        return np.sqrt(((a - b) ** 2).sum(axis=2))
+    if name == "manhattan":
+        return np.abs(a - b).sum(axis=2)
+    if name == "cosine":
+        lengths = np.linalg.norm(a, axis=2), np.linalg.norm(b, axis=2)
+        with np.errstate(all="ignore"):
+            u, v = a / lengths[0][..., np.newaxis], b / lengths[1][..., np.newaxis]
+            angle = 2 * np.arctan2(np.linalg.norm(u - v, axis=2), np.linalg.norm(u + v, axis=2))
+        zeros = (lengths[0] == 0).astype(int) + (lengths[1] == 0)
+        return np.where(zeros == 2, 0.0, np.where(zeros == 1, np.pi / 2, angle))
+    bits = np.unpackbits(a.astype(np.uint8), axis=2) != np.unpackbits(b.astype(np.uint8), axis=2)
+    return bits.sum(axis=2).astype(np.float64)
+
+
+METRICS = [Euclidean, Manhattan, Cosine, Hamming]
+
+
+def data(metric: type, n: int, dim: int, dtype: str, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    if dtype == "uint8":
+        return rng.integers(0, 256, (n, dim), dtype=np.uint8)
+    if dtype == "int8":
+        return rng.integers(-128, 128, (n, dim), dtype=np.int8)
+    return rng.normal(size=(n, dim)).astype(dtype)
+
+
+CASES = [(metric, dtype) for metric in METRICS for dtype in metric.dtypes]
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 5, 7), (0, 4, 3), (4, 0, 3), (17, 33, 64), (2, 3, 1280), (300, 40, 9)])
+@pytest.mark.parametrize(("metric", "dtype"), CASES, ids=lambda each: getattr(each, "name", each))
+def test_equal_to_the_reference(metric, dtype, shape):
+    n, m, dim = shape
+    a, b = data(metric, n, dim, dtype), data(metric, m, dim, dtype, 1)
+    expected = reference(metric.name, a, b)
+    found = metric().many_to_many(a, b)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    for row in range(min(n, 3)):
+        one = metric().one_to_many(a[row], b)
+        assert one.dtype == np.float32
+        np.testing.assert_allclose(one, expected[row], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda each: each.name)
+def test_out_and_views(metric):
+    dtype = metric.dtypes[0]
+    a, b = data(metric, 12, 40, dtype)[::2, ::2], data(metric, 30, 40, dtype, 1)[::3, ::2]
+    expected = reference(metric.name, a, b)
+    out = np.full((6, 10), -1, np.float32)
+    assert metric().many_to_many(a, b, out) is out
+    np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-5)
+    out = np.full(10, -1, np.float32)
+    assert metric().one_to_many(a[0], b, out) is out
+    np.testing.assert_allclose(out, expected[0], rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="out has to be float32 of shape"):
+        metric().many_to_many(a, b, np.empty((6, 9), np.float32))
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda each: each.name)
+def test_wrong_shapes_are_refused(metric):
+    a = data(metric, 3, 8, metric.dtypes[0])
+    for query, descriptors in ((a, a), (a[0], a[0]), (a[0], a[:, :4])):
+        with pytest.raises(ValueError, match="cannot be compared"):
+            metric().one_to_many(query, descriptors)
+    with pytest.raises(ValueError, match="cannot be compared"):
+        metric().many_to_many(a, a[:, :4])
+
+
+vectors = hnp.arrays(
+    np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.floats(-1e3, 1e3, width=32)
+)
+
+
+@settings(deadline=None)
+@given(vectors)
+@pytest.mark.parametrize("metric", [Euclidean, Manhattan, Cosine], ids=lambda each: each.name)
+def test_it_is_a_metric(metric, points):
+    found = metric().many_to_many(points, points).astype(np.float64)
+    scale = 1 + found.max()
+    assert (found >= 0).all()
+    assert (np.diag(found) == 0).all() if metric is not Cosine else (np.diag(found) < 1e-3).all()
+    np.testing.assert_allclose(found, found.T, rtol=1e-3, atol=1e-3)
+    for middle in range(len(points)):
+        around = found[:, middle][:, np.newaxis] + found[middle][np.newaxis]
+        assert (found <= around + 1e-3 * scale).all()
+
+
+@settings(deadline=None)
+@given(vectors)
+@pytest.mark.parametrize("metric", [Euclidean, Manhattan], ids=lambda each: each.name)
+def test_one_to_many_is_a_row_of_many_to_many(metric, points):
+    rows = metric().many_to_many(points, points)
+    for row, point in zip(rows, points, strict=True):
+        np.testing.assert_allclose(metric().one_to_many(point, points), row, rtol=2e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("metric", [Euclidean, Cosine], ids=lambda each: each.name)
+@pytest.mark.parametrize("nearness", [1e-2, 1e-4, 1e-5])
+def test_near_equal_descriptors_keep_their_digits(metric, nearness):
+    """Here |a|² + |b|² − 2ab in float32 would be all rounding error."""
+    rng = np.random.default_rng(3)
+    a = (10 + rng.normal(size=(20, 1280))).astype(np.float32)
+    b = (a + nearness * rng.normal(size=a.shape)).astype(np.float32)
+    expected = reference(metric.name, a, b)
+    tolerance = 1e-4 if metric is Euclidean else 5e-3
+    near = np.arange(20)
+    np.testing.assert_allclose(metric().many_to_many(a, b)[near, near], expected[near, near], rtol=tolerance, atol=1e-6)
+    np.testing.assert_allclose(metric().one_to_many(a[0], b), expected[0], rtol=tolerance, atol=1e-6)
+
+
+def test_the_zero_vector_and_the_cosine():
+    zero, one = np.zeros((1, 3), np.float32), np.array([[0, 2, 0]], np.float32)
+    for metric in (Cosine(),):
+        assert metric.many_to_many(zero, one)[0, 0] == np.float32(np.pi / 2)
+        assert metric.many_to_many(one, zero)[0, 0] == np.float32(np.pi / 2)
+        assert metric.many_to_many(zero, zero)[0, 0] == 0
+        assert metric.one_to_many(zero[0], np.vstack([zero, one])).tolist() == [0, np.float32(np.pi / 2)]
+        assert metric.one_to_many(one[0], zero).tolist() == [np.float32(np.pi / 2)]
+
+
+def test_the_cosine_does_not_see_lengths():
+    a = np.array([[1e30, 0], [0, 1e-30]], np.float32)
+    np.testing.assert_allclose(Cosine().many_to_many(a, a), [[0, np.pi / 2], [np.pi / 2, 0]], atol=1e-6)
+    np.testing.assert_allclose(Cosine().one_to_many(a[0], -a[:1]), [np.pi], rtol=1e-6)
+
+
+def test_hamming_counts_bits():
+    a = np.array([[0b1111_0000, 0], [0, 0]], np.uint8)
+    assert Hamming().many_to_many(a, a).tolist() == [[0, 4], [4, 0]]
+    with pytest.raises(ValueError, match="uint8"):
+        Hamming().one_to_many(a[0].astype(np.int16), a.astype(np.int16))
+
+
+def test_blocks_cover_everything_once():
+    for rows, row_bytes in ((0, 4), (1, 1 << 30), (1000, 4096), (10, 0)):
+        covered = [place for block in row_blocks(rows, row_bytes) for place in range(block.start, block.stop)]
+        assert covered == list(range(rows))
