@@ -1,7 +1,10 @@
 """What many tests need: real photographs, a cheap extractor, and collections made with it."""
 
 import os
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +80,46 @@ def make_photos(photographs: dict[str, Image.Image]) -> Callable[..., list[Path]
         return made
 
     return make
+
+
+@contextmanager
+def mounted(place: Path, *arguments: str) -> Iterator[Path]:
+    """A mount, for as long as the block lasts; the test is skipped where mounting is not permitted."""
+    if shutil.which("mount") is None:
+        pytest.skip("this needs the command mount")
+    done = subprocess.run(["mount", *arguments, str(place)], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"this needs the permission to mount ({done.stderr.strip()})")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+@contextmanager
+def small_disk(place: Path, megabytes: int) -> Iterator[Path]:
+    """A disk of a few megabytes."""
+    place.mkdir()
+    with mounted(place, "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs"):
+        yield place
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """A folder as on a read-only disk."""
+    with mounted(folder, "--bind", str(folder)):
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(folder)], check=True)
+        yield
+
+
+def without_privileges() -> list[str]:
+    """What to put before a command so that permissions bind it, also when root runs the tests."""
+    if os.geteuid() != 0:
+        return []
+    if shutil.which("setpriv") is None:
+        pytest.skip("as root, this needs the command setpriv")
+    powers = "-dac_override,-dac_read_search,-sys_admin"
+    return ["setpriv", f"--bounding-set={powers}", f"--inh-caps={powers}"]
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ CURRENT = "CURRENT"
 DESCRIPTORS = b"descriptors"
 META = b"meta"
 SMALLEST_MAP = 1 << 24
+NEARLY_FULL = 16 << 20
 
 
 class SharedLock:
@@ -144,6 +145,7 @@ class Environment:
         if self._process != os.getpid():
             # LMDB forbids an environment to cross a fork; the parent's locks may be held by threads that are not here.
             self._lock = SharedLock()
+            self._environment = None
             self._open()
         elif _state(self.directory / CURRENT) != self._seen:
             with self._lock.alone():
@@ -264,7 +266,9 @@ def sync(path: Path) -> None:
 def translate(error: BaseException, directory: Path) -> Exception:
     """One of our errors for one of LMDB's."""
     text = str(error)
-    if isinstance(error, lmdb.DiskError) or os.strerror(errno.ENOSPC) in text or os.strerror(errno.EDQUOT) in text:
+    full = isinstance(error, lmdb.DiskError) or any(os.strerror(code) in text for code in (errno.ENOSPC, errno.EDQUOT))
+    # Where only a part of what it writes still fits, LMDB speaks of an input/output error.
+    if full or (os.strerror(errno.EIO) in text and shutil.disk_usage(directory).free < NEARLY_FULL):
         return DiskFull(f"{directory}: the disk is full; make room and run the command again, nothing is lost")
     return StoreError(f"{directory}: the store lmdb failed: {text}")
 
