@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from seealso.collection.answer import Cost as Cost
     from seealso.collection.answer import Hit as Hit
     from seealso.collection.answer import Query as Query
-    from seealso.collection.answer import shown_path as shown_path
-    from seealso.collection.answer import uri_of_path as uri_of_path
     from seealso.collection.ingest import IngestedBatch as IngestedBatch
     from seealso.collection.ingest import IngestReport as IngestReport
     from seealso.collection.ingest import Progress as Progress
@@ -61,6 +59,8 @@ if TYPE_CHECKING:
     from seealso.interfaces.store import ObjectStore as ObjectStore
     from seealso.interfaces.store import StoreContext as StoreContext
     from seealso.interfaces.store import StoreReport as StoreReport
+    from seealso.paths import shown_path as shown_path
+    from seealso.paths import uri_of_path as uri_of_path
     from seealso.plugins import Plugins as Plugins
     from seealso.plugins import load_plugins as load_plugins
     from seealso.template import commented_configuration as commented_configuration
@@ -69,7 +69,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "seealso.collection": ("Collection", "open"),
-    "seealso.collection.answer": ("Answer", "Cost", "Hit", "Query", "shown_path", "uri_of_path"),
+    "seealso.collection.answer": ("Answer", "Cost", "Hit", "Query"),
     "seealso.collection.ingest": ("IngestReport", "IngestedBatch", "Progress"),
     "seealso.config": ("Config", "load_config"),
     "seealso.deployment": ("Deployment",),
@@ -101,6 +101,7 @@ _MODULES = {
     "seealso.interfaces.index": ("CandidateBlock", "IdSet", "IndexContext", "MetricIndex"),
     "seealso.interfaces.plugin": ("Plugin", "PluginChoice", "PluginOptions"),
     "seealso.interfaces.store": ("EncodedBlock", "ObjectStore", "StoreContext", "StoreReport"),
+    "seealso.paths": ("shown_path", "uri_of_path"),
     "seealso.plugins": ("Plugins", "load_plugins"),
     "seealso.template": ("commented_configuration",),
     "seealso.yaml_file": ("find_config", "read_plugin_files"),

@@ -255,6 +255,13 @@ class Catalog:
                 found |= self._all(f"SELECT path, signature FROM {table} WHERE path IN ({_marks(part)})", part)
         return found
 
+    def objects_at(self, paths: Sequence[bytes]) -> dict[bytes, int]:
+        """Path → the ID of the object there, for those of ``paths`` that are locations."""
+        found: dict[bytes, int] = {}
+        for part in _parts(list(paths)):
+            found |= self._all(f"SELECT path, object FROM locations WHERE path IN ({_marks(part)})", part)
+        return found
+
     def failure_reasons(self, paths: Sequence[bytes]) -> dict[bytes, str]:
         """Path → why it failed, for those of ``paths`` that did."""
         found: dict[bytes, str] = {}

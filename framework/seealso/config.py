@@ -264,6 +264,8 @@ def _expectation(error: ErrorDetails, model: type[BaseModel]) -> str:
     message = error["msg"].removeprefix("Value error, ")
     if kind == "value_error":
         return message
+    if kind == "path_type":
+        return f"expected a path, found {_shown(error['input'])}"
     return f"{message[0].lower()}{message[1:]}, found {_shown(error['input'])}"
 
 

@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 
 import pytest
-from durability.power_cut import PowerCut, compile_layer
 
 import seealso
 from conftest import THUMBNAIL
+from durability.power_cut import PowerCut, compile_layer
 
 CHILD = Path(__file__).parent.parent / "durability" / "ingest_child.py"
 PHOTOS = 72  # five batches of the cheap extractor

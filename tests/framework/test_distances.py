@@ -44,7 +44,9 @@ def data(metric: type, n: int, dim: int, dtype: str, seed: int = 0) -> np.ndarra
 CASES = [(metric, dtype) for metric in METRICS for dtype in metric.dtypes]
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 5, 7), (0, 4, 3), (4, 0, 3), (17, 33, 64), (2, 3, 1280), (300, 40, 9)])
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1), (3, 5, 7), (0, 4, 3), (4, 0, 3), (17, 33, 64), (2, 3, 1280), (300, 40, 9)]
+)
 @pytest.mark.parametrize(("metric", "dtype"), CASES, ids=lambda each: getattr(each, "name", each))
 def test_equal_to_the_reference(metric, dtype, shape):
     n, m, dim = shape

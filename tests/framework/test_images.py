@@ -158,7 +158,8 @@ def test_numbers_that_are_no_bytes(values, expected):
 
 
 @pytest.mark.parametrize(
-    ("mode", "kind"), [("1", "PNG"), ("L", "JPEG"), ("P", "PNG"), ("CMYK", "JPEG"), ("CMYK", "TIFF"), ("YCbCr", "TIFF"), ("LAB", "TIFF")]
+    ("mode", "kind"),
+    [("1", "PNG"), ("L", "JPEG"), ("P", "PNG"), ("CMYK", "JPEG"), ("CMYK", "TIFF"), ("YCbCr", "TIFF"), ("LAB", "TIFF")],
 )
 def test_modes(mode, kind):
     if mode == "LAB":
@@ -184,7 +185,10 @@ def wide_profile() -> bytes:
         place = 132 + 12 * number
         tags[bytes(profile[place : place + 4])] = place
     red, green = tags[b"rXYZ"], tags[b"gXYZ"]
-    profile[red + 4 : red + 12], profile[green + 4 : green + 12] = profile[green + 4 : green + 12], profile[red + 4 : red + 12]
+    profile[red + 4 : red + 12], profile[green + 4 : green + 12] = (
+        profile[green + 4 : green + 12],
+        profile[red + 4 : red + 12],
+    )
     return bytes(profile).replace("sRGB".encode("utf-16-be"), "swap".encode("utf-16-be")).replace(b"sRGB", b"swap", 1)
 
 
@@ -212,7 +216,13 @@ def test_animations_by_their_first_frame():
 
 def test_draft_keeps_the_shorter_side():
     data = encode(corners(1600, 1200), "JPEG")
-    for min_side, expected in ((0, (1600, 1200)), (256, (400, 300)), (100, (200, 150)), (700, (1600, 1200)), (5000, (1600, 1200))):
+    for min_side, expected in (
+        (0, (1600, 1200)),
+        (256, (400, 300)),
+        (100, (200, 150)),
+        (700, (1600, 1200)),
+        (5000, (1600, 1200)),
+    ):
         decoded = decode_image(data, min_side=min_side)
         assert decoded.image.size == expected
         assert (decoded.width, decoded.height) == (1600, 1200)
@@ -314,7 +324,10 @@ def test_from_several_threads():
     assert wrong == []
 
 
-SAMPLES = {kind: encode(corners(24, 16), kind) for kind in ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF", "BMP", "JPEG2000", "PPM")}
+SAMPLES = {
+    kind: encode(corners(24, 16), kind)
+    for kind in ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF", "BMP", "JPEG2000", "PPM")
+}
 SAMPLES["HEIC"] = heic(corners(24, 16))
 _exif = Image.Exif()
 _exif[0x0112] = 6

@@ -6,6 +6,7 @@ import sys
 import textwrap
 
 import pytest
+
 from durability.power_cut import PowerCut, compile_layer
 
 
@@ -32,16 +33,18 @@ def run(disk: PowerCut, code: str) -> None:
     """
     script = textwrap.dedent(head) + textwrap.dedent(code) + "\nos.kill(os.getpid(), 9)"
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=disk.watched, env=os.environ | disk.environment(), capture_output=True, text=True
+        [sys.executable, "-c", script],
+        cwd=disk.watched,
+        env=os.environ | disk.environment(),
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == -9, done.stderr
     disk.cut()
 
 
 def content(disk: PowerCut) -> dict[str, str]:
-    return {
-        str(path.relative_to(disk.watched)): path.read_text() for path in disk.watched.rglob("*") if path.is_file()
-    }
+    return {str(path.relative_to(disk.watched)): path.read_text() for path in disk.watched.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize(
@@ -118,7 +121,9 @@ def test_sqlite(disk, synchronous, survives):
     assert rows == (list(range(10)) if survives else [])
 
 
-@pytest.mark.parametrize(("sync", "folder", "survives"), [(True, True, True), (True, False, False), (False, True, False)])
+@pytest.mark.parametrize(
+    ("sync", "folder", "survives"), [(True, True, True), (True, False, False), (False, True, False)]
+)
 def test_lmdb(disk, sync, folder, survives):
     run(
         disk,

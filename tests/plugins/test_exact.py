@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seealso_exact import index as exact_module
-from seealso_exact.index import ExactIndex
 
 import seealso
 from seealso.codecs.raw import Raw
 from seealso.distances.vectors import Euclidean
 from seealso.interfaces.codec import CodecContext
+from seealso_exact import index as exact_module
+from seealso_exact.index import ExactIndex
 
 
 class Memory(seealso.ObjectStore):

@@ -13,15 +13,15 @@ import zlib
 import lmdb
 import numpy as np
 import pytest
-from conftest import read_only, small_disk, without_privileges
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from seealso_lmdb.environment import CURRENT
-from seealso_lmdb.store import LmdbStore
 
 import seealso
+from conftest import read_only, small_disk, without_privileges
 from seealso.codecs.raw import Raw
 from seealso.interfaces.codec import CodecContext
+from seealso_lmdb.environment import CURRENT
+from seealso_lmdb.store import LmdbStore
 
 DIM = 16
 
@@ -211,7 +211,9 @@ def test_it_grows_by_itself_while_it_is_read(tmp_path):
 
 
 def test_a_small_address_space_is_enough(tmp_path):
-    run(tmp_path, "import resource; resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))\nput(store(), range(50))")
+    run(
+        tmp_path, "import resource; resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))\nput(store(), range(50))"
+    )
     store = open_store(tmp_path / "store")
     assert store.ids().size == 50
     store.close()
@@ -329,7 +331,11 @@ def test_a_record_under_the_wrong_id_is_damage(store, tmp_path):
     with environment.begin(write=True) as transaction:
         transaction.put((2).to_bytes(8, "big"), transaction.get((1).to_bytes(8, "big"), db=database), db=database)
         record = b"short"
-        transaction.put((3).to_bytes(8, "big"), zlib.crc32(record, zlib.crc32((3).to_bytes(8, "big"))).to_bytes(4, "little") + record, db=database)
+        transaction.put(
+            (3).to_bytes(8, "big"),
+            zlib.crc32(record, zlib.crc32((3).to_bytes(8, "big"))).to_bytes(4, "little") + record,
+            db=database,
+        )
         transaction.put((4).to_bytes(8, "big"), b"x", db=database)
     environment.close()
     again = open_store(tmp_path / "store")
@@ -378,7 +384,8 @@ def test_statistics(store):
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
-        st.tuples(st.sampled_from(["put", "remove", "reopen", "compact"]), st.sets(st.integers(0, 40), max_size=12)), max_size=10
+        st.tuples(st.sampled_from(["put", "remove", "reopen", "compact"]), st.sets(st.integers(0, 40), max_size=12)),
+        max_size=10,
     )
 )
 def test_it_behaves_like_a_dictionary(tmp_path_factory, steps):

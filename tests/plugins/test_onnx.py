@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from conftest import crop
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from pydantic import ValidationError
+
+import seealso
+from conftest import crop
 from seealso_onnx import efficientnet_lite0, legacy
 from seealso_onnx.extractor import OnnxExtractor
 from seealso_onnx.options import OnnxOptions
-
-import seealso
 
 
 def make(cache, threads=2, base=None, **options) -> OnnxExtractor:

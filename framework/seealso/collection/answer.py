@@ -5,17 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import asdict, dataclass, field
 from typing import Any
-from urllib.parse import quote
 
-
-def shown_path(path: bytes) -> str:
-    r"""A path as text: bytes that are not UTF-8 as ``\xNN``."""
-    return path.decode("utf-8", "backslashreplace")
-
-
-def uri_of_path(path: bytes) -> str:
-    """A path as a ``file:`` URI, exact whatever its bytes."""
-    return "file://" + quote(path)
+from seealso.paths import shown_path, uri_of_path
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,14 +120,16 @@ class Collection:
     def _open(self) -> _Opened:
         with self._lock:
             if self._opened is None:
-                if not self.exists():
-                    raise NoCollection(
-                        f"there is no collection at {self.path} yet; `seealso index PATH…` makes it"
-                        if not self.path.exists() or not any(self.path.iterdir())
-                        else f"{self.path} is not a seealso collection; give the collection another `path:`"
-                    )
+                self._require()
                 self._opened = self._open_parts()
             return self._opened
+
+    def _require(self) -> None:
+        if self.exists():
+            return
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise NoCollection(f"{self.path} is not a seealso collection; give the collection another `path:`")
+        raise NoCollection(f"there is no collection at {self.path} yet; `seealso index PATH…` makes it")
 
     def _open_parts(self) -> _Opened:
         parts = self.parts
@@ -159,6 +161,7 @@ class Collection:
     @contextmanager
     def _writing(self) -> Iterator[tuple[_Opened, CatalogWriter]]:
         """Hold the lock, and have the collection open for writing."""
+        self._require()
         with write_lock(self.path), writing_in(self.path):
             opened = self._open()
             writer = CatalogWriter(self.path)

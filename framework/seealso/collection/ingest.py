@@ -19,7 +19,6 @@ import numpy as np
 
 from seealso.catalog import Catalog, Failure, FileState, Location, ObjectRow
 from seealso.catalog_writer import CatalogWriter
-from seealso.collection.answer import shown_path
 from seealso.collection.indexing import LiveIndex
 from seealso.collection.reading import FileReader, PreparedImage, ReadFile
 from seealso.collection.scan import Scan, ScannedFile, ScanProblem
@@ -27,6 +26,7 @@ from seealso.errors import PluginError
 from seealso.images import ImageLimits
 from seealso.interfaces.extractor import Extractor
 from seealso.interfaces.store import ObjectStore
+from seealso.paths import shown_path
 from seealso.plugins import Plugins
 
 LOOKUP_PAGE = 500  # files looked up in the catalogue at once
@@ -82,11 +82,11 @@ class IngestReport:
 
     Attributes:
         files: files looked at.
-        unchanged: files known and unchanged.
+        unchanged: files that hold what they held before.
         added: new objects.
-        located: files whose content was known already: moved, copied, or touched.
+        located: files in another place than before whose content was known: moved or copied.
         failed: files that failed, this time.
-        known_failures: files that failed before and are unchanged, so were not tried again.
+        known_failures: files that failed before, and still do.
         removed: objects that are gone.
         locations_removed: paths that are gone.
         warnings: what was not done, and why; one line each.
@@ -311,17 +311,29 @@ class Ingest:
             self.parts.store.put_many(ids, batch.descriptors)
             self.parts.store.flush()
         locations, failures = self._sort_out(batch.files, {row.hash: row.id for row in objects})
+        self._count_commit(objects, locations, failures)
         change = self.parts.writer.commit(objects, locations, failures)
         self._in_flight -= {row.hash for row in objects}
-        self.report.added += len(objects)
-        self.report.located += len(locations) - len(objects)
-        self.report.failed += len(failures)
         if objects:
             self.parts.index.committed(change, ids, batch.descriptors)
             first_path = {location.object: location.path for location in reversed(locations)}
             paths = tuple(first_path[row.id] for row in objects)
             new = IngestedBatch(self.parts.collection, ids, batch.descriptors, paths, change)
             self.parts.plugins.observe("ingested", batch=new)
+
+    def _count_commit(
+        self, objects: Sequence[ObjectRow], locations: Sequence[Location], failures: Sequence[Failure]
+    ) -> None:
+        """Count what a commit will change, against what the catalogue holds before it."""
+        before = self.parts.writer.objects_at([location.path for location in locations])
+        same = sum(before.get(location.path) == location.object for location in locations)
+        reasons = self.parts.writer.failure_reasons([failure.path for failure in failures])
+        known = sum(reasons.get(failure.path) == failure.reason for failure in failures)
+        self.report.added += len(objects)
+        self.report.located += len(locations) - len(objects) - same
+        self.report.unchanged += same
+        self.report.failed += len(failures) - known
+        self.report.known_failures += known
 
     def _sort_out(self, files: Sequence[ReadFile], new: dict[bytes, int]) -> tuple[list[Location], list[Failure]]:
         """The locations and the failures of a batch. Every object that they refer to is in the catalogue, or in ``new``."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from seealso.catalog import Location
 from seealso.catalog_writer import CatalogWriter
-from seealso.collection.answer import shown_path
+from seealso.paths import shown_path
 
 PAGE = 1000
 

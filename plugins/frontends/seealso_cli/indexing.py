@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("index")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(), metavar="PATH…")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(readable=False), metavar="PATH…")
 @click.option("--include", multiple=True, metavar="GLOB", help="Only files that match; may be given several times.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="No files or folders that match; several times too.")
 @click.option("--hidden", is_flag=True, help="Also files and folders whose name begins with a dot.")
@@ -77,7 +77,7 @@ def summary(report: IngestReport) -> str:
         text
         for number, text in (
             (report.added, f"{count(report.added, 'new image')}"),
-            (report.located, f"{count(report.located, 'file')} moved, copied or touched"),
+            (report.located, f"{count(report.located, 'file')} moved or copied"),
             (report.unchanged, f"{report.unchanged:,} unchanged"),
             (report.locations_removed, f"{count(report.locations_removed, 'file')} gone"),
             (report.removed, f"{count(report.removed, 'image')} removed"),

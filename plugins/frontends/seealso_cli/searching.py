@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("similar")
-@click.argument("query", type=click.Path(), metavar="IMAGE")
+@click.argument("query", type=click.Path(readable=False), metavar="IMAGE")
 @click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many neighbours.")
 @click.option("--others", is_flag=True, help="Leave out the query itself, where the collection holds it.")
 @click.option("--candidates", type=click.IntRange(min=1), help="How many candidates to refine, at most.")

@@ -1,0 +1,13 @@
+"""How paths, which are bytes, are shown and told."""
+
+from urllib.parse import quote
+
+
+def shown_path(path: bytes) -> str:
+    r"""A path as text: bytes that are not UTF-8 as ``\xNN``."""
+    return path.decode("utf-8", "backslashreplace")
+
+
+def uri_of_path(path: bytes) -> str:
+    """A path as a ``file:`` URI, exact whatever its bytes."""
+    return "file://" + quote(path)

@@ -1,0 +1,104 @@
+"""Photographs to neighbours, with the real network: the main job."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import crop
+
+import seealso
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory, photographs):
+    """Every photograph whole, and two crops of each."""
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for name, image in photographs.items():
+        (folder / name).mkdir()
+        image.save(folder / name / "whole.jpg", quality=92)
+        for number in range(2):
+            crop(image, rng, 0.75).save(folder / name / f"crop {number}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory, photos):
+    """A configuration with nothing but a path, indexed by the command line."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "seealso.yaml").write_text("collections:\n  photos: {path: ./photos.seealso}\n")
+    done = run(home, "index", str(photos))
+    assert done.returncode == 0, done.stderr
+    return home
+
+
+def run(home, *arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-W", "error", "-m", "seealso_cli", *arguments]
+    return subprocess.run(command, cwd=home, capture_output=True, text=True, timeout=120)
+
+
+def test_random_crops_find_their_photograph_first(home, photographs, tmp_path):
+    """Crops that are not in the collection; what is nearest is of the same photograph."""
+    rng = np.random.default_rng(5)
+    right = 0
+    with seealso.open(home / "photos.seealso") as collection:
+        for name, image in photographs.items():
+            crop(image, rng, 0.7).save(tmp_path / "query.jpg", quality=90)
+            hits = collection.similar(tmp_path / "query.jpg", 3).hits
+            right += f"/{name}/" in hits[0].path
+    assert right >= len(photographs) - 1
+
+
+def test_distances_are_those_of_brute_force(home):
+    with seealso.open(home / "photos.seealso") as collection:
+        ids = collection.ids()
+        descriptors = collection.descriptors(ids).astype(np.float64)
+        for place in range(0, len(ids), 5):
+            expected = np.sqrt(((descriptors - descriptors[place]) ** 2).sum(axis=1))
+            answer = collection.similar(int(ids[place]), len(ids))
+            found = {hit.id: hit.distance for hit in answer.hits}
+            np.testing.assert_allclose([found[int(i)] for i in ids], expected, rtol=1e-4, atol=1e-4)
+            assert [hit.id for hit in answer.hits][:5] == ids[np.lexsort((ids, expected))][:5].tolist()
+
+
+def test_descriptors_do_not_depend_on_the_batch_they_came_in(home, photos):
+    """Each descriptor of the collection equals that of the image by itself."""
+    with seealso.open(home / "photos.seealso") as collection:
+        extractor = collection.parts.extractor
+        for hit in collection.random(6, seed=2):
+            decoded = seealso.decode_image(Path(hit.path).read_bytes(), min_side=extractor.min_side)
+            alone = extractor.extract(extractor.prepare(decoded.image)[np.newaxis])
+            np.testing.assert_allclose(collection.descriptors([hit.id]), alone, rtol=1e-3, atol=1e-3)
+
+
+def test_the_command_line_does_it(home, photos):
+    done = run(home, "similar", str(photos / "rocket" / "crop 0.png"), "-k", "3", "--json")
+    assert done.returncode == 0, done.stderr
+    hits = json.loads(done.stdout)["hits"]
+    assert {os.path.basename(os.path.dirname(hit["path"])) for hit in hits} == {"rocket"}
+    assert run(home, "index", str(photos)).stdout.startswith("nothing to do: 48 files unchanged")
+    assert run(home, "verify").returncode == 0
+
+
+def test_a_collection_of_another_model_is_refused(home, photos, tmp_path):
+    """By its weights here, and by its preprocessing: a query and an ingest say what differs, and change nothing."""
+    (home / "other.yaml").write_text(
+        "collections:\n  photos: {path: ./photos.seealso, extractor: thumbnail}\n"
+        f"plugins: [{os.path.dirname(__file__)}/../samples/thumbnail.py]\n"
+    )
+    crop_file = tmp_path / "q.jpg"
+    with open(crop_file, "wb") as file:
+        file.write((photos / "coffee" / "whole.jpg").read_bytes() + b"\0")
+    for command in (["index", str(photos)], ["similar", str(crop_file)]):
+        done = run(home, "--config", "other.yaml", *command)
+        assert done.returncode == 1
+        assert len(done.stderr.splitlines()) == 1
+        assert "was made by another extractor: plugin is 'thumbnail' and was 'onnx'" in done.stderr
+        assert "another `path:`" in done.stderr
+    # What needs no extraction is answered.
+    assert run(home, "--config", "other.yaml", "similar", "id:1").returncode == 0
+    assert run(home, "--config", "other.yaml", "similar", str(photos / "coffee" / "whole.jpg")).returncode == 0

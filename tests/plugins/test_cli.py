@@ -1,0 +1,615 @@
+"""The command line: what scripts rely on, and what people are told."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+
+import seealso
+from conftest import THUMBNAIL
+from seealso_cli.app import run
+from seealso_cli.output import printable, size
+from seealso_cli.session import Session
+from seealso_cli.sheet import draw_sheet
+
+SEEALSO = [sys.executable, "-W", "error", "-m", "seealso_cli"]
+UNDECODABLE = b"caf\xe9 \xff.jpg"
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch, make_photos):
+    """A folder of photographs, and a configuration with the cheap extractor, in the current directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("seealso.collection.reading.SETTLED_NS", -1)
+    make_photos(tmp_path / "photos", 20)
+    (tmp_path / "seealso.yaml").write_text(
+        f"plugins: [{THUMBNAIL}]\ncollections:\n  photos: {{path: ./c.seealso, extractor: thumbnail}}\n"
+    )
+    return tmp_path
+
+
+@pytest.fixture
+def call(home, capfdbinary):
+    """Run a command line in this process; gives exit status, standard output and standard error."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        with Session() as session:
+            status = run(arguments, session)
+        found = capfdbinary.readouterr()
+        return status, os.fsdecode(found.out), found.err.decode()
+
+    return call
+
+
+@pytest.fixture
+def indexed(call):
+    assert call("index", "photos")[0] == 0
+    return call
+
+
+def test_index_says_what_it_did(call, home):
+    status, out, err = call("index", "photos")
+    assert (status, err) == (0, "")
+    assert re.fullmatch(r"20 new images \(\d+\.\d s\)\n", out)
+    os.rename(home / "photos" / "0003-cell.jpg", home / "photos" / "moved.jpg")
+    (home / "photos" / "0004-chelsea.jpg").unlink()
+    (home / "photos" / "text.jpg").write_text("text")
+    status, out, _ = call("index", "photos")
+    assert status == 0
+    assert "1 file moved or copied" in out
+    assert "2 files gone, 1 image removed, 1 file failed (see `seealso failures`)" in out
+    status, out, _ = call("index", "photos")
+    assert (status, out[: out.index(" (")]) == (0, "nothing to do: 19 files unchanged; 1 file failed before")
+
+
+def test_index_json(call):
+    status, out, _ = call("index", "photos", "--json")
+    report = json.loads(out)
+    assert status == 0
+    assert (report["added"], report["files"], report["changed"]) == (20, 20, True)
+
+
+def test_index_exit_status_and_messages(call, home):
+    (home / "empty").mkdir()
+    assert call("index", "empty")[:2] == (0, call("index", "empty")[1])
+    assert call("index", "empty")[1].startswith("no image files were found")
+    status, _, err = call("index", "photos", "nowhere")
+    assert (status, err) == (1, f"seealso: {home}/nowhere: there is no such file or folder\n")
+    (home / "text.jpg").write_text("text")
+    status, _, err = call("index", "text.jpg")
+    assert status == 1
+    assert err == f"seealso: {home}/text.jpg: not an image of a format that is known here\n"
+    assert call("index")[0] == 2
+    assert call("index", "--nonsense", "photos")[0] == 2
+
+
+def test_index_patterns(call, home):
+    assert (
+        json.loads(call("index", "photos", "--include", "*rocket*", "--include", "*moon*", "--json")[1])["added"] == 2
+    )
+    assert json.loads(call("index", "photos", "--exclude", "*rocket*", "--json")[1])["added"] == 18
+    assert json.loads(call("index", ".", "--exclude", "photos", "--json")[1])["files"] == 0
+
+
+def test_index_keeps_what_may_only_be_away(indexed, home):
+    os.rename(home / "photos", home / "away")
+    (home / "photos").mkdir()
+    status, out, err = indexed("index", "photos")
+    assert status == 0
+    assert err == (f"seealso: warning: {home}/photos: it is empty; nothing below it was dropped (`--prune` drops it)\n")
+    assert "20 images removed" in indexed("index", "photos", "--prune")[1]
+
+
+def test_no_prune(indexed, home):
+    (home / "photos" / "0004-chelsea.jpg").unlink()
+    assert "nothing to do" in indexed("index", "photos", "--no-prune")[1]
+    assert "1 image removed" in indexed("index", "photos")[1]
+
+
+def test_similar_json_is_the_contract(indexed, home):
+    status, out, err = indexed("similar", "photos/0003-cell.jpg", "-k", "4", "--json")
+    assert (status, err) == (0, "")
+    answer = json.loads(out)
+    assert set(answer) == {"query", "hits", "cost"}
+    assert len(answer["hits"]) == 4
+    assert set(answer["hits"][0]) == {"id", "distance", "path", "uri", "keywords"}
+    assert answer["hits"][0]["path"] == f"{home}/photos/0003-cell.jpg"
+    assert answer["hits"][0]["uri"] == f"file://{home}/photos/0003-cell.jpg"
+    assert answer["hits"][0]["distance"] == 0
+    assert set(answer["cost"]) == {"candidates", "reads", "bytes_read", "ms"}
+    assert set(answer["cost"]["ms"]) == {"extract", "candidates", "read", "refine", "total"}
+    by_id = json.loads(indexed("similar", f"id:{answer['hits'][0]['id']}", "-k", "4", "--json")[1])
+    assert by_id["hits"] == answer["hits"]
+    others = json.loads(indexed("similar", "photos/0003-cell.jpg", "-k", "3", "--others", "--json")[1])
+    assert others["hits"] == answer["hits"][1:]
+
+
+def test_similar_for_people_and_for_pipes(indexed, home):
+    status, out, _ = indexed("similar", "photos/0003-cell.jpg", "-k", "2")
+    lines = out.splitlines()
+    assert status == 0
+    assert re.fullmatch(rf"\d+\t0\.0000\t{home}/photos/0003-cell\.jpg \(the query itself\)", lines[0])
+    assert len(lines) == 2
+    assert indexed("similar", "photos/0003-cell.jpg", "-k", "1", "--paths")[1] == f"{home}/photos/0003-cell.jpg\n"
+    assert indexed("similar", "photos/0003-cell.jpg", "-k", "1", "-0")[1] == f"{home}/photos/0003-cell.jpg\0"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "expected"),
+    [
+        (["similar", "id:999"], 1, "there is no object 999 in the collection photos"),
+        (["similar", "nowhere.jpg"], 1, "nowhere.jpg: cannot be read: No such file or directory"),
+        (["similar", "seealso.yaml"], 1, "not an image of a format that is known here"),
+        (["similar", "photos"], 1, "cannot be read: Is a directory"),
+        (["similar", "id:1", "-k", "0"], 2, "0 is not in the range x>=1"),
+        (["similar"], 2, "Missing argument"),
+        (["show", "999"], 1, "there is no object 999"),
+        (["show", "x"], 2, "'x' is not a valid"),
+        (["similr", "id:1"], 2, "Did you mean 'similar'?"),
+        (["--in", "other", "status"], 1, "there is no collection 'other'"),
+        (["--config", "nowhere.yaml", "status"], 1, "nowhere.yaml: cannot be read: No such file"),
+        (["similar", "id:1", "--sheet", "out.nonsense"], 1, "no picture can be written with that suffix"),
+        (["similar", "id:1", "--sheet", "nowhere/out.png"], 1, "the contact sheet cannot be written"),
+    ],
+)
+def test_errors_are_one_line_and_a_status(indexed, arguments, status, expected):
+    found, out, err = indexed(*arguments)
+    assert found == status
+    assert expected in err
+    if status == 1:
+        assert len(err.splitlines()) == 1
+        assert err.startswith("seealso: ")
+
+
+def test_before_there_is_a_collection(call, home):
+    for command in (["status"], ["similar", "id:1"], ["random"], ["verify"], ["maintain"], ["failures"], ["rebuild"]):
+        status, _, err = call(*command)
+        assert (status, err) == (
+            1,
+            f"seealso: there is no collection at {home}/c.seealso yet; `seealso index PATH…` makes it\n",
+        )
+    assert not (home / "c.seealso").exists()
+
+
+def test_a_directory_that_is_no_collection(call, home):
+    (home / "c.seealso").mkdir()
+    (home / "c.seealso" / "letters.txt").write_text("dear")
+    for command in (["status"], ["index", "photos"]):
+        status, _, err = call(*command)
+        assert status == 1
+        assert "is not a seealso collection" in err
+    assert [path.name for path in (home / "c.seealso").iterdir()] == ["letters.txt"]
+
+
+def test_names_that_are_no_text(call, home):
+    name = os.fsencode(home / "photos") + b"/" + UNDECODABLE
+    os.rename(home / "photos" / "0003-cell.jpg", name)
+    newline = home / "photos" / "two\nlines \x1b[31m🐈.jpg"
+    os.rename(home / "photos" / "0004-chelsea.jpg", newline)
+    assert call("index", "photos")[0] == 0
+    hit = json.loads(call("similar", os.fsdecode(name), "-k", "1", "--json")[1])["hits"][0]
+    assert hit["path"].endswith(r"/photos/caf\xe9 \xff.jpg")
+    assert hit["uri"].endswith("/photos/caf%E9%20%FF.jpg")
+    assert os.fsencode(call("similar", os.fsdecode(name), "-k", "1", "--paths")[1]) == name + b"\n"
+    found = call("similar", str(newline), "-k", "1", "-0")[1]
+    assert found == f"{newline}\0"
+    shown = call("similar", str(newline), "-k", "1")[1]
+    assert len(shown.splitlines()) == 1
+    assert r"two\nlines \x1b[31m🐈.jpg" in shown
+    assert call("similar", str(newline), "-k", "3", "--sheet", "out.png")[0] == 0
+
+
+def test_nothing_can_steer_the_terminal():
+    assert printable("plain ü 🐈 text") == "plain ü 🐈 text"
+    assert printable("a\x1b]0;x\x07\n\r\u202e\u200b") == r"a\x1b]0;x\x07\n\r\u202e\u200b"
+    assert printable("non-breaking\u00a0space") == "non-breaking\u00a0space"
+
+
+def test_sizes_for_people():
+    assert [size(n) for n in (0, 999, 1500, 12_900_000, 3.2e13)] == [
+        "0 bytes",
+        "999 bytes",
+        "1.5 kB",
+        "12.9 MB",
+        "32.0 TB",
+    ]
+
+
+def test_show_and_random(indexed, home):
+    shown = json.loads(indexed("show", "3", "--json")[1])
+    assert set(shown) == {"id", "sha256", "width", "height", "file_size", "locations", "keywords"}
+    assert (shown["id"], shown["width"], shown["height"]) == (3, 96, 72)
+    assert f"found at  {shown['locations'][0]['path']}" in indexed("show", "3")[1]
+    some = json.loads(indexed("random", "-n", "5", "--seed", "1", "--json")[1])["hits"]
+    assert len(some) == 5
+    assert some == json.loads(indexed("random", "-n", "5", "--seed", "1", "--json")[1])["hits"]
+    assert len(indexed("random", "-n", "50", "--paths")[1].splitlines()) == 20
+
+
+def test_status(indexed, home):
+    status = json.loads(indexed("status", "--json")[1])
+    assert (status["objects"], status["locations"], status["failures"]) == (20, 20, 0)
+    assert status["provenance"]["plugin"] == "thumbnail"
+    assert status["parts"]["store"]["plugin"] == "lmdb"
+    assert status["store"]["objects"] == status["index"]["objects"] == 20
+    text = indexed("status")[1]
+    assert "20 objects at 20 locations" in text
+    assert "192 × float32" in text
+
+
+def test_failures(call, home):
+    (home / "photos" / "text.jpg").write_text("text")
+    call("index", "photos")
+    assert call("failures")[1] == f"{home}/photos/text.jpg\tnot an image of a format that is known here\n"
+    (failure,) = json.loads(call("failures", "--json")[1])["failures"]
+    assert set(failure) == {"path", "uri", "reason", "time"}
+    status, out, _ = call("failures", "--retry")
+    assert status == 0
+    assert "nothing to do: 0 files unchanged; 1 file failed before" in out
+    Image.new("RGB", (9, 9)).save(home / "photos" / "text.jpg")
+    assert "1 new image" in call("failures", "--retry")[1]
+    assert call("failures")[1:] == ("", "no failures\n")
+
+
+def test_verify_rebuild_maintain(indexed, home):
+    assert indexed("verify")[:2] == (0, "all is well: 20 objects, 20 descriptors checked\n")
+    assert indexed("rebuild")[1].startswith("rebuilt the index of 20 objects")
+    assert " before, " in indexed("maintain")[1]
+    assert json.loads(indexed("verify", "--json")[1]) == {"objects": 20, "descriptors": 20, "unused": 0, "problems": []}
+
+
+def test_damage_is_found_and_mended(indexed, home):
+    import lmdb
+
+    environment = lmdb.open(str(home / "c.seealso" / "store" / "data-000001"), max_dbs=2)
+    database = environment.open_db(b"descriptors")
+    with environment.begin(write=True) as transaction:
+        transaction.delete((4).to_bytes(8, "big"), db=database)
+        value = transaction.get((5).to_bytes(8, "big"), db=database)
+        transaction.put((5).to_bytes(8, "big"), value[:-1] + bytes([value[-1] ^ 1]), db=database)
+    environment.close()
+    status, out, err = indexed("verify")
+    assert status == 1
+    assert out.startswith("2 problems found")
+    assert "object 4: the store holds no descriptor of it; `seealso maintain` lets go of it" in err
+    assert "object 5: its stored descriptor fails its checksum" in err
+    assert indexed("similar", "id:5")[0] == 1
+    assert "2 objects whose descriptor was lost or damaged dropped" in indexed("maintain")[2]
+    assert "2 new images" in indexed("index", "photos")[1]
+    assert indexed("verify")[0] == 0
+
+
+def test_plugins(call, home):
+    listed = json.loads(call("plugins", "--json")[1])
+    assert {
+        "name": "lmdb",
+        "distribution": "seealso",
+        "version": seealso.__version__,
+        "provides": {"store": ["lmdb"]},
+    } in listed["plugins"]
+    assert listed["defaults"] == {
+        "extractor": "onnx", "distance": "euclidean", "index": "exact", "codec": "raw", "store": "lmdb", "frontend": "cli"
+    }  # fmt: skip
+    assert listed["problems"] == []
+    assert "thumbnail" in call("plugins")[1]
+
+
+def test_a_broken_plugin_is_a_warning_and_breaks_nothing_else(call, home):
+    (home / "broken.py").write_text("1 / 0")
+    (home / "seealso.yaml").write_text(
+        (home / "seealso.yaml").read_text().replace("plugins: [", "plugins: [./broken.py, ")
+    )
+    status, out, err = call("index", "photos")
+    assert status == 0
+    assert "20 new images" in out
+    assert err.splitlines() == [
+        f"seealso: warning: plugin broken ({home}/broken.py): raised ZeroDivisionError on import: division by zero; "
+        "mend it or take it out of `plugins:`"
+    ]
+    status, _, err = call("config", "check")
+    assert status == 1
+    assert "ZeroDivisionError" in err
+    assert "not usable: plugin broken" in call("plugins")[2]
+
+
+def test_commands_of_plugins(indexed, home):
+    (home / "counting.py").write_text(
+        "import seealso\n"
+        "@seealso.hookimpl\n"
+        "def register_commands(group):\n"
+        "    import click\n"
+        "    @group.command()\n"
+        "    @click.pass_obj\n"
+        "    def count(session):\n"
+        '        """Count the objects."""\n'
+        "        click.echo(session.collection().counts().objects)\n"
+    )
+    (home / "seealso.yaml").write_text(
+        (home / "seealso.yaml").read_text().replace("plugins: [", "plugins: [./counting.py, ")
+    )
+    assert indexed("count")[:2] == (0, "20\n")
+    assert re.search(r"count +Count the objects", indexed("--help")[1])
+    assert "Did you mean 'count'" in indexed("cuont")[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "collections:\n  photos:\n    path: a\n    stor: lmdb",
+            "line 4: collections.photos.stor: unknown key; did you mean `store`?",
+        ),
+        ("collections:\n  photos:\n    path: [a]", "line 3: collections.photos.path: expected a path, found ['a']"),
+        ("collections:\n  photos:\n\tpath: a", "line 3: a tab; YAML is indented with spaces"),
+        ("collections:\n  photos: {path: a, store: lmbd}", "there is no store named 'lmbd'; did you mean `lmdb`?"),
+        (
+            "collections:\n  photos: {path: a, extractor: {plugin: onnx, model: lite0}}",
+            "there is no built-in model 'lite0'",
+        ),
+    ],
+)
+def test_a_broken_configuration(call, home, text, expected):
+    (home / "seealso.yaml").write_text(text)
+    for command in (["config", "check"], ["index", "photos"]):
+        status, _, err = call(*command)
+        assert status == 1
+        assert expected in err
+        assert len(err.splitlines()) == 1
+    # and what has no need of it works
+    assert call("--help")[0] == 0
+    assert call("plugins")[0] == 0
+    assert call("init", "other.yaml")[0] == 0
+
+
+def test_a_model_that_is_no_onnx(call, home):
+    (home / "my.onnx").write_text("no model")
+    (home / "seealso.yaml").write_text(
+        "collections:\n  photos: {path: ./c, extractor: {plugin: onnx, model: ./my.onnx, mean: [0, 0, 0], std: [1, 1, 1]}}"
+    )
+    status, _, err = call("index", "photos")
+    assert status == 1
+    assert f"{home}/my.onnx: not an ONNX model that can be run" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_config_show_and_check(indexed, home, monkeypatch):
+    assert indexed("config", "check")[:2] == (0, f"{home}/seealso.yaml: all is well\n")
+    monkeypatch.setenv("SEEALSO__COLLECTIONS__PHOTOS__SEARCH__CANDIDATES", "77")
+    shown = indexed("config", "show")[1]
+    assert shown.startswith(f"# from {home}/seealso.yaml\n")
+    document = yaml.safe_load(shown)
+    assert document["collections"]["photos"]["search"]["candidates"] == 77
+    assert document["collections"]["photos"]["extractor"] == {"plugin": "thumbnail", "side": 8}
+    assert document["frontends"] == ["cli"]
+    # What is shown is itself a configuration.
+    (home / "shown.yaml").write_text(shown)
+    assert indexed("--config", "shown.yaml", "config", "check")[0] == 0
+    assert "nothing to do" in indexed("--config", "shown.yaml", "index", "photos")[1]
+
+
+def test_init(call, home):
+    status, _, err = call("init")
+    assert (status, err) == (1, "seealso: seealso.yaml is there already; `--force` replaces it\n")
+    assert call("init", "--force")[0] == 0
+    assert call("config", "check")[0] == 0
+    # Taking the comments off gives what it is without them.
+    bare = re.sub(r"^( *)# ?(  )?(?=(#|-|[a-z_]+:))", r"\1\2", (home / "seealso.yaml").read_text(), flags=re.MULTILINE)
+    (home / "all.yaml").write_text(bare.replace("plugins: [./my_plugin.py]", ""))
+    assert call("--config", "all.yaml", "config", "check")[0] == 0, bare
+
+
+def test_the_default_configuration_is_what_init_writes():
+    written = (Path(__file__).parents[2] / "configs" / "default.yaml").read_text()
+    assert written == seealso.commented_configuration(seealso.load_plugins())
+
+
+def test_several_collections(call, home):
+    (home / "seealso.yaml").write_text(
+        f"plugins: [{THUMBNAIL}]\ncollections:\n"
+        "  one: {path: ./one, extractor: thumbnail}\n  two: {path: ./two, extractor: thumbnail}\n"
+    )
+    assert "pick one with `--in NAME`" in call("index", "photos")[2]
+    assert call("--in", "two", "index", "photos")[0] == 0
+    assert call("--in", "two", "status")[0] == 0
+    assert "no collection at" in call("--in", "one", "status")[2]
+
+
+def test_debug_shows_the_traceback(indexed):
+    assert "Traceback" in indexed("--debug", "similar", "id:999")[2]
+    assert "Traceback" not in indexed("similar", "id:999")[2]
+
+
+def test_a_bug_is_called_one(indexed, monkeypatch):
+    monkeypatch.setattr(seealso.Collection, "status", lambda self: 1 / 0)
+    status, _, err = indexed("status")
+    assert (status, err) == (
+        1,
+        "seealso: ZeroDivisionError: division by zero (this is a bug; `seealso --debug …` shows where)\n",
+    )
+
+
+def test_the_contact_sheet(indexed, home):
+    status, _, err = indexed("similar", "photos/0006-coffee.jpg", "-k", "7", "--sheet", "out.png")
+    assert (status, err) == (0, "contact sheet: out.png\n")
+    with Image.open(home / "out.png") as sheet:
+        assert sheet.format == "PNG"
+        assert len(sheet.convert("RGB").resize((200, 100)).getcolors(20_000)) > 1000
+        assert sheet.width > 1000
+    assert [path.name for path in home.iterdir() if path.name.startswith(".out")] == []
+    assert indexed("random", "-n", "3", "--sheet", "three.jpg")[0] == 0
+
+
+def test_a_contact_sheet_with_what_cannot_be_shown(tmp_path):
+    (tmp_path / "text.jpg").write_text("text")
+    hits = [
+        seealso.Hit(1, 0.5, (os.fsencode(tmp_path / name),))
+        for name in ("gone.jpg", "text.jpg", "日本語" * 40 + ".jpg")
+    ]
+    draw_sheet(tmp_path / "out.png", hits, None, seealso.ImageLimits())
+    draw_sheet(tmp_path / "none.png", [], None, seealso.ImageLimits())
+    assert (tmp_path / "out.png").stat().st_size > 1000
+
+
+# Real processes
+
+
+def process(home, *arguments: str, **options) -> subprocess.CompletedProcess:
+    return subprocess.run([*SEEALSO, *arguments], cwd=home, capture_output=True, timeout=60, **options)
+
+
+def test_as_a_program(home):
+    done = process(home, "index", "photos")
+    assert (done.returncode, done.stderr) == (0, b"")
+    done = process(home, "similar", "id:1", "--json")
+    assert json.loads(done.stdout)["hits"][0]["id"] == 1
+    done = process(home, "--version")
+    assert seealso.__version__ in done.stdout.decode()
+    assert process(home, "similar", "id:99").returncode == 1
+    assert process(home, "similar").returncode == 2
+
+
+def test_help_needs_nothing_heavy(home):
+    code = (
+        "import sys\nfrom seealso_cli.app import run\nfrom seealso_cli.session import Session\n"
+        "run(['--help'], Session())\n"
+        "print(sorted({'numpy', 'pydantic', 'PIL', 'rich', 'onnxruntime', 'lmdb', 'sqlite3'} & set(sys.modules)))"
+    )
+    (home / "seealso.yaml").unlink()
+    done = subprocess.run([sys.executable, "-c", code], cwd=home, capture_output=True, text=True)
+    assert done.stdout.endswith("\n[]\n"), done.stderr
+
+
+def test_whoever_reads_may_stop_reading(home):
+    process(home, "index", "photos")
+    with subprocess.Popen(
+        [*SEEALSO, "random", "-n", "20"], cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as child:
+        child.stdout.close()
+        assert child.stderr.read() == b""
+
+
+def test_interrupting(home):
+    plugin = home / "slow.py"
+    plugin.write_text(
+        "import time, seealso\n@seealso.hookimpl\ndef ingested(batch):\n    print('committed', flush=True)\n    time.sleep(0.3)\n"
+    )
+    (home / "seealso.yaml").write_text(
+        (home / "seealso.yaml").read_text().replace("plugins: [", "plugins: [./slow.py, ")
+    )
+    with subprocess.Popen(
+        [*SEEALSO, "index", "photos"], cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout.readline() == "committed\n"
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=30)
+    if child.returncode:  # it may have come to its end in that moment
+        assert child.returncode == 1
+        # An empty line first, for a terminal shows ^C there.
+        assert re.fullmatch(r"\n?seealso: interrupted; what was committed is kept, [^\n]*\n", err)
+    assert process(home, "verify").returncode == 0
+
+
+def test_progress_without_a_terminal(home, make_photos):
+    plugin = home / "slow.py"
+    plugin.write_text("import time, seealso\n@seealso.hookimpl\ndef ingested(batch): time.sleep(1.2)\n")
+    (home / "seealso.yaml").write_text(
+        (home / "seealso.yaml").read_text().replace("plugins: [", "plugins: [./slow.py, ")
+    )
+    make_photos(home / "photos", 130)
+    done = process(home, "index", "photos")
+    lines = done.stderr.decode().splitlines()
+    assert done.returncode == 0
+    assert lines
+    assert re.fullmatch(r"\d+ of 130 files, \d+ images extracted, \d+ files/s, 0:\d\d left", lines[0])
+
+
+def test_progress_and_columns_on_a_terminal(home):
+    """Through a pseudo-terminal: a bar while it works, columns with heads for the hits."""
+
+    def on_terminal(*arguments: str) -> str:
+        main, child = pty.openpty()
+        with subprocess.Popen([*SEEALSO, *arguments], cwd=home, stdout=child, stderr=child, stdin=child) as running:
+            os.close(child)
+            output = b""
+            while True:
+                try:
+                    data = os.read(main, 65536)
+                except OSError:
+                    break
+                if not data:
+                    break
+                output += data
+            assert running.wait(30) == 0, output
+        os.close(main)
+        return output.decode()
+
+    assert "Indexing" in on_terminal("index", "photos")
+    shown = on_terminal("similar", "id:1", "-k", "2")
+    assert re.search(r"id +distance +path", shown)
+    assert "(the query itself)" in shown
+
+
+def test_serve_answers_from_standard_input(home):
+    process(home, "index", "photos")
+    script = (
+        "similar id:3 -k 2 --json\n# a comment\n\nsimilar id:999\nshow 'unclosed\nnonsense\nserve\n"
+        "--in photos random -n 1 --paths\nquit\nstatus\n"
+    )
+    done = process(home, "serve", input=script.encode())
+    lines = done.stdout.decode().splitlines()
+    assert done.returncode == 0
+    assert json.loads(lines[0])["hits"][0]["id"] == 3
+    assert lines[1].startswith(f"{home}/photos/")
+    assert len(lines) == 2  # nothing after `quit`
+    err = done.stderr.decode()
+    assert err.startswith("serving photos (process ")
+    assert "there is no object 999" in err
+    assert "No closing quotation" in err
+    assert "No such command 'nonsense'" in err
+    assert "this is being served already" in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serve_ends_when_told(home, number):
+    process(home, "index", "photos")
+    with subprocess.Popen(
+        [*SEEALSO, "serve"], cwd=home, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as child:
+        child.stdin.write(b"random -n 1 --paths\n")
+        child.stdin.flush()
+        assert child.stdout.readline().startswith(bytes(home))
+        started = time.monotonic()
+        child.send_signal(number)
+        assert child.wait(10) == 0
+        assert time.monotonic() - started < 5
+
+
+def test_serve_ends_with_its_input(home):
+    process(home, "index", "photos")
+    assert process(home, "serve", input=b"random -n 1 --paths").stdout.startswith(bytes(home))
+
+
+def test_serve_sees_what_is_indexed_meanwhile(home, make_photos):
+    process(home, "index", "photos")
+    with subprocess.Popen([*SEEALSO, "serve"], cwd=home, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+
+        def ask(line: bytes) -> bytes:
+            child.stdin.write(line + b"\n")
+            child.stdin.flush()
+            return child.stdout.readline()
+
+        assert len(json.loads(ask(b"similar id:1 -k 1000 --json"))["hits"]) == 20
+        make_photos(home / "photos" / "more", 15, seed=3)
+        assert process(home, "index", "photos").returncode == 0
+        assert len(json.loads(ask(b"similar id:1 -k 1000 --json"))["hits"]) == 35
+        child.stdin.close()
+        assert child.wait(10) == 0
