@@ -307,9 +307,12 @@ class Catalog:
 
     def verify(self) -> list[str]:
         """What SQLite's own check finds wrong, one line each; empty when all is well."""
-        problems = [str(row[0]) for row in self._all("PRAGMA integrity_check(20)") if row[0] != "ok"]
-        for table, rowid, parent, _ in self._all("PRAGMA foreign_key_check"):
-            problems.append(f"row {rowid} of {table} refers to a row that is not in {parent}")
+        try:
+            problems = [str(row[0]) for row in self._all("PRAGMA integrity_check(20)") if row[0] != "ok"]
+            for table, rowid, parent, _ in self._all("PRAGMA foreign_key_check"):
+                problems.append(f"row {rowid} of {table} refers to a row that is not in {parent}")
+        except CorruptCollection as error:
+            return [str(error)]
         return [f"{FILE_NAME}: {problem}" for problem in problems]
 
     def _one(self, statement: str, parameters: Sequence[object] = ()) -> tuple[Any, ...] | None:

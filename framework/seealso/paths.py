@@ -1,5 +1,6 @@
 """How paths, which are bytes, are shown and told."""
 
+import os
 from urllib.parse import quote
 
 
@@ -11,3 +12,11 @@ def shown_path(path: bytes) -> str:
 def uri_of_path(path: bytes) -> str:
     """A path as a ``file:`` URI, exact whatever its bytes."""
     return "file://" + quote(path)
+
+
+PathLike = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+
+
+def absolute(path: PathLike) -> bytes:
+    """A path as the catalogue knows it: absolute, ``~`` expanded, links kept."""
+    return os.path.abspath(os.path.expanduser(os.fsencode(path)))

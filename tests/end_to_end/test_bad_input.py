@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import THUMBNAIL, read_only, small_disk, without_privileges
 from PIL import Image
 
 import seealso
+from conftest import THUMBNAIL, read_only, small_disk, without_privileges
 
 SEEALSO = [sys.executable, "-W", "error", "-m", "seealso_cli"]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import crop
 
 import seealso
+from conftest import crop
 
 
 @pytest.fixture(scope="module")

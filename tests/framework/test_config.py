@@ -164,7 +164,7 @@ def test_a_wrong_override_names_its_variable(write, monkeypatch):
         load_config(path)
     monkeypatch.delenv("SEEALSO__COLLECTIONS__PHOTOS__SEARCH__CANDIDATES")
     monkeypatch.setenv("SEEALSO__FRONTENDS__3__PLUGIN", "web")
-    with pytest.raises(seealso.ConfigError, match="SEEALSO__FRONTENDS__3__PLUGIN: there is no frontends.3"):
+    with pytest.raises(seealso.ConfigError, match=r"SEEALSO__FRONTENDS__3__PLUGIN: there is no frontends\.3"):
         load_config(path)
 
 

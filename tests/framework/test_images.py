@@ -350,8 +350,7 @@ def test_whatever_is_damaged_gives_an_image_or_an_image_error(kind, changes, cut
         data = data[: cut % len(data)]
     try:
         decoded = decode_image(bytes(data), limits=ImageLimits(max_pixels=1_000_000))
-    except seealso.ImageError as error:
-        assert "\n" not in str(error)
-    else:
-        assert decoded.image.mode == "RGB"
-        assert decoded.image.width * decoded.image.height <= 1_000_000
+    except seealso.ImageError:
+        return
+    assert decoded.image.mode == "RGB"
+    assert decoded.image.width * decoded.image.height <= 1_000_000

@@ -103,7 +103,7 @@ def test_index_patterns(call, home):
 def test_index_keeps_what_may_only_be_away(indexed, home):
     os.rename(home / "photos", home / "away")
     (home / "photos").mkdir()
-    status, out, err = indexed("index", "photos")
+    status, _, err = indexed("index", "photos")
     assert status == 0
     assert err == (f"seealso: warning: {home}/photos: it is empty; nothing below it was dropped (`--prune` drops it)\n")
     assert "20 images removed" in indexed("index", "photos", "--prune")[1]
@@ -162,7 +162,7 @@ def test_similar_for_people_and_for_pipes(indexed, home):
     ],
 )
 def test_errors_are_one_line_and_a_status(indexed, arguments, status, expected):
-    found, out, err = indexed(*arguments)
+    found, _, err = indexed(*arguments)
     assert found == status
     assert expected in err
     if status == 1:

@@ -166,7 +166,7 @@ def test_a_record_of_the_store_that_is_none_of_ours(tmp_path, header, expected):
 def test_a_file_that_is_no_lmdb(tmp_path, content):
     open_store(tmp_path / "store").close()
     (tmp_path / "store" / "data-000001" / "data.mdb").write_bytes(content)
-    with pytest.raises(seealso.StoreError, match="cannot be opened|failed"):
+    with pytest.raises(seealso.StoreError, match=r"cannot be opened|failed"):
         open_store(tmp_path / "store")
 
 
@@ -413,13 +413,17 @@ def test_it_behaves_like_a_dictionary(tmp_path_factory, steps):
     store.close()
 
 
+def fill(store) -> None:
+    for start in range(1000, 10**6, 1000):
+        put(store, range(start, start + 1000))
+
+
 def test_a_full_disk_ends_with_a_clear_error_and_an_intact_store(tmp_path):
     with small_disk(tmp_path / "disk", megabytes=2) as disk:
         store = open_store(disk / "store")
         put(store, range(100))
         with pytest.raises(seealso.DiskFull, match="the disk is full; make room"):
-            for start in range(1000, 10**6, 1000):
-                put(store, range(start, start + 1000))
+            fill(store)
         assert store.verify().damaged == []
         kept = store.ids()
         assert set(range(100)) <= set(kept.tolist())

@@ -8,8 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -18,48 +16,24 @@ from seealso.catalog import FILE_NAME, Catalog, Counts, Failure, ObjectRecord
 from seealso.catalog_writer import CatalogWriter, create_catalog
 from seealso.collection import parts as parts_module
 from seealso.collection.answer import Answer, Hit, Query
-from seealso.collection.indexing import LiveIndex
 from seealso.collection.ingest import Ingest, IngestParts, IngestReport, Progress
 from seealso.collection.lock import write_lock
-from seealso.collection.maintenance import Checkup, Upkeep, check, keep_up
+from seealso.collection.maintenance import Checkup, Upkeep, bytes_below, check, keep_up
+from seealso.collection.opened import Opened
 from seealso.collection.parts import Parts
 from seealso.collection.prune import prune, prune_failures
 from seealso.collection.reading import read_file
 from seealso.collection.scan import Scan, ScanRules
 from seealso.collection.search import search
-from seealso.config import Config, check_data, load_config
+from seealso.config import Config
 from seealso.durability import make_directory, writing_in
 from seealso.errors import CollectionError, ImageError, NoCollection, QueryError
 from seealso.images import decode_image
-from seealso.interfaces.distance import Distance
 from seealso.interfaces.extractor import Provenance
 from seealso.interfaces.index import IdSet
 from seealso.interfaces.plugin import PluginChoice
-from seealso.interfaces.store import ObjectStore
-from seealso.plugins import Plugins, load_plugins
-
-PathLike = str | bytes | os.PathLike[str] | os.PathLike[bytes]
-
-
-def absolute(path: PathLike) -> bytes:
-    """A path as the catalogue knows it: absolute, ``~`` expanded, links kept."""
-    return os.path.abspath(os.path.expanduser(os.fsencode(path)))
-
-
-@dataclass(slots=True)
-class _Opened:
-    """What an existing collection consists of, opened."""
-
-    catalog: Catalog
-    provenance: Provenance
-    distance: Distance
-    store: ObjectStore
-    index: LiveIndex
-
-    def close(self) -> None:
-        self.index.close()
-        self.store.close()
-        self.catalog.close()
+from seealso.paths import PathLike, absolute
+from seealso.plugins import Plugins
 
 
 class Collection:
@@ -76,7 +50,7 @@ class Collection:
         self.name, self.settings = config.collection(name)
         self.path = self.settings.path
         self._lock = threading.RLock()
-        self._opened: _Opened | None = None
+        self._opened: Opened | None = None
         self._parts: Parts | None = None
 
     def __enter__(self) -> Self:
@@ -117,11 +91,11 @@ class Collection:
                 self._parts = Parts(self.config, self.name, self.plugins, recorded)
             return self._parts
 
-    def _open(self) -> _Opened:
+    def _open(self) -> Opened:
         with self._lock:
             if self._opened is None:
                 self._require()
-                self._opened = self._open_parts()
+                self._opened = Opened.open(self.path, self.parts)
             return self._opened
 
     def _require(self) -> None:
@@ -131,27 +105,7 @@ class Collection:
             raise NoCollection(f"{self.path} is not a seealso collection; give the collection another `path:`")
         raise NoCollection(f"there is no collection at {self.path} yet; `seealso index PATH…` makes it")
 
-    def _open_parts(self) -> _Opened:
-        parts = self.parts
-        catalog = Catalog(self.path)
-        try:
-            provenance = parts_module.recorded_provenance(catalog)
-            distance = parts.distance(provenance.dtype)
-            writable = os.access(self.path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
-            store = parts.store(self.path / "store", provenance, read_only=not writable)
-            try:
-                index = LiveIndex(
-                    lambda: parts.make_index(store, provenance), parts.index_made_by(), self.path / "index", store
-                )
-            except BaseException:
-                store.close()
-                raise
-        except BaseException:
-            catalog.close()
-            raise
-        return _Opened(catalog, provenance, distance, store, index)
-
-    def _current(self) -> _Opened:
+    def _current(self) -> Opened:
         """Opened, and up to date with what any process has committed."""
         opened = self._open()
         opened.catalog.refresh()
@@ -159,7 +113,7 @@ class Collection:
         return opened
 
     @contextmanager
-    def _writing(self) -> Iterator[tuple[_Opened, CatalogWriter]]:
+    def _writing(self) -> Iterator[tuple[Opened, CatalogWriter]]:
         """Hold the lock, and have the collection open for writing."""
         self._require()
         with write_lock(self.path), writing_in(self.path):
@@ -248,7 +202,7 @@ class Collection:
 
     def _ingest(
         self,
-        opened: _Opened,
+        opened: Opened,
         writer: CatalogWriter,
         scan: Scan,
         progress: Callable[[Progress], None],
@@ -277,7 +231,7 @@ class Collection:
 
     def _drop(
         self,
-        opened: _Opened,
+        opened: Opened,
         writer: CatalogWriter,
         paths: Sequence[bytes],
         force: bool | None,
@@ -363,7 +317,7 @@ class Collection:
 
     def _search(
         self,
-        opened: _Opened,
+        opened: Opened,
         asked: Query,
         descriptor: np.ndarray,
         k: int,
@@ -402,7 +356,7 @@ class Collection:
         except OSError as error:
             raise QueryError(f"{os.fsdecode(path)}: cannot be read: {os.strerror(error.errno or 0)}") from None
 
-    def _extract(self, data: bytes, asked: Query, opened: _Opened) -> np.ndarray:
+    def _extract(self, data: bytes, asked: Query, opened: Opened) -> np.ndarray:
         self.parts.check_provenance(opened.provenance)
         extractor = self.parts.extractor
         try:
@@ -445,7 +399,7 @@ class Collection:
         records = catalog.records(chosen)
         return tuple(Hit(i, None, records[i].paths) for i in chosen if i in records and records[i].paths)
 
-    def _paths(self, opened: _Opened, id_: int) -> tuple[bytes, ...]:
+    def _paths(self, opened: Opened, id_: int) -> tuple[bytes, ...]:
         record = opened.catalog.records([id_]).get(id_) if 0 <= id_ < 1 << 63 else None
         if record is None or not record.paths:
             raise QueryError(f"there is no object {id_} in the collection {self.name}")
@@ -468,21 +422,12 @@ class Collection:
 
     def status(self) -> dict[str, object]:
         """What there is to say of the collection, part by part; what the plugins say of themselves included."""
-        opened = self._current()
-        counts = opened.catalog.counts()
         return {
             "name": self.name,
             "path": str(self.path),
-            "objects": counts.objects,
-            "locations": counts.locations,
-            "failures": counts.failures,
-            "change": opened.catalog.change(),
-            "created": float(opened.catalog.meta("created") or 0),
-            "provenance": {field: getattr(opened.provenance, field) for field in Provenance.__dataclass_fields__},
+            **self._current().describe(),
             "parts": self.described_parts(),
-            "store": opened.store.statistics(),
-            "index": opened.index.index.statistics(),
-            "bytes": _bytes_below(self.path),
+            "bytes": bytes_below(self.path),
         }
 
     def described_parts(self) -> dict[str, object]:
@@ -505,52 +450,6 @@ class Collection:
         Objects whose descriptor is lost or damaged are dropped, so that the next `index` takes them in anew.
         """
         with self._writing() as (opened, writer):
-            before = _bytes_below(self.path)
+            before = bytes_below(self.path)
             dropped, removed = keep_up(writer, opened.store, opened.index)
-            return Upkeep(dropped, removed, before, _bytes_below(self.path))
-
-
-def _bytes_below(directory: Path) -> int:
-    """Bytes on disk below a directory, holes not counted."""
-    total = 0
-    for folder, _, names in os.walk(directory):
-        for name in names:
-            try:
-                total += os.stat(os.path.join(folder, name)).st_blocks * 512
-            except FileNotFoundError:
-                continue
-    return total
-
-
-def open(
-    path: str | os.PathLike[str] | None = None,
-    *,
-    config: str | os.PathLike[str] | None = None,
-    name: str | None = None,
-    plugins: Sequence[str | os.PathLike[str]] = (),
-    **settings: object,
-) -> Collection:
-    """Open a collection; one that does not exist is made when something is first indexed.
-
-    Args:
-        path: the collection's directory. Without it the configuration in force says what there is.
-        config: a configuration file, instead of the one in force.
-        name: which of the collections that the configuration describes.
-        plugins: plugins that are a Python file each.
-        settings: with ``path``: ``extractor``, ``distance``, ``index``, ``store``, ``search``, ``images``, each as in the YAML.
-
-    Raises:
-        ConfigError: the configuration does not fit.
-    """
-    if path is None:
-        loaded = load_config(Path(config) if config is not None else None)
-        files = [*loaded.plugins, *(Path(os.path.abspath(file)) for file in plugins)]
-        return Collection(loaded, load_plugins(files), name)
-    made = config_for(Path(path), **settings)
-    return Collection(made, load_plugins([Path(os.path.abspath(file)) for file in plugins]))
-
-
-def config_for(path: Path, **settings: object) -> Config:
-    """The configuration of one collection at a path."""
-    name = path.name.removesuffix(".seealso") or "collection"
-    return check_data({"collections": {name: {"path": str(path), **settings}}})
+            return Upkeep(dropped, removed, before, bytes_below(self.path))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -92,3 +94,15 @@ def keep_up(writer: CatalogWriter, store: ObjectStore, index: LiveIndex) -> tupl
     writer.forget_removals(index.applied)
     writer.compact()
     return int(dropped.size), unused
+
+
+def bytes_below(directory: Path) -> int:
+    """Bytes on disk below a directory, holes not counted."""
+    total = 0
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            try:
+                total += os.stat(os.path.join(folder, name)).st_blocks * 512
+            except FileNotFoundError:
+                continue
+    return total

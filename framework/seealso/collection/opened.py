@@ -1,0 +1,71 @@
+"""What an existing collection consists of, opened."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+from seealso.catalog import Catalog
+from seealso.collection.indexing import LiveIndex
+from seealso.collection.parts import Parts, recorded_provenance
+from seealso.interfaces.distance import Distance
+from seealso.interfaces.extractor import Provenance
+from seealso.interfaces.store import ObjectStore
+
+
+@dataclass(slots=True)
+class Opened:
+    """The catalogue, the store and the index of a collection, and what they hold descriptors of."""
+
+    catalog: Catalog
+    provenance: Provenance
+    distance: Distance
+    store: ObjectStore
+    index: LiveIndex
+
+    @classmethod
+    def open(cls, path: Path, parts: Parts) -> Self:
+        """Open what is in a collection's directory; what was opened is closed again when something fails.
+
+        Raises:
+            FormatError: a file is none of ours, or of a newer format.
+            ConfigError: the configuration does not fit what is there.
+        """
+        catalog = Catalog(path)
+        try:
+            provenance = recorded_provenance(catalog)
+            distance = parts.distance(provenance.dtype)
+            writable = os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+            store = parts.store(path / "store", provenance, read_only=not writable)
+            try:
+                made_by = parts.index_made_by()
+                index = LiveIndex(lambda: parts.make_index(store, provenance), made_by, path / "index", store)
+            except BaseException:
+                store.close()
+                raise
+        except BaseException:
+            catalog.close()
+            raise
+        return cls(catalog, provenance, distance, store, index)
+
+    def describe(self) -> dict[str, object]:
+        """What there is to say of them; what the plugins say of themselves included."""
+        counts = self.catalog.counts()
+        return {
+            "objects": counts.objects,
+            "locations": counts.locations,
+            "failures": counts.failures,
+            "change": self.catalog.change(),
+            "created": float(self.catalog.meta("created") or 0),
+            "provenance": asdict(self.provenance),
+            "store": self.store.statistics(),
+            "index": self.index.index.statistics(),
+        }
+
+    def close(self) -> None:
+        """Let go of all."""
+        self.index.close()
+        self.store.close()
+        self.catalog.close()

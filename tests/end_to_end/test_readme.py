@@ -1,0 +1,111 @@
+"""What the README shows works, word for word."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import seealso
+
+ROOT = Path(__file__).parents[2]
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/inside.md")
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+RUN = {"console", "python", "yaml"}
+NOT_RUN = {"sh": "the two commands of make, which run this very test", "text": "folders"}
+
+
+def blocks(name: str, language: str) -> list[str]:
+    return [found[2] for found in BLOCK.finditer((ROOT / name).read_text()) if found[1] == language]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory, photographs):
+    """A home directory with a folder Pictures, the README's plugins, and the program on the path."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "Pictures").mkdir()
+    for name, image in photographs.items():
+        image.save(home / "Pictures" / f"{name}.jpg")
+    for text in blocks("README.md", "python"):
+        if text.startswith("# "):
+            (home / text.split()[1]).write_text(text)
+    # The program that belongs to this Python, whatever else is installed.
+    (home / "bin").mkdir()
+    program = home / "bin" / "seealso"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -W error -m seealso_cli "$@"\n')
+    program.chmod(0o755)
+    return home
+
+
+@pytest.fixture
+def run(home):
+    """Run a command in that home directory; it has to succeed."""
+    environment = os.environ | {
+        "HOME": str(home),
+        "PATH": f"{home / 'bin'}:{os.environ['PATH']}",
+        "XDG_DATA_HOME": str(home / "data"),
+    }
+
+    def run(*command: str) -> subprocess.CompletedProcess:
+        done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        return done
+
+    return run
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_block_says_what_it_is(name):
+    assert {found[1] for found in BLOCK.finditer((ROOT / name).read_text())} <= RUN | set(NOT_RUN)
+
+
+def test_the_tour(home, run):
+    commands = [line.removeprefix("$ ") for text in blocks("README.md", "console") for line in text.splitlines()]
+    assert len(commands) > 10
+    for command in commands:
+        run("sh", "-c", command)
+    assert {"neighbours.png", "some.png"} <= {path.name for path in home.iterdir()}
+
+
+def test_the_python(run):
+    (program,) = (text for text in blocks("README.md", "python") if not text.startswith("# "))
+    lines = run(sys.executable, "-W", "error", "-c", program).stdout.splitlines()
+    assert lines[0] == "16 new images, 0 failures"
+    assert re.fullmatch(r" +0\.000  .*/Pictures/coffee\.jpg", lines[1])
+    assert len(lines) == 7
+
+
+def test_the_configurations(home, run):
+    shown = blocks("README.md", "yaml")
+    assert len(shown) == 2
+    for text in shown:
+        (home / "shown.yaml").write_text(text)
+        run("seealso", "--config", "shown.yaml", "config", "check")
+
+
+def test_the_plugins(home, run):
+    """The colour histogram: named in the YAML, indexed, searched, with no change anywhere else."""
+    (text,) = (text for text in blocks("README.md", "yaml") if "histogram" in text)
+    (home / "colours.yaml").write_text(text)
+    assert yaml.safe_load(text)["collections"]["colours"]["extractor"]["bins"] == 5
+    run("seealso", "--config", "colours.yaml", "index", "Pictures")
+    shutil.copy(home / "Pictures" / "coffee.jpg", home / "copy.jpg")
+    done = run("seealso", "--config", "colours.yaml", "similar", "copy.jpg", "-k", "1", "--paths")
+    assert done.stdout == f"{home}/Pictures/coffee.jpg\n"
+    assert re.search(r"^\d+ ms, 16 reads$", done.stderr, re.MULTILINE)
+    with seealso.open(home / "colours.seealso", plugins=[home / "histogram.py"]) as colours:
+        descriptors = colours.descriptors(colours.ids())
+        assert descriptors.shape == (16, 125)
+        assert abs(descriptors.sum(axis=1) - 1).max() < 1e-5
+        assert "manhattan" in str(colours.described_parts()["distance"])
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_lead_somewhere(name):
+    for target in re.findall(r"\]\(([^)]+)\)", (ROOT / name).read_text()):
+        if not target.startswith("https://"):
+            assert (ROOT / name).parent.joinpath(target).exists(), target
