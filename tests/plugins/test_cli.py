@@ -208,6 +208,26 @@ def test_names_that_are_no_text(call, home):
     assert call("similar", str(newline), "-k", "3", "--sheet", "out.png")[0] == 0
 
 
+def test_names_that_are_no_text_in_errors(indexed):
+    for command in ("similar", "index"):
+        status, _, err = indexed(command, os.fsdecode(b"no \xff\x1b[31m.jpg"))
+        assert status == 1
+        assert r"/no \xff\x1b[31m.jpg: " in err
+        assert len(err.splitlines()) == 1
+
+
+def test_a_poor_locale_ends_nothing(home):
+    environment = os.environ | {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+    os.rename(home / "photos" / "0003-cell.jpg", home / "photos" / "ünï 🐈.jpg")
+    assert process(home, "index", "photos", env=environment).returncode == 0
+    done = process(home, "status", env=environment)
+    assert (done.returncode, b" float32, resized to 8 " in done.stdout) == (0, True)
+    done = process(home, "similar", "photos/ünï 🐈.jpg", "-k", "1", env=environment)
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 1)
+    done = process(home, "similar", "photos/ünï 🐕.jpg", env=environment)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+
+
 def test_nothing_can_steer_the_terminal():
     assert printable("plain ü 🐈 text") == "plain ü 🐈 text"
     assert printable("a\x1b]0;x\x07\n\r\u202e\u200b") == r"a\x1b]0;x\x07\n\r\u202e\u200b"
@@ -318,7 +338,19 @@ def test_a_broken_plugin_is_a_warning_and_breaks_nothing_else(call, home):
     status, _, err = call("config", "check")
     assert status == 1
     assert "ZeroDivisionError" in err
-    assert "not usable: plugin broken" in call("plugins")[2]
+    assert "seealso: warning: plugin broken" in call("plugins")[2]
+
+
+def test_two_plugins_with_one_name_are_a_warning(call, home):
+    (home / "again.py").write_text(THUMBNAIL.read_text())
+    (home / "seealso.yaml").write_text(
+        (home / "seealso.yaml").read_text().replace(f"[{THUMBNAIL}]", f"[{THUMBNAIL}, ./again.py]")
+    )
+    status, _, err = call("index", "photos")
+    assert status == 0
+    assert len(err.splitlines()) == 1
+    assert "the extractor name 'thumbnail' of seealso_file_" in err
+    assert f"is already taken by seealso_file_{re.sub(chr(92) + 'W', '_', str(THUMBNAIL.with_suffix('')))}" in err
 
 
 def test_commands_of_plugins(indexed, home):

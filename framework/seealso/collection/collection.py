@@ -32,7 +32,7 @@ from seealso.images import decode_image
 from seealso.interfaces.extractor import Provenance
 from seealso.interfaces.index import IdSet
 from seealso.interfaces.plugin import PluginChoice
-from seealso.paths import PathLike, absolute
+from seealso.paths import PathLike, absolute, shown_path
 from seealso.plugins import Plugins
 
 
@@ -162,7 +162,7 @@ class Collection:
             scan = Scan(present, ScanRules(tuple(include), tuple(exclude), hidden))
             report = self._ingest(opened, writer, scan, progress)
             missing = [path for path in given if path not in present]
-            report.unusable += (f"{os.fsdecode(path)}: there is no such file or folder" for path in missing)
+            report.unusable += (f"{shown_path(path)}: there is no such file or folder" for path in missing)
             self._drop(opened, writer, given, prune, report)
         return report
 
@@ -185,6 +185,8 @@ class Collection:
         provenance = self.parts.extractor.provenance
         self.parts.distance(provenance.dtype)
         with writing_in(self.path):
+            if os.path.lexists(self.path) and not self.path.is_dir():
+                raise CollectionError(f"{self.path} is a file; give the collection a `path:` of its own")
             if self.path.is_dir() and any(
                 name not in ("store", "index", "write.lock") and not name.startswith(FILE_NAME)
                 for name in os.listdir(self.path)
@@ -352,9 +354,9 @@ class Collection:
         try:
             return read_file(path, self.settings.images)[0]
         except ImageError as error:
-            raise type(error)(f"{os.fsdecode(path)}: {error}") from None
+            raise type(error)(f"{shown_path(path)}: {error}") from None
         except OSError as error:
-            raise QueryError(f"{os.fsdecode(path)}: cannot be read: {os.strerror(error.errno or 0)}") from None
+            raise QueryError(f"{shown_path(path)}: cannot be read: {os.strerror(error.errno or 0)}") from None
 
     def _extract(self, data: bytes, asked: Query, opened: Opened) -> np.ndarray:
         self.parts.check_provenance(opened.provenance)
@@ -362,7 +364,7 @@ class Collection:
         try:
             decoded = decode_image(data, min_side=extractor.min_side, limits=self.settings.images)
         except ImageError as error:
-            raise type(error)(f"{os.fsdecode(asked.path or b'')}: {error}") from None
+            raise type(error)(f"{shown_path(asked.path or b'')}: {error}") from None
         array = extractor.prepare(decoded.image)
         with self._lock:  # an extractor is used from one thread at a time
             descriptor: np.ndarray = extractor.extract(array[np.newaxis])[0]

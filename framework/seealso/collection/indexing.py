@@ -33,10 +33,17 @@ class LiveIndex:
         made_by: what makes a snapshot fit this index: its plugin, options, and distance.
         directory: where its snapshots are.
         store: where the descriptors are.
+        empty: begin with nothing, also where there is a snapshot.
     """
 
     def __init__(
-        self, make: Callable[[], MetricIndex], made_by: dict[str, Any], directory: Path, store: ObjectStore
+        self,
+        make: Callable[[], MetricIndex],
+        made_by: dict[str, Any],
+        directory: Path,
+        store: ObjectStore,
+        *,
+        empty: bool = False,
     ) -> None:
         self._make = make
         self._made_by = made_by
@@ -44,29 +51,46 @@ class LiveIndex:
         self._store = store
         self._lock = threading.RLock()
         self._held: Snapshot | None = None
-        self._start()
-
-    def _start(self, *, empty: bool = False) -> None:
-        """Begin with the current snapshot where it fits, else with nothing."""
-        self.index = self._make()
+        self.index = make()
         self.applied = 0
         self.saved: int | None = None
         self._trained = self.index.sample_size == 0
-        snapshot = None if empty else self._snapshots.current()
-        if snapshot is not None and snapshot.made_by == self._made_by:
-            try:
-                self.index.load(snapshot.directory)
-            except (FormatError, OSError, ValueError) as error:
-                log.warning(
-                    "the index snapshot %s cannot be used (%s); building the index anew", snapshot.directory, error
-                )
-                self.index = self._make()
-            else:
-                self.applied = self.saved = snapshot.change
-                self._trained = True
-        previous, self._held = self._held, snapshot
-        if previous is not None:
-            previous.release()
+        if not empty:
+            self._load()
+
+    def _load(self) -> None:
+        """Take the state of the current snapshot, where it fits."""
+        snapshot = self._snapshots.current()
+        if snapshot is None:
+            return
+        if snapshot.made_by != self._made_by:
+            snapshot.release()
+            return
+        try:
+            self.index.load(snapshot.directory)
+        except (FormatError, OSError, ValueError) as error:
+            log.warning("the index snapshot %s cannot be used (%s); building the index anew", snapshot.directory, error)
+            snapshot.release()
+            self.index = self._make()
+            return
+        self.applied = self.saved = snapshot.change
+        self._trained = True
+        self._held = snapshot
+
+    def _another(self, *, empty: bool = False) -> LiveIndex:
+        return LiveIndex(self._make, self._made_by, self._snapshots.directory, self._store, empty=empty)
+
+    def _replace_by(self, fresh: LiveIndex, catalog: Catalog) -> None:
+        """Bring another one up to date, and only then put it in the place of this one: queries go on meanwhile."""
+        fresh.catch_up(catalog)
+        if self._held is not None:
+            self._held.release()
+        self.index, self._trained, self._held = fresh.index, fresh._trained, fresh._held
+        self.applied, self.saved = fresh.applied, fresh.saved
+
+    def _too_old(self, catalog: Catalog) -> bool:
+        """Whether removals that this index has not applied were forgotten; an empty one never needs any."""
+        return 0 < self.applied < catalog.removals_known_since()
 
     def catch_up(self, catalog: Catalog) -> None:
         """Apply every change that the catalogue knows and the index does not."""
@@ -77,10 +101,11 @@ class LiveIndex:
             target = catalog.change()
             if target <= self.applied:
                 return
-            if self.applied < catalog.removals_known_since():
-                self._start()
-                if self.applied < catalog.removals_known_since():
-                    self._start(empty=True)
+            if self._too_old(catalog):
+                # Whoever forgot them has saved a newer snapshot before.
+                fresh = self._another()
+                self._replace_by(self._another(empty=True) if fresh._too_old(catalog) else fresh, catalog)
+                return
             if self._train(catalog):
                 self._add(catalog.ids(after_change=self.applied))
                 removed = catalog.removed_ids(after_change=self.applied)
@@ -134,8 +159,7 @@ class LiveIndex:
     def rebuild(self, catalog: Catalog) -> None:
         """Throw the index away and build it from the catalogue and the store."""
         with self._lock:
-            self._start(empty=True)
-            self.catch_up(catalog)
+            self._replace_by(self._another(empty=True), catalog)
             self.save()
 
     def close(self) -> None:

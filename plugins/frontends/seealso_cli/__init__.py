@@ -20,10 +20,15 @@ def register_frontends() -> list[type[Frontend]]:
 
 def main() -> int:
     """The program ``seealso``."""
+    import io
     import sys
 
     from seealso_cli.app import run
     from seealso_cli.session import Session
 
+    # Whatever the locale: a character that it lacks is shown by its number, and ends nothing.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     with Session() as session:
         return run(sys.argv[1:], session)

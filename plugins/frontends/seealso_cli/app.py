@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from seealso import SeealsoError
+from seealso_cli.output import printable
 from seealso_cli.session import Session
 
 COMMANDS = {
@@ -102,6 +103,7 @@ def run(arguments: Sequence[str], session: Session) -> int:
     try:
         status = make_group().main(list(arguments), prog_name="seealso", standalone_mode=False, obj=session)
         sys.stdout.flush()
+        session.warn_of_plugins()
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -115,6 +117,9 @@ def run(arguments: Sequence[str], session: Session) -> int:
         # Whoever read our output has enough. Python must not try to write the rest at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        what = f"{error.filename}: " if error.filename else ""
+        return _failed(session, f"{what}{error.strerror or error}")
     except Exception as error:
         line = " ".join(str(error).split())
         return _failed(session, f"{type(error).__name__}: {line} (this is a bug; `seealso --debug …` shows where)")
@@ -124,5 +129,5 @@ def run(arguments: Sequence[str], session: Session) -> int:
 def _failed(session: Session, message: str) -> int:
     if session.debug:
         traceback.print_exc()
-    print(f"seealso: {message}", file=sys.stderr)
+    print(f"seealso: {printable(message)}", file=sys.stderr)
     return 1

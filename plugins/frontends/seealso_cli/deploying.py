@@ -45,8 +45,6 @@ def plugins_command(session: Session, as_json: bool) -> None:
             ]
             rows.append([kind, ", ".join(shown), each.name, printable(f"{each.source} {each.version}".strip())])
     write_rows(sorted(rows), ["kind", "provides", "plugin", "from"])
-    for problem in plugins.problems:
-        note(f"not usable: {problem}")
 
 
 @click.group("config")

@@ -97,7 +97,7 @@ class Session:
 
     def warn_of_plugins(self) -> None:
         """Say once of each plugin that cannot be used that it cannot, and why."""
-        for problem in map(str, self.plugins.problems):
+        for problem in map(str, self._plugins.problems if self._plugins else ()):
             if problem not in self._warned:
                 self._warned.add(problem)
                 print(f"seealso: warning: {problem}", file=sys.stderr)
