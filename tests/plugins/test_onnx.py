@@ -1,10 +1,10 @@
-"""The extractor onnx: the built-in model, models of one's own, and weight files from strangers."""
+"""The extractor onnx: the built-in model, and models of one's own. Weight files: test_onnx_weights.py."""
 
 import os
-import pickle
-import struct
+import subprocess
+import sys
 import threading
-from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -79,10 +79,11 @@ def test_it_knows_a_cat(cache, photographs):
 
 
 def test_batches_and_singles_are_the_same(extractor, photographs):
-    images = [image.resize((300, 260)) for image in list(photographs.values())[:7]]
+    # More than the network is given at once, and no multiple of it.
+    images = [image.resize((300, 260)) for image in list(photographs.values())[:11]]
     together = describe(extractor, *images)
     singly = np.concatenate([describe(extractor, image) for image in images])
-    np.testing.assert_allclose(together, singly, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(together, singly, rtol=1e-5, atol=1e-5)
 
 
 def test_preparing_is_resizing_and_cropping(extractor, photographs):
@@ -131,7 +132,8 @@ def test_the_cache(tmp_path, cache, monkeypatch):
     original = efficientnet_lite0.load_model(cache)
     (tmp_path / "models").mkdir()
     file = tmp_path / "models" / f"{efficientnet_lite0.NAME}-{efficientnet_lite0.WEIGHTS_SHA256[:16]}-1.onnx"
-    for content in (b"", b"short", os.urandom(1000)):
+    whole = (cache / "models" / file.name).read_bytes()
+    for content in (b"", b"short", os.urandom(1000), whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1])):
         file.write_bytes(content)
         assert efficientnet_lite0.load_model(tmp_path) == original
         assert file.read_bytes()[32:] == original
@@ -143,6 +145,38 @@ def test_the_cache(tmp_path, cache, monkeypatch):
     # and where nothing can be written there is none.
     (tmp_path / "file").touch()
     assert efficientnet_lite0.load_model(tmp_path / "file") == original
+
+
+def test_a_new_process_is_quick_and_quiet(cache, extractor, photographs):
+    """What converts the network is not loaded where that is done, and nothing is written to the terminal."""
+    describe(extractor, photographs["coffee"])  # it is in the cache now
+    code = """
+import sys, pathlib, numpy, seealso
+from seealso_onnx.extractor import OnnxExtractor
+extractor = OnnxExtractor(OnnxExtractor.Options(), seealso.ExtractorContext(pathlib.Path(sys.argv[1]), 2))
+assert extractor.provenance.dim == 1280
+assert "onnxruntime" not in sys.modules
+assert extractor.extract(numpy.zeros((2, 224, 224, 3), numpy.uint8)).shape == (2, 1280)
+assert not {"onnx", "torch"} & set(sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(cache)], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_network_is_opened_once(cache, monkeypatch, photographs):
+    opened = []
+    load = efficientnet_lite0.load_model
+    monkeypatch.setattr(efficientnet_lite0, "load_model", lambda folder: opened.append(folder) or load(folder))
+    extractor = make(cache)
+    batch = extractor.prepare(photographs["coffee"])[np.newaxis]
+    with ThreadPoolExecutor(4) as pool:
+        first, *others = pool.map(extractor.extract, [batch] * 4)
+    assert len(opened) == 1
+    assert all(np.array_equal(first, other) for other in others)
+
+
+def test_no_images_have_no_descriptors(extractor):
+    assert extractor.extract(np.empty((0, 224, 224, 3), np.uint8)).shape == (0, 1280)
 
 
 def test_missing_weights_are_said(monkeypatch, tmp_path):
@@ -157,121 +191,6 @@ def test_other_weights_are_refused():
     weights = legacy.read_tensors(efficientnet_lite0.weight_file().read_bytes())
     with pytest.raises(seealso.PluginError, match="too many"):
         efficientnet_lite0.build_graph(weights | {"more": np.zeros(3)})
-
-
-# Weight files
-
-
-def test_all_tensors_are_read():
-    data = efficientnet_lite0.weight_file().read_bytes()
-    tensors = legacy.read_legacy_weights(data, efficientnet_lite0.WEIGHTS_SHA256)
-    assert len(tensors) == 296
-    assert sum(each.size for each in tensors.values() if each.dtype == np.float32) > 4_600_000
-    assert next(iter(tensors.values())).shape == (32, 3, 3, 3)
-    with pytest.raises(seealso.PluginError, match="SHA-256 is"):
-        legacy.read_legacy_weights(data + b"\0", efficientnet_lite0.WEIGHTS_SHA256)
-
-
-class Reduce:
-    """Pickles as a call of a function."""
-
-    def __init__(self, function, *arguments):
-        self.call = function, arguments
-
-    def __reduce__(self):
-        return self.call
-
-
-def legacy_file(state: object, keys: object = (), storages: bytes = b"") -> bytes:
-    parts = [legacy.MAGIC, legacy.PROTOCOL, {"little_endian": True}, state, list(keys)]
-    return b"".join(pickle.dumps(part, protocol=2) for part in parts) + storages
-
-
-def tensor_file(pid=None, **changes) -> bytes:
-    """A weight file with one tensor, opcode by opcode, for nothing of PyTorch is installed here."""
-    pid = pid or ("storage", "0", "cpu", 6, None)
-    kind, key, device, length, view = pid
-    values = {"offset": 0, "shape": (2, 3), "stride": (3, 1)} | {
-        name: changes.pop(name) for name in ("offset", "shape", "stride") if name in changes
-    }
-    dump = lambda value: pickle.dumps(value, protocol=2)[2:-1]  # noqa: E731 - without its header and its end
-    body = b"\x80\x02ccollections\nOrderedDict\n)R("
-    body += dump("w") + changes.pop("rebuild", b"ctorch._utils\n_rebuild_tensor_v2\n")
-    body += b"((" + dump(kind) + changes.pop("storage", b"ctorch\nFloatStorage\n")
-    body += dump(key) + dump(device) + dump(length) + dump(view) + b"tQ"
-    body += dump(values["offset"]) + dump(values["shape"]) + dump(values["stride"]) + b"\x89"
-    body += b"ccollections\nOrderedDict\n)RtRu."
-    head = b"".join(pickle.dumps(part, protocol=2) for part in (legacy.MAGIC, legacy.PROTOCOL, {}))
-    content = changes.pop("content", struct.pack("<q6f", 6, *range(6)))
-    assert not changes
-    return head + body + pickle.dumps(["0"], protocol=2) + content
-
-
-def test_a_small_weight_file():
-    assert legacy.read_tensors(tensor_file())["w"].tolist() == [[0, 1, 2], [3, 4, 5]]
-    transposed = legacy.read_tensors(tensor_file(shape=(3, 2), stride=(1, 3)))
-    assert transposed["w"].tolist() == [[0, 3], [1, 4], [2, 5]]
-    part = legacy.read_tensors(tensor_file(offset=4, shape=(2,), stride=(1,)))
-    assert part["w"].tolist() == [4, 5]
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"offset": 1},
-        {"offset": -1},
-        {"shape": (3, 3)},
-        {"shape": (1 << 40, 1 << 40), "stride": (0, 0)},
-        {"shape": (2, -3)},
-        {"stride": (4, 1)},
-        {"stride": (-3, 1)},
-        {"stride": (3,)},
-        {"shape": "ab"},
-        {"rebuild": b"ctorch._utils\n_rebuild_qtensor\n"},
-        {"storage": b"ctorch\nQInt8Storage\n"},
-        {"storage": b"cos\nsystem\n"},
-        {"pid": ("module", "0", "cpu", 6, None)},
-        {"pid": ("storage", "0", "cpu", -6, None)},
-        {"pid": ("storage", "0", "cpu", 1 << 60, None)},
-        {"pid": ("storage", 0, "cpu", 6, None)},
-        {"pid": ("storage", "1", "cpu", 6, None)},
-        {"pid": ("storage", "0", "cpu", 6, ("0", 0, 6))},
-        {"content": b""},
-        {"content": struct.pack("<q", 6)},
-        {"content": struct.pack("<q5f", 6, *range(5))},
-        {"content": struct.pack("<q6f", 7, *range(6))},
-        {"content": struct.pack("<q6f", -1, *range(6))},
-    ],
-)
-def test_a_weight_file_that_lies_is_refused(changes):
-    with pytest.raises(seealso.PluginError, match="the weight file cannot be read"):
-        legacy.read_tensors(tensor_file(**changes))
-
-
-@pytest.mark.parametrize("function", [os.system, eval, print, getattr, pickle.loads, open, np.load])
-def test_code_in_a_weight_file_does_not_run(function, tmp_path):
-    marker = tmp_path / "ran"
-    argument = {os.system: f"touch {marker}", eval: f"open({str(marker)!r}, 'w')", open: str(marker)}.get(function, "x")
-    extra = ("w",) if function is open else ()
-    for state in (Reduce(function, argument, *extra), OrderedDict(w=Reduce(function, argument, *extra))):
-        with pytest.raises(seealso.PluginError, match="is not allowed in a weight file"):
-            legacy.read_tensors(legacy_file(state))
-    assert not marker.exists()
-
-
-@pytest.mark.parametrize("state", [[], None, 5, OrderedDict(w=5), OrderedDict({3: 4})])
-def test_what_holds_no_tensors_is_refused(state):
-    with pytest.raises(seealso.PluginError, match="the weight file cannot be read"):
-        legacy.read_tensors(legacy_file(state))
-
-
-def test_a_truncated_weight_file_is_refused():
-    data = efficientnet_lite0.weight_file().read_bytes()
-    for length in (0, 1, 50, 1000, 20_000, len(data) // 2, len(data) - 1):
-        with pytest.raises(seealso.PluginError, match="the weight file cannot be read"):
-            legacy.read_tensors(data[:length])
-    with pytest.raises(seealso.PluginError):
-        legacy.read_tensors(b"PK\x03\x04" + data)
 
 
 # Models of one's own
@@ -326,8 +245,9 @@ def test_a_model_of_ones_own(tmp_path, layout, batch):
 
 def test_a_model_that_takes_bytes(tmp_path):
     own_model(tmp_path, "nhwc", kind=TensorProto.UINT8)
-    found = describe(make(tmp_path, model=str(tmp_path / "my.onnx")), ORANGE)
-    np.testing.assert_allclose(found, [[210, 120, 30, 360]])
+    extractor = make(tmp_path, model=str(tmp_path / "my.onnx"))
+    np.testing.assert_allclose(describe(extractor, ORANGE), [[210, 120, 30, 360]])
+    assert "bytes, nhwc, output descriptor" in extractor.provenance.preprocessing
 
 
 def test_sizes_and_outputs_can_be_chosen(tmp_path):
@@ -364,6 +284,56 @@ def test_a_model_and_options_that_do_not_fit(tmp_path, model, options, expected)
     assert "\n" not in str(caught.value)
 
 
+def save(folder, nodes, output, shape=("n", 3), constants=(), **options):
+    """Writes a model of these nodes after a pooling to ``flat``."""
+    pooling = [
+        helper.make_node("GlobalAveragePool", ["x"], ["pooled"]),
+        helper.make_node("Flatten", ["pooled"], ["flat"]),
+    ]
+    outputs = [helper.make_tensor_value_info("descriptor", output, shape)]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 8, 8])]
+    graph = helper.make_graph([*pooling, *nodes], "g", inputs, outputs, constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save_model(model, folder / "my.onnx", **options)
+
+
+def test_weights_in_another_file_are_refused(tmp_path, monkeypatch):
+    matrix = numpy_helper.from_array(np.ones((3, 4), np.float32), "matrix")
+    node = helper.make_node("MatMul", ["flat", "matrix"], ["descriptor"])
+    external = {"save_as_external_data": True, "location": "weights.bin", "size_threshold": 0}
+    save(tmp_path, [node], TensorProto.FLOAT, ("n", 4), [matrix], **external)
+    assert (tmp_path / "weights.bin").exists()
+    # The checksum knows nothing of that file, so it is not read even where the process works beside it.
+    for folder in (tmp_path, Path("/")):
+        monkeypatch.chdir(folder)
+        with pytest.raises(seealso.PluginError, match=r"my\.onnx: it keeps its weights in another file; export"):
+            _ = make(tmp_path, model=str(tmp_path / "my.onnx"), **NORMAL).provenance
+
+
+@pytest.mark.parametrize(("kind", "name"), [(TensorProto.STRING, "string"), (TensorProto.INT64, "int64")])
+def test_outputs_that_are_no_descriptors(tmp_path, kind, name):
+    save(tmp_path, [helper.make_node("Cast", ["flat"], ["descriptor"], to=kind)], kind)
+    with pytest.raises(seealso.PluginError, match=rf"its output descriptor is tensor\({name}\)"):
+        _ = make(tmp_path, model=str(tmp_path / "my.onnx"), **NORMAL).provenance
+
+
+def test_outputs_of_other_precision(tmp_path):
+    cast = helper.make_node("Cast", ["flat"], ["descriptor"], to=TensorProto.DOUBLE)
+    save(tmp_path, [cast], TensorProto.DOUBLE)
+    found = describe(make(tmp_path, model=str(tmp_path / "my.onnx"), **NORMAL), *[ORANGE] * 10)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, [EXPECTED[:3]] * 10, atol=1e-4)
+
+
+def test_a_model_that_mixes_its_images(tmp_path):
+    mean = helper.make_node("ReduceMean", ["flat"], ["descriptor"], axes=[0], keepdims=1)
+    save(tmp_path, [mean], TensorProto.FLOAT, (1, 3))
+    extractor = make(tmp_path, model=str(tmp_path / "my.onnx"), **NORMAL)
+    assert describe(extractor, ORANGE).shape == (1, 3)
+    with pytest.raises(seealso.PluginError, match=r"my\.onnx: it turns 2 images into \(1, 3\)"):
+        describe(extractor, ORANGE, ORANGE)
+
+
 @pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x08" * 100])
 def test_a_file_that_is_no_model(tmp_path, content):
     (tmp_path / "my.onnx").write_bytes(content)
@@ -382,6 +352,8 @@ def test_a_file_that_is_no_model(tmp_path, content):
         ({"mean": [1, 2, 3]}, "`mean:` is for a model of your own"),
         ({"model": "a.onnx", "std": [0, 1, 1]}, "have to be above 0"),
         ({"model": "a.onnx", "input_size": 0}, "at least 1 pixel"),
+        ({"model": "a.onnx", "input_size": [8, 10**9]}, "at most 4096"),
+        ({"model": "a.onnx", "std": [1, 1, float("nan")]}, "finite"),
         ({"model": "a.onnx", "layout": "chwn"}, "'nchw' or 'nhwc'"),
         ({"model": "a.onnx", "mean": [1, 2]}, "mean"),
         ({"sise": 3}, "sise"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -55,7 +56,7 @@ def load_model(cache: Path) -> bytes:
     if model and hashlib.sha256(model).digest() == cached[:32]:
         return model
     model = build_graph(read_legacy_weights(weight_file().read_bytes(), WEIGHTS_SHA256))
-    new = file.with_name(f"{file.name}.{os.getpid()}.new")
+    new = file.with_name(f"{file.name}.{os.getpid()}-{threading.get_ident()}.new")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with new.open("wb") as out:

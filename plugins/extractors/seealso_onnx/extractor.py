@@ -71,7 +71,12 @@ class OnnxExtractor(Extractor):
 
     def extract(self, batch: np.ndarray) -> np.ndarray:
         """Prepared images ``(n, height, width, 3)`` uint8 → descriptors ``(n, dim)`` float32."""
-        return self.network.run(batch)
+        network = self.network
+        descriptors = np.empty((len(batch), network.dim), np.float32)
+        for start in range(0, len(batch), network.images_at_once):
+            part = slice(start, start + network.images_at_once)
+            descriptors[part] = network.run(batch[part])
+        return descriptors
 
     def close(self) -> None:
         """Let go of the network."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,10 @@ INPUT_TYPES: dict[str, np.dtype] = {
     "tensor(float16)": np.dtype(np.float16),
     "tensor(uint8)": np.dtype(np.uint8),
 }
+OUTPUT_TYPES = ("tensor(float)", "tensor(float16)", "tensor(double)", "tensor(int8)", "tensor(uint8)")
+
+IMAGES_AT_ONCE = 8
+"""More at once are no faster on a processor, and the network's memory grows with them."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,7 @@ class Preparation:
 class BuiltIn:
     """EfficientNet-Lite0. It takes bytes, and normalises them itself."""
 
+    images_at_once = IMAGES_AT_ONCE
     weights = efficientnet_lite0.WEIGHTS_SHA256
     dim = efficientnet_lite0.DIM
     preparation = Preparation(efficientnet_lite0.INPUT_SIZE, efficientnet_lite0.RESIZE)
@@ -43,13 +50,14 @@ class BuiltIn:
         self._cache = cache
         self._threads = threads
         self._session: Any = None
+        self._lock = threading.Lock()
 
     def run(self, batch: np.ndarray) -> np.ndarray:
         """Images ``(n, height, width, 3)`` uint8 → descriptors ``(n, dim)`` float32."""
-        if self._session is None:
-            self._session = open_session(
-                efficientnet_lite0.load_model(self._cache), self._threads, "the built-in model"
-            )
+        with self._lock:
+            if self._session is None:
+                model = efficientnet_lite0.load_model(self._cache)
+                self._session = open_session(model, self._threads, "the built-in model")
         descriptors: np.ndarray = self._session.run(None, {"image": batch})[0]
         return descriptors
 
@@ -76,7 +84,8 @@ class OwnModel:
             raise PluginError(f"{self._file}: `resize: {resize}` is smaller than its input, {size[0]} x {size[1]}")
         self.preparation = Preparation(size, resize)
         self._find_output(options)
-        self.description = f"(x - {options.mean}) / {options.std}, {self._layout}, output {self._output}"
+        normalisation = "bytes" if self._type == np.uint8 else f"(x - {options.mean}) / {options.std}"
+        self.description = f"{normalisation}, {self._layout}, output {self._output}"
 
     def _find_input(self, options: OnnxOptions) -> tuple[int, int]:
         inputs = self._session.get_inputs()
@@ -89,7 +98,7 @@ class OwnModel:
         self._type = INPUT_TYPES[inputs[0].type]
         self._normalisation(options)
         batch, *sides = inputs[0].shape
-        self._one_at_a_time = batch == 1
+        self.images_at_once = 1 if batch == 1 else IMAGES_AT_ONCE
         if isinstance(batch, int) and batch > 1:
             raise PluginError(f"{self._file}: its batch is fixed at {batch}; export it with a free batch, or with 1")
         layout = options.layout or ("nchw" if sides[0] == 3 else "nhwc" if sides[2] == 3 else None)
@@ -134,6 +143,10 @@ class OwnModel:
         if options.output is None and len(outputs) > 1:
             raise PluginError(f"{self._file}: it has several outputs; say which, as in `output: NAME`: {names}")
         self._output = options.output or next(iter(outputs))
+        if outputs[self._output].type not in OUTPUT_TYPES:
+            raise PluginError(
+                f"{self._file}: its output {self._output} is {outputs[self._output].type}; {', '.join(OUTPUT_TYPES)} are taken"
+            )
         # The graph may leave its output's shape open: one run tells.
         trial = self._run(np.zeros((1, *self.preparation.size, 3), np.uint8))
         if trial.ndim < 2 or trial.shape[0] != 1 or trial[0].size != trial.shape[1]:
@@ -144,13 +157,13 @@ class OwnModel:
         self.dim = int(trial.shape[1])
 
     def run(self, batch: np.ndarray) -> np.ndarray:
-        """Images ``(n, height, width, 3)`` uint8 → descriptors ``(n, dim)`` float32."""
-        if self._one_at_a_time:
-            parts = [self._run(batch[place : place + 1]) for place in range(len(batch))]
-            found = np.concatenate(parts)
-        else:
-            found = self._run(batch)
-        return found.reshape(len(batch), -1)
+        """Images ``(n, height, width, 3)`` uint8, at most `images_at_once` → descriptors ``(n, dim)`` float32."""
+        found = self._run(batch)
+        if found.shape[0] != len(batch) or found.size != len(batch) * self.dim:
+            raise PluginError(
+                f"{self._file}: it turns {len(batch)} images into {found.shape}; export it so that its batch is free, or 1"
+            )
+        return found.reshape(len(batch), self.dim)
 
     def _run(self, batch: np.ndarray) -> np.ndarray:
         if self._type != np.uint8:
@@ -176,8 +189,15 @@ def open_session(model: bytes, threads: int, name: str) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # what is wrong is raised; nothing of it belongs on the terminal
+    # Weights outside the file are not in its checksum, and would be looked for in whatever folder the process works in.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         reason = " ".join(str(error).split())
+        if os.devnull in reason:
+            raise PluginError(
+                f"{name}: it keeps its weights in another file; export it as a single one (with the package onnx: "
+                "`onnx.save(onnx.load(OLD), NEW)`)"
+            ) from None
         raise PluginError(f"{name}: not an ONNX model that can be run: {reason[:300]}") from None

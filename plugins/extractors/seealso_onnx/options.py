@@ -6,12 +6,13 @@ import difflib
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, FiniteFloat, ValidationInfo, field_validator, model_validator
 
 from seealso import PluginOptions
 from seealso_onnx import efficientnet_lite0
 
-Triple = tuple[float, float, float]
+Triple = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
+LARGEST_SIDE = 4096
 OWN_MODEL_ONLY = ("input_size", "resize", "mean", "std", "layout", "output")
 
 
@@ -63,9 +64,10 @@ class OnnxOptions(PluginOptions):
 
     @field_validator("input_size")
     @classmethod
-    def _positive(cls, size: int | tuple[int, int] | None) -> int | tuple[int, int] | None:
-        if size is not None and min(size if isinstance(size, tuple) else (size,)) < 1:
-            raise ValueError("the sides of the input have to be at least 1 pixel")
+    def _sensible(cls, size: int | tuple[int, int] | None) -> int | tuple[int, int] | None:
+        sides = size if isinstance(size, tuple) else (1 if size is None else size,)
+        if min(sides) < 1 or max(sides) > LARGEST_SIDE:
+            raise ValueError(f"the sides of the input have to be at least 1 pixel, and at most {LARGEST_SIDE}")
         return size
 
     @field_validator("std")
