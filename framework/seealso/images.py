@@ -3,55 +3,34 @@
 from __future__ import annotations
 
 import io
+import re
+import struct
 import threading
 import warnings
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from importlib import import_module
+from typing import Any, NamedTuple
 
-import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from seealso.errors import ImageError, ImageTooLarge
+from seealso.image_colours import to_srgb
 
 IMAGE_SUFFIXES = frozenset(
-    [
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".mpo",
-        ".png",
-        ".apng",
-        ".webp",
-        ".avif",
-        ".heic",
-        ".heif",
-        ".hif",
-        ".tif",
-        ".tiff",
-        ".bmp",
-        ".dib",
-        ".gif",
-        ".jp2",
-        ".j2k",
-        ".jpx",
-        ".ppm",
-        ".pgm",
-        ".pbm",
-        ".pnm",
-    ]
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"}
+    | {".avif", ".heic", ".heif", ".hif", ".jp2", ".j2k", ".j2c", ".jpx", ".jpf", ".ppm", ".pgm", ".pbm", ".pnm"}
 )
 """The suffixes, in lower case, of the files that a scan takes for images."""
 
 HUGE_PIXELS = 40_000_000
-LARGEST_PROFILE = 4 << 20
+MOST_SCANS = 100  # encoders write about ten
+MOST_SEGMENTS = 1000  # a colour profile can take 255
+MOST_TIFF_VALUES = 250_000  # the strips of an image, or three colour maps of 65,536
 ORIENTATION = 0x0112
 
-# Decoding an image of hundreds of megapixels takes gigabytes. A few worker threads with one each could take all the
-# memory that there is, so such images are decoded one at a time in the whole process.
 _one_huge_image_at_a_time = threading.Lock()
 
 
@@ -69,7 +48,8 @@ class DecodedImage:
     """An image, decoded.
 
     Attributes:
-        image: RGB, upright, in sRGB; perhaps at a reduced size.
+        image: RGB, upright, in sRGB; perhaps at a reduced size. Pixels alone: it has neither the file's metadata nor
+            its bytes.
         width: of the whole image, upright, in pixels.
         height: likewise.
     """
@@ -82,10 +62,12 @@ class DecodedImage:
 def decode_image(data: bytes, *, min_side: int = 0, limits: ImageLimits | None = None) -> DecodedImage:
     """Decode an image file: its first frame, upright, over white where it is transparent, in sRGB.
 
+    May be called from several threads at once.
+
     Args:
         data: the file's bytes.
-        min_side: the image may come at a reduced size whose shorter side is at least this (pixels); a JPEG is then
-            decoded several times faster. 0: in full.
+        min_side: the image may come at a reduced size whose shorter side is at least this (pixels); a JPEG or
+            JPEG 2000 is then decoded several times faster. 0: in full.
         limits: what is refused before decoding.
 
     Raises:
@@ -95,105 +77,271 @@ def decode_image(data: bytes, *, min_side: int = 0, limits: ImageLimits | None =
     limits = limits or ImageLimits()
     if len(data) > limits.max_bytes:
         raise ImageTooLarge(f"{len(data)} bytes; the limit is {limits.max_bytes} (`images: {{max_bytes: …}}`)")
-    _quieten_pillow()
     kind = _sniff(data)
-    try:
-        with _open(kind, io.BytesIO(data)) as image:
-            return _decode(image, min_side, limits)
-    except ImageError:
-        raise
-    except MemoryError:
-        raise ImageTooLarge("there is not enough memory to decode it") from None
-    except Exception as error:
-        # Decoders raise whatever the damage leads to: OSError, SyntaxError, struct.error, zlib.error, KeyError, …
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ImageError(f"damaged or not an image ({kind}): {reason[:200]}") from None
+    with _without_warnings():
+        try:
+            try:
+                return _decode(kind, data, min_side, limits)
+            except OSError:
+                if kind != "JPEG2000" or not min_side:
+                    raise
+                # It may have fewer resolutions than were asked for.
+                return _decode(kind, data, 0, limits)
+        except ImageError:
+            raise
+        except MemoryError:
+            raise ImageTooLarge("there is not enough memory to decode it") from None
+        except Image.DecompressionBombError:
+            raise ImageTooLarge(f"more pixels than Pillow decodes in this format ({kind})") from None
+        except Exception as error:
+            # Decoders raise whatever the damage leads to: OSError, SyntaxError, struct.error, zlib.error, KeyError, …
+            raise ImageError(f"damaged or not an image ({kind}): {_reason(error)}") from None
 
 
-def _decode(image: Image.Image, min_side: int, limits: ImageLimits) -> DecodedImage:
-    width, height = image.size
-    if width < 1 or height < 1:
-        raise ImageError(f"an image of {width} × {height} pixels")
-    if width * height > limits.max_pixels:
-        raise ImageTooLarge(
-            f"{width} × {height} pixels; the limit is {limits.max_pixels} (`images: {{max_pixels: …}}`)"
-        )
-    if min_side:
-        # Only JPEG does something here: it scales by 1/2, 1/4 or 1/8 within the inverse cosine transform.
-        image.draft(None, (min_side, min_side))
-    huge = image.width * image.height > HUGE_PIXELS
-    with _one_huge_image_at_a_time if huge else nullcontext():
-        image.load()
-        # After loading: some decoders rotate by themselves then, and reset it.
-        orientation = _orientation(image)
-        upright = _rotated(_to_srgb(image), orientation)
+def _decode(kind: str, data: bytes, min_side: int, limits: ImageLimits) -> DecodedImage:
+    several_scans = kind == "JPEG" and _count_scans(data) > 1
+    if kind == "TIFF":
+        _refuse_long_tags(data)
+    with _open(kind, data) as image:
+        width, height = image.size
+        if width < 1 or height < 1:
+            raise ImageError(f"an image of {width} × {height} pixels")
+        if width * height > limits.max_pixels:
+            raise ImageTooLarge(
+                f"{width} × {height} pixels; the limit is {limits.max_pixels} (`images: {{max_pixels: …}}`)"
+            )
+        if min_side:
+            _reduce(kind, image, min_side)
+        # The coefficients of several scans are held for the image as a whole, however much it is reduced.
+        with _alone_if_huge(width * height if several_scans else image.width * image.height):
+            image.load()
+            # After loading: some decoders rotate by themselves then, and reset it.
+            orientation = _orientation(image)
+            upright = _rotated(to_srgb(kind, image), orientation)
     if orientation >= 5:
         width, height = height, width
     return DecodedImage(upright, width, height)
 
 
+def _reason(error: Exception) -> str:
+    """What a decoder says, as one line that a terminal can be given: parts of it can be the file's."""
+    said = " ".join(str(error).split())[:200]
+    if " " not in said:  # as the key of a KeyError
+        return "its structure makes no sense"
+    return "".join(letter if letter.isprintable() else "?" for letter in said)
+
+
+def _reduce(kind: str, image: Image.Image, min_side: int) -> None:
+    """Have the image decoded at a reduced size, where its format can: 1/2, 1/4, … of it, at least ``min_side``.
+
+    HEIF would answer `draft` with an embedded thumbnail: another picture, of which nothing says that it looks the same.
+    """
+    if kind == "JPEG":
+        image.draft(None, (min_side, min_side))
+    elif kind == "JPEG2000":
+        for halvings in range(1, 6):
+            power = 1 << halvings
+            # The standard rounds the sides up, Pillow to the nearest, and it fails where these differ.
+            agrees = all((side + power // 2) // power == -(-side // power) for side in image.size)
+            if agrees and min(image.size) // power >= min_side:
+                image.reduce = halvings  # type: ignore[method-assign, assignment]
+
+
+@contextmanager
+def _alone_if_huge(pixels: int) -> Iterator[None]:
+    """Decode an image of very many pixels with no other such at the same time in the whole process.
+
+    It takes gigabytes; a few worker threads with one each could take all the memory that there is.
+
+    Some of Pillow's decoders hold an image to a limit of Pillow's own, which warns at first, and is one for the whole
+    process. Ours has been checked by now, so theirs is raised, to this image, for as long as it is decoded: a program
+    that uses seealso as a library otherwise keeps the limit that it has.
+    """
+    limit = Image.MAX_IMAGE_PIXELS
+    if pixels <= min(HUGE_PIXELS, HUGE_PIXELS if limit is None else limit):
+        yield
+        return
+    with _one_huge_image_at_a_time:
+        limit = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = None if limit is None else max(limit, pixels)
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
 # Opening
 
-_SIGNATURES: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
-    ("JPEG", lambda data: data.startswith(b"\xff\xd8\xff")),
-    ("PNG", lambda data: data.startswith(b"\x89PNG\r\n\x1a\n")),
-    ("WEBP", lambda data: data.startswith(b"RIFF") and data[8:12] == b"WEBP"),
-    ("GIF", lambda data: data.startswith((b"GIF87a", b"GIF89a"))),
-    ("TIFF", lambda data: data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"))),
-    ("BMP", lambda data: data.startswith(b"BM")),
-    ("JPEG2000", lambda data: data.startswith((b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"))),
-    ("PPM", lambda data: len(data) > 2 and data[:1] == b"P" and data[1:2] in b"123456" and data[2:3].isspace()),
-    ("AVIF", lambda data: data[4:8] == b"ftyp" and b"avi" in _brands(data)),
-    ("HEIF", lambda data: data[4:8] == b"ftyp" and any(brand in _brands(data) for brand in (b"hei", b"hev", b"mif1"))),
+
+class _Format(NamedTuple):
+    """A format that is decoded: how its files begin, and the class that opens them.
+
+    Nothing else is ever opened: nothing that runs programs, nothing exotic. `PIL.Image.open` would import and ask every
+    decoder that there is, and check a limit of its own.
+    """
+
+    kind: str
+    matches: Callable[[bytes], bool]
+    module: str
+    decoder: str
+
+
+_FORMATS = (
+    # An MPO, of several pictures, begins with a JPEG of the first.
+    _Format("JPEG", lambda head: head.startswith(b"\xff\xd8\xff"), "PIL.JpegImagePlugin", "JpegImageFile"),
+    _Format("PNG", lambda head: head.startswith(b"\x89PNG\r\n\x1a\n"), "PIL.PngImagePlugin", "PngImageFile"),
+    _Format(
+        "WEBP",
+        lambda head: head.startswith(b"RIFF") and head[8:12] == b"WEBP",
+        "PIL.WebPImagePlugin",
+        "WebPImageFile",
+    ),
+    _Format("GIF", lambda head: head.startswith((b"GIF87a", b"GIF89a")), "PIL.GifImagePlugin", "GifImageFile"),
+    _Format(
+        "TIFF",
+        # Not MM+, the larger kind of the other byte order, which Pillow takes for the usual kind.
+        lambda head: head.startswith((b"II*\0", b"MM\0*", b"II+\0")),
+        "PIL.TiffImagePlugin",
+        "TiffImageFile",
+    ),
+    _Format("BMP", lambda head: head.startswith(b"BM"), "PIL.BmpImagePlugin", "BmpImageFile"),
+    _Format(
+        "JPEG2000",
+        lambda head: head.startswith((b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")),
+        "PIL.Jpeg2KImagePlugin",
+        "Jpeg2KImageFile",
+    ),
+    _Format(
+        "PPM",
+        lambda head: len(head) > 2 and head[:1] == b"P" and head[1:2] in b"123456" and head[2:3].isspace(),
+        "PIL.PpmImagePlugin",
+        "PpmImageFile",
+    ),
+    _Format("AVIF", lambda head: b"avi" in _brands(head), "PIL.AvifImagePlugin", "AvifImageFile"),
+    _Format(
+        "HEIF",
+        lambda head: any(brand in _brands(head) for brand in (b"hei", b"hev", b"mif1")),
+        "pillow_heif",
+        "HeifImageFile",
+    ),
 )
+_DECODERS = {each.kind: (each.module, each.decoder) for each in _FORMATS}
 
 
 def _sniff(data: bytes) -> str:
-    """Which format the bytes claim to be. Only these are ever opened: nothing that runs programs, nothing exotic."""
+    """Which format the bytes claim to be."""
     if not data:
         raise ImageError("the file is empty")
-    for kind, matches in _SIGNATURES:
-        if matches(data[:64]):
-            return kind
+    for each in _FORMATS:
+        if each.matches(data[:64]):
+            return each.kind
     raise ImageError("not an image of a format that is known here")
 
 
 def _brands(head: bytes) -> bytes:
+    if head[4:8] != b"ftyp":
+        return b""
     return head[8 : min(len(head), int.from_bytes(head[:4], "big"))]
 
 
-def _open(kind: str, file: io.BytesIO) -> Image.Image:
-    """Open with just the decoder of that format.
+def _open(kind: str, data: bytes) -> Image.Image:
+    # Each decoder is imported when first needed: few collections hold all formats.
+    module, decoder = _DECODERS[kind]
+    image: Image.Image = getattr(import_module(module), decoder)(io.BytesIO(data))
+    return image
 
-    `PIL.Image.open` would try others too, and hold images to a limit of its own, which is one for the whole process and
-    raises a warning where a limit is not passed yet. Ours is checked by `_decode`.
+
+# Files that are small, claim few pixels, and would still take hours or gigabytes
+
+_JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd8\xff]")
+_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_JPEG_PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
+_JPEG_END, _JPEG_SCAN, _JPEG_BARE = 0xD9, 0xDA, 0x01
+
+
+def _count_scans(data: bytes) -> int:
+    """How many scans a JPEG has: one, if it is neither progressive nor has its components one after the other.
+
+    Each further scan is decoded for all pixels, though it may be a dozen bytes long.
+
+    Raises:
+        ImageError: very many scans, or segments.
     """
-    if kind == "HEIF":
-        # Imported when first needed: few collections hold any, and it takes its time.
-        from pillow_heif import HeifImageFile
+    place, segments, scans, components, progressive = 2, 0, 0, 0, False
+    while match := _JPEG_MARKER.search(data, place):
+        place = match.end()
+        marker = data[place - 1]
+        if marker == _JPEG_END:
+            break
+        if marker == _JPEG_BARE:
+            continue
+        segments += 1
+        if marker in _JPEG_FRAMES:
+            progressive = marker in _JPEG_PROGRESSIVE
+            components = int.from_bytes(data[place + 7 : place + 8], "big")
+        elif marker == _JPEG_SCAN:
+            scans += 1
+            if scans == 1 and not progressive and data[place + 2 : place + 3] == bytes([components]):
+                break
+        if scans > MOST_SCANS or segments > MOST_SEGMENTS:
+            raise ImageError(f"a JPEG of more than {MOST_SCANS} scans or {MOST_SEGMENTS} segments")
+        place += int.from_bytes(data[place : place + 2], "big")
+    return scans
 
-        heif: Image.Image = HeifImageFile(file)  # type: ignore[no-untyped-call]
-        return heif
-    if kind not in Image.OPEN:
-        Image.preinit()
-    if kind not in Image.OPEN:
-        Image.init()
-    opener = Image.OPEN[kind][0]
-    return opener(file, "")
 
+def _refuse_long_tags(data: bytes) -> None:
+    """Refuse a TIFF one of whose tags holds very many numbers, as of its strips: each becomes a Python object.
 
-def _quieten_pillow() -> None:
-    """Have Pillow not warn of the damage that it finds in metadata: nobody can act on it, and pixels are what counts.
-
-    `warnings.catch_warnings` would be neater, and is not safe in threads.
+    Raises:
+        ImageError: there is such a tag.
     """
-    if _PILLOW_FILTER not in warnings.filters:
-        warnings.filterwarnings("ignore", module=r"PIL\.")
+    order, big = "<" if data.startswith(b"II") else ">", data[2:3] == b"+"
+    start, number, entry = (8, "Q", "HHQ8x") if big else (4, "H", "HHI4x")
+    entry_format, number_format = struct.Struct(order + entry), struct.Struct(order + number)
+    try:
+        (place,) = struct.unpack_from(order + ("Q" if big else "I"), data, start)
+        (entries,) = number_format.unpack_from(data, place)
+        place += number_format.size
+        for each in range(entries):
+            tag, type_, count = entry_format.unpack_from(data, place + each * entry_format.size)
+            if count > MOST_TIFF_VALUES and type_ not in (1, 2, 7):  # bytes, text, anything
+                raise ImageError(f"a TIFF with {count} values in its tag {tag}")
+    except struct.error:
+        return  # cut short; its decoder finds out
 
 
-with warnings.catch_warnings():
-    warnings.filterwarnings("ignore", module=r"PIL\.")
-    _PILLOW_FILTER = warnings.filters[0]
+# Warnings
+
+
+class _WhileDecoding(threading.local):
+    """Stands in a filter of warnings where a pattern for names of modules goes; matches Pillow's while it decodes."""
+
+    active = False
+
+    def match(self, module: str) -> bool:
+        return self.active and module.startswith("PIL.")
+
+
+_while_decoding = _WhileDecoding()
+_NO_WARNINGS: Any = ("ignore", None, Warning, _while_decoding, 0)
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Have Pillow not warn, in this thread, of the damage that it finds: nobody can act on it, and the pixels count.
+
+    `warnings.catch_warnings` changes all threads' filters, and then puts back what may be another's. This filter stays,
+    but sees whether the thread that warns is decoding here.
+    """
+    if not warnings.filters or warnings.filters[0] is not _NO_WARNINGS:
+        # The first that matches decides: it must come before those of a test that has warnings be errors.
+        others = [each for each in warnings.filters if each is not _NO_WARNINGS]
+        warnings.filters = [_NO_WARNINGS, *others]
+    _while_decoding.active = True
+    try:
+        yield
+    finally:
+        _while_decoding.active = False
 
 
 # Orientation
@@ -221,67 +369,3 @@ def _orientation(image: Image.Image) -> int:
 def _rotated(image: Image.Image, orientation: int) -> Image.Image:
     method = _TRANSPOSITIONS.get(orientation)
     return image.transpose(method) if method is not None else image
-
-
-# Colour
-
-
-def _to_srgb(image: Image.Image) -> Image.Image:
-    """The loaded image as RGB in sRGB, over white where it is transparent."""
-    profile = image.info.get("icc_profile")
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _eight_bits(image).convert("RGB")
-    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
-        image = _over_white(image.convert("RGBA"))
-    elif image.mode in ("1", "P", "YCbCr", "HSV"):
-        image = image.convert("RGB")
-    if image.mode == "LAB":
-        lab = ImageCms.createProfile("LAB")
-        converted = ImageCms.profileToProfile(image, lab, ImageCms.createProfile("sRGB"), outputMode="RGB")
-        assert converted is not None
-        return converted
-    transform = _transform(profile, image.mode) if isinstance(profile, bytes) else None
-    if transform is not None:
-        return transform.apply(image)
-    # An opened file's class differs from a plain image's, and keeps the file: the copy does not.
-    return image.convert("RGB") if image.mode != "RGB" else image.copy()
-
-
-def _over_white(image: Image.Image) -> Image.Image:
-    white = Image.new("RGBA", image.size, (255, 255, 255, 255))
-    white.alpha_composite(image)
-    return white.convert("RGB")
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Sixteen-bit, 32-bit and floating-point grey as eight bits, by the range that the values can be seen to use."""
-    values = np.asarray(image)
-    if values.dtype.kind == "f":
-        values = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = float(values.min()), float(values.max())
-    if image.mode.startswith("I;16") or (values.dtype.kind in "iu" and low >= 0 and 255 < high <= 65535):
-        low, high = 0.0, 65535.0
-    elif values.dtype.kind in "iu" and low >= 0 and high <= 255:
-        low, high = 0.0, 255.0
-    elif low >= 0 and high <= 1:
-        low, high = 0.0, 1.0
-    scale = 255 / (high - low) if high > low else 0.0
-    return Image.fromarray(((values.astype(np.float32) - low) * scale + 0.5).clip(0, 255).astype(np.uint8))
-
-
-@lru_cache(maxsize=16)
-def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """From a colour profile to sRGB; None where there is nothing to do, or nothing that can be done.
-
-    Building one takes milliseconds, and a person's photographs have a handful of profiles between them.
-    """
-    if len(profile) > LARGEST_PROFILE:
-        return None
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if mode == "RGB" and "srgb" in ImageCms.getProfileDescription(source).lower():
-            return None
-        return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
-    except (OSError, ValueError, TypeError, ImageCms.PyCMSError):
-        # A broken profile, or one that does not fit the image: the colours are taken as they are.
-        return None
