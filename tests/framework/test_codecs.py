@@ -29,6 +29,7 @@ def test_raw_is_lossless(descriptors):
     assert found.dtype == descriptors.dtype
     assert found.shape == descriptors.shape
     assert found.tobytes() == descriptors.tobytes()
+    assert found.flags.writeable
 
 
 def test_raw_is_little_endian():

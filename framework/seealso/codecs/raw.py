@@ -25,8 +25,7 @@ class Raw(Codec):
             ValueError: a record is of another length.
         """
         size = self.context.dim * self.context.dtype.itemsize
-        data = b"".join(records)
-        if len(data) != size * len(records) or any(len(record) != size for record in records):
+        if set(map(len, records)) - {size}:
             raise ValueError(f"a record of the codec raw is not of {size} bytes")
-        values = np.frombuffer(data, dtype=self.context.dtype.newbyteorder("<"))
+        values = np.frombuffer(bytearray().join(records), dtype=self.context.dtype.newbyteorder("<"))
         return values.reshape(len(records), self.context.dim).astype(self.context.dtype, copy=False)

@@ -1,11 +1,14 @@
-"""What the metrics share: checking shapes, and working through rows in blocks that fit the processor's cache."""
+"""What the metrics share: checking shapes, and working in blocks that fit the processor's cache."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 CACHE_BYTES = 1 << 19
 """Bytes of a block: a temporary of this size stays in the second-level cache, so a pass over it costs little."""
+
+TILE_SIDE = 1024
+"""Rows and columns of a tile of distances: large enough for fast matrix products, small enough to bound the memory."""
 
 
 def check_pair(a: np.ndarray, b: np.ndarray, dims: tuple[int, int]) -> None:
@@ -33,9 +36,37 @@ def output(shape: tuple[int, ...], out: np.ndarray | None) -> np.ndarray:
 
 def row_blocks(rows: int, row_bytes: int) -> Iterator[slice]:
     """Slices that cover ``rows`` rows, each about `CACHE_BYTES` large."""
-    step = max(1, CACHE_BYTES // max(1, row_bytes))
+    yield from spans(rows, max(1, CACHE_BYTES // max(1, row_bytes)))
+
+
+def spans(rows: int, step: int) -> Iterator[slice]:
+    """Slices that cover ``rows`` rows, ``step`` at a time."""
     for start in range(0, rows, step):
         yield slice(start, min(rows, start + step))
+
+
+def tiles(rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
+    """Pairs of slices that cover a matrix of distances, `TILE_SIDE` × `TILE_SIDE` at a time."""
+    for part in spans(rows, TILE_SIDE):
+        for other in spans(columns, TILE_SIDE):
+            yield part, other
+
+
+def recompute(
+    out: np.ndarray,
+    doubtful: np.ndarray,
+    a: np.ndarray,
+    b: np.ndarray,
+    of_pairs: Callable[[np.ndarray, np.ndarray], np.ndarray],
+) -> None:
+    """Replace the ``doubtful`` entries (a bool array of the shape of ``out``, ``(n, m)``) by what float64 gives.
+
+    ``of_pairs`` takes float64 arrays ``(p, dim)``, rows of ``a`` and of ``b``, and returns their p distances.
+    """
+    rows, columns = np.nonzero(doubtful)
+    for pairs in row_blocks(rows.size, 8 * a.shape[1]):
+        i, j = rows[pairs], columns[pairs]
+        out[i, j] = of_pairs(a[i].astype(np.float64), b[j].astype(np.float64))
 
 
 def working_dtype(dtype: np.dtype) -> type[np.floating]:

@@ -1,15 +1,28 @@
-"""Metrics on vectors of numbers."""
+"""Metrics on vectors of numbers.
+
+Each computes in float32 (float64 descriptors in float64) where that is exact enough, and computes anew, in float64, the
+few entries where it is not: near-equal descriptors, and values whose squares overflow or vanish.
+"""
 
 import numpy as np
 
-from seealso.distances.blocks import check_pair, output, row_blocks, working_dtype
+from seealso.distances.blocks import check_pair, output, recompute, row_blocks, tiles, working_dtype
 from seealso.interfaces.distance import Distance
 
 NUMBERS = ("float32", "float64", "float16", "uint8", "int8")
 
 CANCELLED = 0.01
 """Below this share of |a|² + |b|², a squared distance that was computed as |a|² + |b|² − 2ab has lost too many digits of
-float32 to cancellation, and is computed anew from the differences."""
+float32 to cancellation."""
+
+PARALLEL = 0.98
+"""Beyond this cosine, or below its negative, the arc cosine loses too many digits of float32."""
+
+VANISHING, OVERFLOWING = 1e-30, 1e37
+"""Squares that float32 holds with all their digits lie between these."""
+
+# What overflows float32 is recomputed in float64; what overflows that too is infinite, and no reason to warn.
+_quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore")
 
 
 class Euclidean(Distance):
@@ -19,38 +32,39 @@ class Euclidean(Distance):
     preference = 10
     dtypes = NUMBERS
 
+    @_quietly
     def one_to_many(self, query: np.ndarray, descriptors: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """From the differences themselves, so near-equal descriptors keep all their digits; limited by memory bandwidth."""
         check_pair(query, descriptors, (1, 2))
         out = output(descriptors.shape[:1], out)
         dtype = working_dtype(np.promote_types(query.dtype, descriptors.dtype))
-        query = query.astype(dtype)
+        converted = query.astype(dtype)
         for rows in row_blocks(descriptors.shape[0], descriptors.shape[1] * np.dtype(dtype).itemsize):
-            difference = np.subtract(descriptors[rows], query, dtype=dtype)
-            out[rows] = np.sqrt(np.einsum("ij,ij->i", difference, difference))
+            difference = np.subtract(descriptors[rows], converted, dtype=dtype)
+            squares = np.vecdot(difference, difference)
+            out[rows] = np.sqrt(squares)
+            doubtful = _out_of_range(squares)
+            recompute(
+                out[np.newaxis, rows], doubtful[np.newaxis], query[np.newaxis], descriptors[rows], _lengths_between
+            )
         return out
 
+    @_quietly
     def many_to_many(self, a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        """By matrix products, in blocks; what cancellation would spoil is computed from the differences."""
+        """By matrix products, |a|² + |b|² − 2ab, a tile at a time; what cancellation would spoil, from the differences."""
         check_pair(a, b, (2, 2))
         out = output((a.shape[0], b.shape[0]), out)
         dtype = working_dtype(np.promote_types(a.dtype, b.dtype))
-        a, b = a.astype(dtype, copy=False), b.astype(dtype, copy=False)
-        b_squares = np.einsum("ij,ij->i", b, b)
-        # As many rows at once as give a block of distances of 64 times the cache: few, large products.
-        for rows in row_blocks(a.shape[0], max(1, b.shape[0] * np.dtype(dtype).itemsize // 64)):
-            part = a[rows]
-            scale = np.einsum("ij,ij->i", part, part)[:, np.newaxis] + b_squares
-            squares = part @ b.T
-            squares *= -2
+        for rows, columns in tiles(*out.shape):
+            part, other = _centred(a[rows], b[columns], dtype)
+            scale = np.vecdot(part, part)[:, np.newaxis] + np.vecdot(other, other)
+            part *= -2
+            squares = part @ other.T
             squares += scale
-            near = np.nonzero(squares < CANCELLED * scale)
-            for pairs in row_blocks(near[0].size, a.shape[1] * np.dtype(dtype).itemsize):
-                i, j = near[0][pairs], near[1][pairs]
-                difference = part[i] - b[j]
-                squares[i, j] = np.einsum("ij,ij->i", difference, difference)
-            np.sqrt(np.maximum(squares, 0, out=squares), out=squares)
-            out[rows] = squares
+            scale *= CANCELLED
+            doubtful = _out_of_range(squares, np.maximum(scale, VANISHING, out=scale))
+            out[rows, columns] = np.sqrt(np.maximum(squares, 0, out=squares), out=squares)
+            recompute(out[rows, columns], doubtful, a[rows], b[columns], _lengths_between)
         return out
 
 
@@ -64,74 +78,100 @@ class Manhattan(Distance):
         """In blocks that stay in the cache; limited by memory bandwidth."""
         check_pair(query, descriptors, (1, 2))
         out = output(descriptors.shape[:1], out)
-        dtype = working_dtype(np.promote_types(query.dtype, descriptors.dtype))
-        query = query.astype(dtype)
-        for rows in row_blocks(descriptors.shape[0], descriptors.shape[1] * np.dtype(dtype).itemsize):
-            difference = np.subtract(descriptors[rows], query, dtype=dtype)
-            out[rows] = np.abs(difference, out=difference).sum(axis=1)
+        self.many_to_many(query[np.newaxis], descriptors, out[np.newaxis])
         return out
 
+    @_quietly
     def many_to_many(self, a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        """One row of ``a`` after the other: no product of matrices gives it."""
+        """Each block of ``b``, while it is in the cache, against all of ``a``: no product of matrices gives it."""
         check_pair(a, b, (2, 2))
         out = output((a.shape[0], b.shape[0]), out)
-        for row, descriptor in enumerate(a):
-            self.one_to_many(descriptor, b, out[row])
+        dtype = working_dtype(np.promote_types(a.dtype, b.dtype))
+        ones = np.ones(a.shape[1], dtype)
+        for columns in row_blocks(b.shape[0], b.shape[1] * np.dtype(dtype).itemsize):
+            block = b[columns].astype(dtype, copy=False)
+            for row, descriptor in enumerate(a):
+                difference = block - descriptor.astype(dtype, copy=False)
+                out[row, columns] = np.vecdot(np.abs(difference, out=difference), ones)
         return out
 
 
 class Cosine(Distance):
     """The angle between two vectors, in radians, 0 to π. (One minus the cosine would be no metric.)
 
-    It is computed from the chord between the two directions, 2·asin(|u − v| / 2), which keeps small angles accurate, as
-    the arc cosine of a float32 product would not.
+    Small angles are computed from the chord between the two directions, 2·asin(|u − v| / 2), which keeps their digits,
+    as the arc cosine would not.
     """
 
     name = "cosine"
     dtypes = NUMBERS
     zero_vector = "at a right angle to every other vector, and equal to itself"
 
+    @_quietly
     def one_to_many(self, query: np.ndarray, descriptors: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Limited by memory bandwidth."""
         check_pair(query, descriptors, (1, 2))
         out = output(descriptors.shape[:1], out)
         dtype = working_dtype(np.promote_types(query.dtype, descriptors.dtype))
-        direction = _directions(query[np.newaxis], dtype)[0]
         for rows in row_blocks(descriptors.shape[0], descriptors.shape[1] * np.dtype(dtype).itemsize):
-            directions = _directions(descriptors[rows], dtype)
-            zero = ~directions.any(axis=1)
-            directions -= direction
-            out[rows] = _angles(np.sqrt(np.einsum("ij,ij->i", directions, directions)))
-            out[rows][zero] = 0 if not direction.any() else np.pi / 2
-        if not direction.any():
-            out[descriptors.any(axis=1)] = np.pi / 2
+            _angles(query[np.newaxis], descriptors[rows], dtype, out[np.newaxis, rows])
         return out
 
+    @_quietly
     def many_to_many(self, a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        """The chords are Euclidean distances of directions, so by matrix products."""
+        """By matrix products, a tile at a time."""
         check_pair(a, b, (2, 2))
         out = output((a.shape[0], b.shape[0]), out)
         dtype = working_dtype(np.promote_types(a.dtype, b.dtype))
-        a_zero, b_zero = ~a.any(axis=1), ~b.any(axis=1)
-        Euclidean().many_to_many(_directions(a, dtype), _directions(b, dtype), out)
-        for rows in row_blocks(out.shape[0], out.shape[1] * out.itemsize):
-            out[rows] = _angles(out[rows])
-        out[a_zero] = np.pi / 2
-        out[:, b_zero] = np.pi / 2
-        out[np.ix_(a_zero, b_zero)] = 0
+        for rows, columns in tiles(*out.shape):
+            _angles(a[rows], b[columns], dtype, out[rows, columns])
         return out
 
 
-def _directions(vectors: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
-    """Vectors scaled to length 1; zero vectors stay zero."""
+def _angles(a: np.ndarray, b: np.ndarray, dtype: type[np.floating], out: np.ndarray) -> None:
+    """The angles between all of ``(n, dim)`` and all of ``(m, dim)``, into ``(n, m)``."""
+    part, other = a.astype(dtype, copy=False), b.astype(dtype, copy=False)
+    squares = np.vecdot(part, part), np.vecdot(other, other)
+    cosines = part @ other.T
+    cosines /= np.sqrt(squares[0])[:, np.newaxis]
+    cosines /= np.sqrt(squares[1])
+    doubtful = ~(np.abs(cosines) < PARALLEL) | _out_of_range(squares[0])[:, np.newaxis] | _out_of_range(squares[1])
+    out[...] = np.arccos(cosines, out=cosines)
+    recompute(out, doubtful, a, b, _angles_between)
+
+
+def _centred(a: np.ndarray, b: np.ndarray, dtype: type[np.floating]) -> tuple[np.ndarray, np.ndarray]:
+    """Copies of both, moved by the mean of ``b``: no distance changes, and far less is lost to cancellation."""
+    centre = b.mean(axis=0, dtype=dtype)
+    centre[~np.isfinite(centre)] = 0
+    return np.subtract(a, centre, dtype=dtype), np.subtract(b, centre, dtype=dtype)
+
+
+def _out_of_range(squares: np.ndarray, smallest: float | np.ndarray = VANISHING) -> np.ndarray:
+    """Where squares have lost digits, to the limits of float32 or below ``smallest``, or are not a number."""
+    return ~((squares > smallest) & (squares < OVERFLOWING))
+
+
+def _lengths_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Euclidean distances of float64 pairs: ``(p, dim)`` twice → ``(p,)``."""
+    difference = a - b
+    lengths: np.ndarray = np.sqrt(np.vecdot(difference, difference))
+    return lengths
+
+
+def _angles_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Angles of float64 pairs: ``(p, dim)`` twice → ``(p,)``."""
+    u, v = _directions(a), _directions(b)
+    angles = 2 * np.arcsin(np.minimum(_lengths_between(u, v) / 2, 1))
+    zero = ~u.any(axis=1), ~v.any(axis=1)
+    return np.where(zero[0] & zero[1], 0.0, np.where(zero[0] | zero[1], np.pi / 2, angles))
+
+
+def _directions(vectors: np.ndarray) -> np.ndarray:
+    """Float64 vectors scaled to length 1; zero vectors stay zero."""
     # By the largest value first, so that the squares of very large or small values neither overflow nor vanish.
-    largest = np.abs(vectors.astype(dtype)).max(axis=1, keepdims=True, initial=0)
-    scaled = np.divide(vectors, largest, out=np.zeros(vectors.shape, dtype), where=largest > 0, dtype=dtype)
-    lengths = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))[:, np.newaxis]
-    directions: np.ndarray = np.divide(scaled, lengths, out=scaled, where=lengths > 0)
+    largest = np.abs(vectors).max(axis=1, keepdims=True, initial=0)
+    scaled = np.divide(vectors, largest, out=np.zeros_like(vectors), where=largest != 0)
+    lengths = np.sqrt(np.vecdot(scaled, scaled))[:, np.newaxis]
+    directions: np.ndarray = np.divide(scaled, lengths, out=scaled, where=lengths != 0)
     return directions
-
-
-def _angles(chords: np.ndarray) -> np.ndarray:
-    angles: np.ndarray = 2 * np.arcsin(np.minimum(chords / 2, 1))
-    return angles

@@ -3,16 +3,19 @@
 import json
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
-from seealso import CandidateBlock, FormatError, IdSet, IndexContext, MetricIndex, PluginOptions
+from seealso import CandidateBlock, EncodedBlock, FormatError, IdSet, IndexContext, MetricIndex, PluginOptions
 
 MAGIC = "seealso-exact"
 FORMAT_VERSION = 1
 FIRST_BLOCK = 1024
 LARGEST_BLOCK = 1 << 20
+WORTH_A_THREAD = 4096  # objects
 
 
 class ExactIndex(MetricIndex):
@@ -60,34 +63,32 @@ class ExactIndex(MetricIndex):
         yielded = 0
         while yielded < ids.size:
             block = self._pass(query, ids, size, last)
-            if not block.ids.size:
+            if block.ids.size:
+                yield block
+            if block.ids.size < size:
                 return
-            yield block
             yielded += block.ids.size
             last = float(block.scores[-1]), int(block.ids[-1])
             size = min(size * 8, LARGEST_BLOCK)
 
     def _pass(self, query: np.ndarray, ids: np.ndarray, size: int, last: tuple[float, int] | None) -> CandidateBlock:
         """The best ``size`` objects that come after ``last`` by (distance, ID): one pass over the store."""
-        best_ids = np.empty(0, np.int64)
-        best = np.empty(0, np.float32)
-        reads = bytes_read = 0
-        for block in self.context.store.read_blocks(ids):
-            reads += block.reads
-            bytes_read += block.bytes_read
-            distances = block.distances(self.context.distance, query)
-            wanted = ~np.isnan(distances)
-            if last is not None:
-                wanted &= (distances > last[0]) | ((distances == last[0]) & (block.ids > last[1]))
-            if best.size == size:
-                wanted &= distances <= best[-1]
-            if not wanted.any():
-                continue
-            best_ids = np.concatenate([best_ids, block.ids[wanted]])
-            best = np.concatenate([best, distances[wanted]])
-            order = np.lexsort((best_ids, best))[:size]
-            best_ids, best = best_ids[order], best[order]
-        return CandidateBlock(best_ids, best, exact=True, reads=reads, bytes_read=bytes_read)
+
+        def scan(part: np.ndarray) -> _Best:
+            best = _Best(size, last)
+            for block in self.context.store.read_blocks(part):
+                best.offer(block, block.distances(self.context.distance, query))
+            return best
+
+        # NumPy lets go of the interpreter's lock, and so does the store where it waits for the disk.
+        threads = max(1, min(self.context.threads, ids.size // WORTH_A_THREAD))
+        if threads == 1:
+            return scan(ids).block()
+        with ThreadPoolExecutor(threads) as pool:
+            first, *others = pool.map(scan, np.array_split(ids, threads))
+        for other in others:
+            first.merge(other)
+        return first.block()
 
     def save(self, directory: Path) -> None:
         """Write the IDs and their checksum."""
@@ -111,7 +112,16 @@ class ExactIndex(MetricIndex):
                 and ids.ndim == 1
                 and zlib.crc32(ids) == header["crc32"]
             )
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            EOFError,
+            OverflowError,
+            RecursionError,
+            MemoryError,
+        ) as error:
             raise FormatError(f"{directory}: not a snapshot of the index exact: {error}") from error
         if not sound:
             raise FormatError(f"{directory}: not a sound snapshot of the index exact, or one of a newer format")
@@ -120,3 +130,55 @@ class ExactIndex(MetricIndex):
     def statistics(self) -> dict[str, int | float | str]:
         """Objects, and bytes in memory."""
         return {"objects": int(self._ids.size), "bytes": int(self._ids.nbytes)}
+
+
+class _Best:
+    """The best ``size`` of the objects offered, by (distance, ID), among those that come after ``last``."""
+
+    def __init__(self, size: int, last: tuple[float, int] | None) -> None:
+        self._size = size
+        self._last = last
+        self._ids = [np.empty(0, np.int64)]
+        self._distances = [np.empty(0, np.float32)]
+        self._held = 0
+        self._bound = np.float32(np.inf)
+        self._reads = 0
+        self._bytes_read = 0
+
+    def offer(self, block: EncodedBlock, distances: np.ndarray) -> None:
+        """Take what may be among the best; a distance that is no number never is."""
+        self._reads += block.reads
+        self._bytes_read += block.bytes_read
+        wanted = distances <= self._bound
+        if self._last is not None:
+            wanted &= (distances > self._last[0]) | ((distances == self._last[0]) & (block.ids > self._last[1]))
+        self._hold(block.ids[wanted], distances[wanted])
+
+    def merge(self, other: Self) -> None:
+        """Take the best of another part of the collection."""
+        self._reads += other._reads
+        self._bytes_read += other._bytes_read
+        for ids, distances in zip(other._ids, other._distances, strict=True):
+            self._hold(ids, distances)
+
+    def _hold(self, ids: np.ndarray, distances: np.ndarray) -> None:
+        if ids.size:
+            self._ids.append(ids)
+            self._distances.append(distances)
+            self._held += ids.size
+            # Twice as many as wanted, so that an object costs a share of few sortings, whatever the size of a block.
+            if self._held >= 2 * self._size:
+                self._sort()
+
+    def _sort(self) -> None:
+        ids, distances = np.concatenate(self._ids), np.concatenate(self._distances)
+        order = np.lexsort((ids, distances))[: self._size]
+        self._ids, self._distances = [ids[order]], [distances[order]]
+        self._held = order.size
+        if self._held == self._size:
+            self._bound = self._distances[0][-1]
+
+    def block(self) -> CandidateBlock:
+        """All of them, best first."""
+        self._sort()
+        return CandidateBlock(self._ids[0], self._distances[0], True, self._reads, self._bytes_read)
