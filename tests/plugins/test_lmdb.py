@@ -20,7 +20,8 @@ import seealso
 from conftest import read_only, small_disk, without_privileges
 from seealso.codecs.raw import Raw
 from seealso.interfaces.codec import CodecContext
-from seealso_lmdb.environment import CURRENT
+from seealso_lmdb import environment
+from seealso_lmdb.generations import CURRENT
 from seealso_lmdb.store import LmdbStore
 
 DIM = 16
@@ -170,6 +171,61 @@ def test_a_file_that_is_no_lmdb(tmp_path, content):
         open_store(tmp_path / "store")
 
 
+@pytest.mark.parametrize("kept", [0, 100, 4096, 8192, 8193, 100_000, -4096, -1])
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_file_that_is_cut_short(store, tmp_path, kept, read_only):
+    """In another process: LMDB's map reaches beyond the file, and reading there ends a process with SIGBUS."""
+    put(store, range(3000))
+    store.close()
+    (file,) = (tmp_path / "store").glob("data-*/data.mdb")
+    size = file.stat().st_size
+    os.truncate(file, size + kept if kept < 0 else kept)
+    code = f"""
+    import seealso
+    try:
+        store(read_only={read_only}).get_many(np.arange(3000))
+    except seealso.StoreError as error:
+        print(error)
+    """
+    done = run(tmp_path, code)
+    assert done.returncode == 0, done.stderr
+    assert ("is cut short: " if not 0 <= kept < 8192 else "cannot be opened: ") in done.stdout
+    assert done.stdout.count("\n") == 1
+
+
+def test_current_is_missing(store, tmp_path):
+    put(store, [1])
+    store.close()
+    current = tmp_path / "store" / CURRENT
+    name = current.read_text()
+    current.unlink()
+    with pytest.raises(seealso.StoreError, match=f"{CURRENT} is missing, but {name} holds descriptors"):
+        open_store(tmp_path / "store")
+    with pytest.raises(seealso.StoreError, match="there is no store"):
+        open_store(tmp_path / "store", read_only=True)
+    current.write_text(name)
+    opened = open_store(tmp_path / "store")
+    assert opened.ids().tolist() == [1]
+    opened.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"data-1", b"../../data-000001", b"\xff" * 1000])
+def test_current_is_damaged(store, tmp_path, content):
+    store.close()
+    (tmp_path / "store" / CURRENT).write_bytes(content)
+    with pytest.raises(seealso.FormatError, match="does not name a folder of the store lmdb"):
+        open_store(tmp_path / "store")
+
+
+def test_a_store_whose_making_was_interrupted_is_made_anew(store, tmp_path):
+    store.close()
+    (tmp_path / "store" / CURRENT).unlink()
+    opened = open_store(tmp_path / "store")
+    put(opened, [3])
+    assert opened.ids().tolist() == [3]
+    opened.close()
+
+
 def test_a_read_only_store(store, tmp_path):
     put(store, [1])
     reader = open_store(tmp_path / "store", read_only=True)
@@ -251,16 +307,59 @@ def test_another_process_sees_what_is_written(store, tmp_path):
     assert run(tmp_path, "print(store(read_only=True).ids().tolist())").stdout == "[1, 2, 3, 4]\n"
 
 
-def test_it_can_be_used_after_a_fork(store):
-    put(store, range(30))
+def fork(check) -> int:
+    """A child process that ends with 0 if ``check`` is true there."""
     child = os.fork()
     if child == 0:
         try:
-            os._exit(0 if np.array_equal(store.get_many(np.arange(30)), rows(range(30))) else 1)
+            os._exit(0 if check() else 1)
         finally:
             os._exit(2)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+forks_with_threads = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+
+
+@forks_with_threads
+def test_it_can_be_used_after_a_fork(store):
+    put(store, range(30))
+    assert fork(lambda: np.array_equal(store.get_many(np.arange(30)), rows(range(30)))) == 0
     assert store.ids().size == 30
+
+
+@forks_with_threads
+def test_a_child_that_closes_it_does_not_disturb_its_parent(store):
+    """Closing frees the places in LMDB's table of readers; what a reader still sees could then be overwritten."""
+    put(store, range(30))
+    with store._environment.transaction() as (transaction, database):
+        before = store._environment._environment.readers()
+        assert fork(lambda: store.close() is None) == 0
+        assert store._environment._environment.readers() == before
+        assert transaction.stat(database)["entries"] == 30
+
+
+def test_it_closes_with_its_last_user(store, tmp_path):
+    put(store, [1])
+    other = open_store(tmp_path / "store", read_only=True)
+    store.close()
+    store.close()
+    with pytest.raises(seealso.StoreError, match="is closed"):
+        store.ids()
+    assert other.ids().tolist() == [1]
+    other.close()
+    assert environment._environments == {}
+
+
+def test_readers_go_on_where_writing_is_not_possible(store, tmp_path):
+    put(store, [1])
+    store.close()
+    with read_only(tmp_path / "store"):
+        reader = open_store(tmp_path / "store", read_only=True)
+        with pytest.raises(seealso.StoreError, match="cannot be opened"):
+            open_store(tmp_path / "store")
+        assert reader.ids().tolist() == [1]
+        reader.close()
 
 
 def test_killed_at_random_moments(tmp_path):

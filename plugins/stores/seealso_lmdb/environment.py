@@ -1,8 +1,4 @@
-"""An LMDB environment that several stores, threads and processes share.
-
-On disk: ``CURRENT`` names a generation, a folder such as ``data-000001`` with LMDB's two files in it. Compaction writes the
-next generation and replaces ``CURRENT`` atomically; whoever has the old one open notices before its next transaction.
-"""
+"""An LMDB environment that several stores, threads and processes share."""
 
 from __future__ import annotations
 
@@ -14,16 +10,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from weakref import WeakValueDictionary
 
 import lmdb
 
 from seealso import DiskFull, StoreError
+from seealso_lmdb.generations import (
+    DESCRIPTORS,
+    META,
+    create,
+    current,
+    following,
+    open_folder,
+    refuse_cut_short,
+    set_current,
+    state,
+    sync,
+)
 
-CURRENT = "CURRENT"
-DESCRIPTORS = b"descriptors"
-META = b"meta"
-SMALLEST_MAP = 1 << 24
 NEARLY_FULL = 16 << 20
 
 
@@ -53,8 +56,8 @@ class SharedLock:
         """Hold it alone; not while holding it shared."""
         with self._condition:
             self._alone += 1
-            self._condition.wait_for(lambda: not self._sharing)
             try:
+                self._condition.wait_for(lambda: not self._sharing)
                 yield
             finally:
                 self._alone -= 1
@@ -62,7 +65,7 @@ class SharedLock:
 
 
 class Environment:
-    """The current generation of one store's directory. Get it from `environment`.
+    """The current generation of one store's directory. Get it from `acquire`, and give it back with `release`.
 
     Resizing LMDB's map, and moving to another generation, must not happen while this process has a transaction open:
     transactions share a lock, and those take it alone.
@@ -70,36 +73,48 @@ class Environment:
 
     def __init__(self, directory: Path, map_size: int, *, writable: bool) -> None:
         self.directory = directory
-        self.writable = writable
+        self.key = _key(directory)
+        self.users = 0
+        self._writable = writable
         self._map_size = map_size
         self._lock = SharedLock()
+        self._process = os.getpid()
+        self._environment: Any = None
+        self._descriptors: Any = None
+        self._meta: Any = None
+        self._seen: tuple[int, int] | None = None
         self._open()
 
     # Opening
 
     def _open(self) -> None:
-        self._process = os.getpid()
+        """Open the current generation, instead of what is open."""
+        self._drop()
         # A generation may be replaced and removed between our reading its name and opening it.
         for _ in range(10):
-            self._seen = _state(self.directory / CURRENT)
+            seen = state(self.directory)
             try:
-                name = (self.directory / CURRENT).read_text().strip()
-                self._environment = self._open_generation(self.directory / name)
+                self._environment = self._open_generation(current(self.directory))
+                refuse_cut_short(self._environment)
                 # Where the environment can be written this takes a short turn among the writers: handles that were
                 # opened in a transaction for reading do not outlive it.
                 self._descriptors = self._environment.open_db(DESCRIPTORS, create=False)
                 self._meta = self._environment.open_db(META, create=False)
                 self._environment.reader_check()
+                self._seen = seen
                 return
+            except StoreError:
+                self._drop()
+                raise
             except (FileNotFoundError, lmdb.Error) as error:
-                if _state(self.directory / CURRENT) == self._seen:
+                self._drop()
+                if state(self.directory) == seen:
                     raise StoreError(f"{self.directory}: the store lmdb cannot be opened: {error}") from error
         raise StoreError(f"{self.directory}: the store lmdb keeps being replaced; try again")
 
     def _open_generation(self, folder: Path) -> Any:
-        if not (folder / "data.mdb").is_file():
-            raise FileNotFoundError(errno.ENOENT, "there is no data.mdb in", str(folder))
-        if self.writable:
+        # A reader opens it for reading only, and so never waits for a writer's turn to end.
+        if self._writable:
             return open_folder(folder, self._map_size)
         try:
             return open_folder(folder, self._map_size, readonly=True)
@@ -108,13 +123,42 @@ class Environment:
             # user write to this file elsewhere, the checksums tell.
             return open_folder(folder, self._map_size, readonly=True, lock=False)
 
+    def _drop(self) -> None:
+        if self._environment is not None:
+            self._environment.close()
+        self._environment = self._descriptors = self._meta = None
+
     def make_writable(self) -> None:
         """Open it for writing, where it was opened for reading only."""
-        if not self.writable:
-            with self._lock.alone():
-                self._environment.close()
-                self.writable = True
+        self._forget_parent()
+        if self._writable:
+            return
+        with self._lock.alone():
+            self._writable = True
+            try:
                 self._open()
+            except StoreError:
+                # Those who only read go on.
+                self._writable = False
+                self._open()
+                raise
+
+    def close(self) -> None:
+        """Wait for the open transactions, and let go of the files."""
+        self._forget_parent()
+        with self._lock.alone():
+            self._drop()
+
+    def _forget_parent(self) -> None:
+        """In a child process: let go of the parent's environment. LMDB forbids an environment to cross a fork.
+
+        Not by closing it, which would free the parent's places in LMDB's table of readers. Nor may the lock be waited
+        for: threads that are not here may hold it.
+        """
+        if self._process != os.getpid():
+            self._process = os.getpid()
+            self._lock = SharedLock()
+            self._environment = self._descriptors = self._meta = None
 
     # Transactions
 
@@ -130,7 +174,7 @@ class Environment:
                 return
         with self._lock.alone():
             # Another process has enlarged the map.
-            self._environment.set_mapsize(0)
+            self._resize(0)
         with self.transaction(write=write) as begun:
             yield begun
 
@@ -141,17 +185,17 @@ class Environment:
             return None
 
     def _notice(self) -> None:
-        """Follow when the store was compacted, or this process is the child of the one that opened it."""
-        if self._process != os.getpid():
-            # LMDB forbids an environment to cross a fork; the parent's locks may be held by threads that are not here.
-            self._lock = SharedLock()
-            self._environment = None
-            self._open()
-        elif _state(self.directory / CURRENT) != self._seen:
+        """Follow when the store was compacted, when the last attempt to open it failed, and after a fork."""
+        self._forget_parent()
+        if self._outdated():
             with self._lock.alone():
-                if _state(self.directory / CURRENT) != self._seen:
-                    self._environment.close()
+                if self._outdated():
                     self._open()
+
+    def _outdated(self) -> bool:
+        if not self.users:
+            raise StoreError(f"{self.directory}: the store is closed")
+        return self._environment is None or state(self.directory) != self._seen
 
     def meta(self, key: bytes) -> bytes | None:
         """A value of the store's own record."""
@@ -162,8 +206,16 @@ class Environment:
     def grow(self) -> None:
         """Double the map."""
         with self._lock.alone():
-            self._map_size = 2 * self._environment.info()["map_size"]
-            self._environment.set_mapsize(self._map_size)
+            self._resize(2 * self._environment.info()["map_size"])
+
+    def _resize(self, size: int) -> None:
+        try:
+            self._environment.set_mapsize(size)
+        except (lmdb.Error, MemoryError):
+            # LMDB has given up the old map, and has no other: what is not opened again cannot be read any more.
+            self._open()
+            raise
+        self._map_size = self._environment.info()["map_size"]
 
     # Compaction
 
@@ -176,91 +228,57 @@ class Environment:
 
     def replace_by_copy(self) -> None:
         """Write the next generation, without free pages, and move to it; whole or not at all."""
-        old = (self.directory / CURRENT).read_text().strip()
-        new = self.directory / f"data-{int(old.removeprefix('data-')) + 1:06d}"
+        new = following(current(self.directory))
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir()
-        with self._lock.shared():
-            self._environment.copy(str(new), compact=True)
-        sync(new / "data.mdb")
-        sync(new)
+        try:
+            with self._lock.shared():
+                self._environment.copy(str(new), compact=True)
+            sync(new / "data.mdb")
+            sync(new)
+        except BaseException:
+            # On a full disk above all, half a copy must not stay.
+            shutil.rmtree(new, ignore_errors=True)
+            raise
         set_current(self.directory, new.name)
         self._notice()
-        remove_other_generations(self.directory)
 
 
-def environment(directory: Path, map_size: int, *, writable: bool) -> Environment:
-    """The environment of a store's directory; this process' only one."""
-    key = os.path.realpath(directory)
-    with _environments_lock:
-        found = _environments.get(key)
-        if found is None:
-            found = _environments[key] = Environment(directory, map_size, writable=writable)
-        elif writable:
-            found.make_writable()
-        return found
-
-
-# LMDB forbids a process to open one environment twice, and two stores in one process cannot know of each other: this is
-# the one thing that they have to share. An environment closes when its last store lets go of it.
-_environments: WeakValueDictionary[str, Environment] = WeakValueDictionary()
+# LMDB forbids a process to open one environment twice (closing the second would undo the first one's locks), and two
+# stores in one process cannot know of each other: this is the one thing that they have to share. It is a counted
+# registry rather than one of weak references, because those are gone a moment before what they referred to is closed.
+_environments: dict[str, Environment] = {}
 _environments_lock = threading.Lock()
 
 
-def open_folder(folder: Path, map_size: int, **options: Any) -> Any:
-    """Open LMDB's files, with a smaller map where the address space does not allow the one asked for."""
-    while True:
-        try:
-            return lmdb.open(str(folder), map_size=map_size, max_dbs=2, max_readers=512, **options)
-        except (lmdb.MemoryError, MemoryError):
-            if map_size <= SMALLEST_MAP:
-                raise
-            map_size //= 2
+def acquire(directory: Path, map_size: int, meta: dict[bytes, bytes], *, writable: bool) -> Environment:
+    """The environment of a store's directory, this process' only one; made, with ``meta`` in it, where there is none."""
+    with _environments_lock:
+        if state(directory) is None:
+            if not writable:
+                raise StoreError(f"{directory}: there is no store lmdb here")
+            create(directory, map_size, meta)
+        found = _environments.get(_key(directory))
+        if found is None:
+            found = Environment(directory, map_size, writable=writable)
+            _environments[found.key] = found
+        elif writable:
+            found.make_writable()
+        found.users += 1
+        return found
 
 
-def create(directory: Path, map_size: int, meta: dict[bytes, bytes]) -> None:
-    """Make the first generation; whole or not at all."""
-    remove_other_generations(directory)
-    folder = directory / "data-000001"
-    folder.mkdir()
-    made = open_folder(folder, map_size)
-    with made.begin(write=True) as transaction:
-        made.open_db(DESCRIPTORS, txn=transaction)
-        database = made.open_db(META, txn=transaction)
-        for key, value in meta.items():
-            transaction.put(key, value, db=database)
-    made.close()
-    # LMDB syncs its file, and never the folder that it has made it in.
-    sync(folder)
-    set_current(directory, folder.name)
+def release(environment: Environment) -> None:
+    """Give an environment back; with its last user it closes."""
+    with _environments_lock:
+        environment.users -= 1
+        if not environment.users:
+            del _environments[environment.key]
+            environment.close()
 
 
-def set_current(directory: Path, name: str) -> None:
-    """Name the current generation, durably."""
-    new = directory / f"{CURRENT}.new"
-    with new.open("w") as file:
-        file.write(name)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(new, directory / CURRENT)
-    sync(directory)
-
-
-def remove_other_generations(directory: Path) -> None:
-    """Remove every generation but the current one. Whoever has one mapped goes on with it until its next transaction."""
-    current = (directory / CURRENT).read_text().strip() if (directory / CURRENT).exists() else ""
-    for folder in directory.glob("data-*"):
-        if folder.name != current:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def sync(path: Path) -> None:
-    """Force a file, or a folder's entries, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _key(directory: Path) -> str:
+    return os.path.realpath(directory)
 
 
 def translate(error: BaseException, directory: Path) -> Exception:
@@ -270,12 +288,9 @@ def translate(error: BaseException, directory: Path) -> Exception:
     # Where only a part of what it writes still fits, LMDB speaks of an input/output error.
     if full or (os.strerror(errno.EIO) in text and shutil.disk_usage(directory).free < NEARLY_FULL):
         return DiskFull(f"{directory}: the disk is full; make room and run the command again, nothing is lost")
+    if isinstance(error, MemoryError | lmdb.MemoryError):
+        return StoreError(
+            f"{directory}: the store lmdb needs more address space than the process may have; "
+            "raise its limit (`ulimit -v unlimited`) and run the command again, nothing is lost"
+        )
     return StoreError(f"{directory}: the store lmdb failed: {text}")
-
-
-def _state(file: Path) -> tuple[int, int] | None:
-    try:
-        found = os.stat(file)
-    except FileNotFoundError:
-        return None
-    return found.st_ino, found.st_mtime_ns

@@ -6,6 +6,7 @@ import json
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 import lmdb
@@ -25,12 +26,13 @@ from seealso import (
     StoreError,
     StoreReport,
 )
-from seealso_lmdb.environment import CURRENT, Environment, create, environment, translate
+from seealso_lmdb.environment import Environment, acquire, release, translate
+from seealso_lmdb.generations import remove_other_generations, state
 
 MAGIC = "seealso-lmdb"
 FORMAT_VERSION = 1
 CHECKSUM_BYTES = 4
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 1 << 20  # stays in the processor's cache, from LMDB's map to the distances
 BLOCK_RECORDS = 1024
 PAGE = 4096  # keys handled in one transaction where all are gone through
 WORTH_COMPACTING = 0.25  # share of the file that has to be free before it is copied
@@ -65,15 +67,28 @@ class LmdbStore(ObjectStore):
     def __init__(self, options: PluginOptions, context: StoreContext) -> None:
         super().__init__(options, context)
         self._dtype = np.dtype(context.dtype)
-        if not (context.directory / CURRENT).is_file():
-            if context.read_only:
-                raise StoreError(f"{context.directory}: there is no store lmdb here")
-            with self._translating():
-                create(context.directory, self.options.map_size, {b"format": self._format()})
+        self._step = max(1, min(BLOCK_RECORDS, BLOCK_BYTES // max(1, context.dim * self._dtype.itemsize)))
+        if not context.read_only and state(context.directory) is None:
+            # Before a store is made that would be bound to a codec that there is not.
+            context.codec(self._wanted)
         with self._translating():
-            shared = environment(context.directory, self.options.map_size, writable=not context.read_only)
+            shared = acquire(
+                context.directory,
+                self.options.map_size,
+                {b"format": self._format()},
+                writable=not context.read_only,
+            )
         self._shared: Environment | None = shared
-        self.codec = context.codec(self._check_format(shared.meta(b"format")))
+        try:
+            with self._translating():
+                self.codec = context.codec(self._check_format(shared.meta(b"format")))
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def _wanted(self) -> PluginChoice:
+        return self.options.codec or PluginChoice("raw")
 
     def _format(self) -> bytes:
         """The store's own record: what it is, and of what."""
@@ -82,7 +97,7 @@ class LmdbStore(ObjectStore):
             "version": FORMAT_VERSION,
             "dim": self.context.dim,
             "dtype": self._dtype.name,
-            "codec": (self.options.codec or PluginChoice("raw")).as_yaml(),
+            "codec": self._wanted.as_yaml(),
         }
         return json.dumps(header).encode()
 
@@ -106,10 +121,9 @@ class LmdbStore(ObjectStore):
             raise FormatError(
                 f"{where} holds {dtype} descriptors of dimension {dim}, not {self._dtype.name} of {self.context.dim}"
             )
-        wanted = self.options.codec
-        if wanted is not None and wanted != written:
+        if self.options.codec is not None and self.options.codec != written:
             raise ConfigError(
-                f"{where} was written with the codec {written.as_yaml()}, not {wanted.as_yaml()}; "
+                f"{where} was written with the codec {written.as_yaml()}, not {self.options.codec.as_yaml()}; "
                 f"take `codec:` out of the configuration, or index into a new collection"
             )
         return written
@@ -139,8 +153,9 @@ class LmdbStore(ObjectStore):
         self._write(lambda transaction, database: transaction.cursor(database).putmulti(items))
 
     def _check(self, ids: np.ndarray, descriptors: np.ndarray) -> None:
-        if ids.dtype != np.int64 or ids.ndim != 1 or np.unique(ids).size != ids.size or (ids < 0).any():
-            raise ValueError("IDs have to be int64, one-dimensional, not negative, each once")
+        _check_ids(ids)
+        if np.unique(ids).size != ids.size or (ids < 0).any():
+            raise ValueError("IDs have to be not negative, each once")
         if descriptors.shape != (ids.size, self.context.dim) or descriptors.dtype != self._dtype:
             raise ValueError(
                 f"descriptors have to be {self._dtype.name} of shape ({ids.size}, {self.context.dim}), "
@@ -151,6 +166,7 @@ class LmdbStore(ObjectStore):
 
     def remove_many(self, ids: np.ndarray) -> None:
         """In transactions of a few thousand each."""
+        _check_ids(ids)
         for start in range(0, ids.size, PAGE):
             keys = _keys(ids[start : start + PAGE])
             self._write(lambda transaction, database, keys=keys: [transaction.delete(key, db=database) for key in keys])
@@ -165,7 +181,8 @@ class LmdbStore(ObjectStore):
                     work(transaction, database)
                 return
             except lmdb.MapFullError:
-                self._environment.grow()
+                with self._translating():
+                    self._environment.grow()
             except lmdb.Error as error:
                 raise translate(error, self.context.directory) from error
 
@@ -176,55 +193,95 @@ class LmdbStore(ObjectStore):
 
     def read_blocks(self, ids: np.ndarray) -> Iterator[EncodedBlock]:
         """In the order of the IDs. Each block has a transaction of its own, so that a slow reader pins no old pages."""
-        ids = np.unique(ids)
-        size = max(1, self.context.dim * self._dtype.itemsize)
-        step = max(1, min(BLOCK_RECORDS, BLOCK_BYTES // size))
-        for start in range(0, ids.size, step):
-            found = self._read(_keys(ids[start : start + step]))
+        _check_ids(ids)
+        return self._encoded(np.unique(ids))
+
+    def _encoded(self, ids: np.ndarray) -> Iterator[EncodedBlock]:
+        for found in self._in_blocks(ids):
             if found:
                 values = [memoryview(value)[CHECKSUM_BYTES:] for _, value in found]
                 bytes_read = sum(map(len, values))
                 yield EncodedBlock(_ids_of([key for key, _ in found]), values, self.codec, len(values), bytes_read)
 
-    def _read(self, keys: list[bytes]) -> list[tuple[bytes, bytes]]:
-        with self._translating(), self._environment.transaction() as (transaction, database):
-            found: list[tuple[bytes, bytes]] = transaction.cursor(database).getmulti(keys)
-            return found
+    def _in_blocks(self, ids: np.ndarray) -> Iterator[list[tuple[bytes, bytes]]]:
+        """What there is of these IDs, a block a transaction: copies, which stay valid after it."""
+        for start in range(0, ids.size, self._step):
+            keys = _keys(ids[start : start + self._step])
+            with self._translating(), self._environment.transaction() as (transaction, database):
+                found: list[tuple[bytes, bytes]] = transaction.cursor(database).getmulti(keys)
+            yield found
 
     def get_many(self, ids: np.ndarray) -> np.ndarray:
         """In the order asked; checksums checked."""
+        _check_ids(ids)
         wanted, places = np.unique(ids, return_inverse=True)
-        found = self._read(_keys(wanted))
-        if len(found) != wanted.size:
-            raise MissingObject(np.setdiff1d(wanted, _ids_of([key for key, _ in found])).tolist())
-        if damaged := self._damaged(found):
+        descriptors = np.empty((wanted.size, self.context.dim), self._dtype)
+        damaged: list[int] = []
+        known = []
+        filled = 0
+        for found in self._in_blocks(wanted):
+            known.append(_ids_of([key for key, _ in found]))
+            wrong = self._damaged(found)
+            if found and not wrong:
+                try:
+                    descriptors[filled : filled + len(found)] = self._decode(found)
+                except ValueError:
+                    wrong = self._undecodable(found)
+            damaged += wrong
+            filled += len(found)
+        missing = np.setdiff1d(wanted, np.concatenate([*known, np.empty(0, np.int64)]), assume_unique=True)
+        if missing.size:
+            raise MissingObject(missing.tolist())
+        if damaged:
             raise CorruptRecord(damaged)
-        if not found:
-            return np.empty((0, self.context.dim), self._dtype)
-        descriptors: np.ndarray = self.codec.decode([memoryview(value)[CHECKSUM_BYTES:] for _, value in found])[places]
-        return descriptors
+        # The usual order, ascending and each once, needs no second copy.
+        return descriptors if np.array_equal(wanted, ids) else descriptors[places]
+
+    def _decode(self, found: Sequence[tuple[bytes, bytes]]) -> np.ndarray:
+        return self.codec.decode([memoryview(value)[CHECKSUM_BYTES:] for _, value in found])
+
+    def _unusable(self, found: Sequence[tuple[bytes, bytes]]) -> list[int]:
+        """The IDs of the records whose checksum fails, or that cannot be decoded."""
+        damaged = self._damaged(found)
+        if damaged:
+            wrong = set(damaged)
+            found = [(key, value) for key, value in found if int.from_bytes(key, "big") not in wrong]
+        return sorted(damaged + self._undecodable(found))
 
     def _damaged(self, found: Sequence[tuple[bytes, bytes]]) -> list[int]:
-        """The IDs of the records whose checksum fails, or that cannot be decoded."""
+        """The IDs of the records whose checksum fails."""
         damaged = []
         for key, value in found:
             expected = int.from_bytes(value[:CHECKSUM_BYTES], "little")
-            if len(value) < CHECKSUM_BYTES or zlib.crc32(value[CHECKSUM_BYTES:], zlib.crc32(key)) != expected:
+            if (
+                len(value) < CHECKSUM_BYTES
+                or zlib.crc32(memoryview(value)[CHECKSUM_BYTES:], zlib.crc32(key)) != expected
+            ):
                 damaged.append(int.from_bytes(key, "big"))
         return damaged
 
-    def _pages(self, *, values: bool) -> Iterator[list[Any]]:
-        """Everything in the order of the IDs, a page a transaction: keys, or keys with values."""
+    def _undecodable(self, found: Sequence[tuple[bytes, bytes]]) -> list[int]:
+        """The IDs of the records that the codec does not take."""
+        if not found:
+            return []
+        try:
+            self._decode(found)
+        except ValueError:
+            if len(found) == 1:
+                return [int.from_bytes(found[0][0], "big")]
+            middle = len(found) // 2
+            return self._undecodable(found[:middle]) + self._undecodable(found[middle:])
+        return []
+
+    def _pages(self, count: int, *, values: bool) -> Iterator[list[Any]]:
+        """Everything in the order of the IDs, ``count`` a transaction: keys, or keys with values."""
         last = b""
         while True:
             with self._translating(), self._environment.transaction() as (transaction, database):
                 cursor = transaction.cursor(database)
                 page: list[Any] = []
                 if cursor.set_range(last):
-                    for item in cursor.iternext(keys=True, values=values):
-                        page.append(item)
-                        if len(page) == PAGE:
-                            break
+                    page = list(islice(cursor.iternext(keys=True, values=values), count))
             if not page:
                 return
             yield page
@@ -233,29 +290,17 @@ class LmdbStore(ObjectStore):
 
     def ids(self) -> np.ndarray:
         """All IDs, ascending."""
-        parts = [_ids_of(page) for page in self._pages(values=False)]
+        parts = [_ids_of(page) for page in self._pages(PAGE, values=False)]
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
     def verify(self) -> StoreReport:
         """Read everything, and check each checksum and that each record can be decoded."""
         checked = 0
         damaged: list[int] = []
-        for page in self._pages(values=True):
+        for page in self._pages(self._step, values=True):
             checked += len(page)
-            wrong = self._damaged(page)
-            sound = [(key, value) for key, value in page if int.from_bytes(key, "big") not in set(wrong)]
-            damaged += wrong + self._undecodable(sound)
+            damaged += self._unusable(page)
         return StoreReport(checked, damaged)
-
-    def _undecodable(self, found: Sequence[tuple[bytes, bytes]]) -> list[int]:
-        try:
-            self.codec.decode([memoryview(value)[CHECKSUM_BYTES:] for _, value in found])
-        except ValueError:
-            if len(found) == 1:
-                return [int.from_bytes(found[0][0], "big")]
-            middle = len(found) // 2
-            return self._undecodable(found[:middle]) + self._undecodable(found[middle:])
-        return []
 
     # Upkeep
 
@@ -274,15 +319,25 @@ class LmdbStore(ObjectStore):
 
     def compact(self, order: np.ndarray | None, live: np.ndarray) -> None:
         """Remove what is not live; copy the file where a good part of it is free. ``order`` means nothing to a B+ tree."""
+        _check_ids(live)
         self.remove_many(np.setdiff1d(self.ids(), live, assume_unique=True))
         with self._translating():
             pages, used, page_bytes = self._environment.pages()
             if pages - used > WORTH_COMPACTING * pages and (pages - used) * page_bytes > 1 << 20:
                 self._environment.replace_by_copy()
+            # Also what a crash in the middle of an earlier one has left.
+            remove_other_generations(self.context.directory)
 
     def close(self) -> None:
         """Let go of the environment."""
-        self._shared = None
+        shared, self._shared = self._shared, None
+        if shared is not None:
+            release(shared)
+
+
+def _check_ids(ids: np.ndarray) -> None:
+    if ids.dtype != np.int64 or ids.ndim != 1:
+        raise ValueError(f"IDs have to be int64 of shape (n,), not {ids.dtype} of shape {ids.shape}")
 
 
 def _keys(ids: np.ndarray) -> list[bytes]:

@@ -1,0 +1,153 @@
+"""The folders of a store's directory, and which of them is current.
+
+``CURRENT`` names a generation, a folder such as ``data-000001`` with LMDB's two files in it. Compaction writes the next
+generation and replaces ``CURRENT`` atomically; whoever has the old one open notices before its next transaction.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import lmdb
+
+from seealso import FormatError, StoreError
+
+CURRENT = "CURRENT"
+DESCRIPTORS = b"descriptors"
+META = b"meta"
+SMALLEST_MAP = 1 << 24
+UNFINISHED = 1 << 18
+"""Bytes that a generation of which nothing could be read may have for it to be one that was never finished."""
+
+
+def open_folder(folder: Path, map_size: int, **options: Any) -> Any:
+    """Open LMDB's files, with a smaller map where the address space does not allow the one asked for."""
+    while True:
+        try:
+            return lmdb.open(str(folder), map_size=map_size, max_dbs=2, max_readers=512, **options)
+        except (lmdb.MemoryError, MemoryError):
+            if map_size <= SMALLEST_MAP:
+                raise
+            map_size //= 2
+
+
+def refuse_cut_short(environment: Any) -> None:
+    """Refuse a file that has lost its end: where LMDB's map reaches beyond it, reading kills the process.
+
+    Raises:
+        StoreError: some of the pages that are counted in its head are not there.
+    """
+    # In this order: a file that another process writes to only grows.
+    needed = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
+    file = Path(environment.path()) / "data.mdb"
+    missing = needed - file.stat().st_size
+    if missing > 0:
+        raise StoreError(
+            f"{file} is cut short: {missing} bytes are missing at its end; restore it from a backup, "
+            "or move the collection away and index again"
+        )
+
+
+def create(directory: Path, map_size: int, meta: dict[bytes, bytes]) -> None:
+    """Make the first generation; whole or not at all.
+
+    Raises:
+        StoreError: there are descriptors, and only ``CURRENT`` is missing.
+    """
+    for folder in sorted(directory.glob("data-*")):
+        if _holds_descriptors(folder):
+            raise StoreError(
+                f"{directory}: the file {CURRENT} is missing, but {folder.name} holds descriptors; "
+                f"write the name of the folder with the highest number into {CURRENT}, or move the folders away"
+            )
+    remove_other_generations(directory)
+    folder = directory / "data-000001"
+    folder.mkdir()
+    made = open_folder(folder, map_size)
+    try:
+        with made.begin(write=True) as transaction:
+            made.open_db(DESCRIPTORS, txn=transaction)
+            database = made.open_db(META, txn=transaction)
+            for key, value in meta.items():
+                transaction.put(key, value, db=database)
+    finally:
+        made.close()
+    # LMDB syncs its file, and never the folder that it has made it in.
+    sync(folder)
+    set_current(directory, folder.name)
+
+
+def _holds_descriptors(folder: Path) -> bool:
+    """Whether a generation holds anything; one whose making was interrupted holds nothing."""
+    file = folder / "data.mdb"
+    size = file.stat().st_size if file.is_file() else 0
+    if not size:
+        return False
+    try:
+        with lmdb.open(str(folder), readonly=True, lock=False, max_dbs=2) as opened, opened.begin() as transaction:
+            database = opened.open_db(DESCRIPTORS, txn=transaction, create=False)
+            return bool(transaction.stat(database)["entries"])
+    except lmdb.Error:
+        return size > UNFINISHED
+
+
+def current(directory: Path) -> Path:
+    """The folder of the current generation.
+
+    Raises:
+        FileNotFoundError: there is none, or it has just been replaced.
+        FormatError: ``CURRENT`` does not name one.
+    """
+    name = (directory / CURRENT).read_bytes()[:64].decode("ascii", "replace").strip()
+    if not re.fullmatch(r"data-\d{6,18}", name):
+        raise FormatError(f"{directory / CURRENT} does not name a folder of the store lmdb; it is damaged")
+    if not (directory / name / "data.mdb").is_file():
+        raise FileNotFoundError(errno.ENOENT, "there is no data.mdb in", str(directory / name))
+    return directory / name
+
+
+def following(folder: Path) -> Path:
+    """The folder of the generation after this one."""
+    return folder.with_name(f"data-{int(folder.name.removeprefix('data-')) + 1:06d}")
+
+
+def set_current(directory: Path, name: str) -> None:
+    """Name the current generation, durably."""
+    new = directory / f"{CURRENT}.new"
+    with new.open("w") as file:
+        file.write(name)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(new, directory / CURRENT)
+    sync(directory)
+
+
+def remove_other_generations(directory: Path) -> None:
+    """Remove every generation but the current one. Whoever has one mapped goes on with it until its next transaction."""
+    kept = current(directory).name if (directory / CURRENT).exists() else ""
+    for folder in directory.glob("data-*"):
+        if folder.name != kept:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def state(directory: Path) -> tuple[int, int] | None:
+    """What changes whenever another generation becomes current; None where there is none. Costs one ``stat``."""
+    try:
+        found = os.stat(directory / CURRENT)
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def sync(path: Path) -> None:
+    """Force a file, or a folder's entries, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
