@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help demo test check benchmark clean
+.PHONY: help demo test check clean
 
 help:
 	@sed -n 's/^#  *make/make/p' Makefile
@@ -35,7 +35,7 @@ check: $(VENV)/installed-test
 	$(BIN)/lint-imports
 
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto
 
 clean:
 	rm -rf $(VENV) .demo .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache dist

@@ -18,5 +18,12 @@ PathLike = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 
 def absolute(path: PathLike) -> bytes:
-    """A path as the catalogue knows it: absolute, ``~`` expanded, links kept."""
-    return os.path.abspath(os.path.expanduser(os.fsencode(path)))
+    """A path as the catalogue knows it: absolute, ``~`` expanded, links kept.
+
+    Raises:
+        ValueError: it is empty (that would be the current folder, which nobody means by it).
+    """
+    encoded = os.fsencode(path)
+    if not encoded:
+        raise ValueError("a path is empty")
+    return os.path.abspath(os.path.expanduser(encoded))

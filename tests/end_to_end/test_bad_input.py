@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sqlite3
 import struct
 import subprocess
@@ -235,6 +236,26 @@ def test_a_collection_with_a_damaged_record(home):
     connection.commit()
     connection.close()
     failed(run(home, "similar", "id:1"), "the record of what made the descriptors is damaged")
+
+
+def test_the_folder_of_the_store_is_gone(home):
+    run(home, "index", "photos")
+    shutil.rmtree(home / "disk" / "c.seealso" / "store")
+    for command in (["similar", "id:1"], ["index", "photos"], ["status"], ["maintain"]):
+        failed(run(home, *command), "the folder of the descriptors is missing", "restore it", "seealso maintain")
+    # What the message says.
+    (home / "disk" / "c.seealso" / "store").mkdir()
+    assert run(home, "maintain").returncode == 0
+    assert "20 new images" in run(home, "index", "photos").stdout
+    assert run(home, "verify").returncode == 0
+
+
+def test_a_store_that_is_cut_short(home):
+    run(home, "index", "photos")
+    (file,) = (home / "disk" / "c.seealso" / "store").rglob("data.mdb")
+    os.truncate(file, file.stat().st_size // 2)
+    for command in (["similar", "id:1"], ["index", "photos"], ["status"], ["verify"]):
+        failed(run(home, *command), "data.mdb is cut short", "restore it from a backup")
 
 
 def test_a_damaged_index_is_built_anew(home):

@@ -10,6 +10,7 @@ from typing import Self
 from seealso.catalog import Catalog
 from seealso.collection.indexing import LiveIndex
 from seealso.collection.parts import Parts, recorded_provenance
+from seealso.errors import CollectionError
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.extractor import Provenance
 from seealso.interfaces.store import ObjectStore
@@ -30,11 +31,17 @@ class Opened:
         """Open what is in a collection's directory; what was opened is closed again when something fails.
 
         Raises:
+            CollectionError: the store is not there.
             FormatError: a file is none of ours, or of a newer format.
             ConfigError: the configuration does not fit what is there.
         """
         catalog = Catalog(path)
         try:
+            if not (path / "store").is_dir():
+                raise CollectionError(
+                    f"{path / 'store'}: the folder of the descriptors is missing; restore it from a backup; or make it, "
+                    "empty, then run `seealso maintain` and index again: every image is then extracted anew"
+                )
             provenance = recorded_provenance(catalog)
             distance = parts.distance(provenance.dtype)
             writable = os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seealso_cli.output import count, json_option, note, printable, write_json
+from seealso_cli.output import count, given_path, json_option, note, printable, write_json
 from seealso_cli.progress import showing_progress
 from seealso_cli.session import Session
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("index")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(readable=False), metavar="PATH…")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(readable=False), metavar="PATH…", callback=given_path)
 @click.option("--include", multiple=True, metavar="GLOB", help="Only files that match; may be given several times.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="No files or folders that match; several times too.")
 @click.option("--hidden", is_flag=True, help="Also files and folders whose name begins with a dot.")

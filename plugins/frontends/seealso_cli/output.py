@@ -34,6 +34,13 @@ def output_options(function: F) -> F:
     return function
 
 
+def given_path(_: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """Refuse an empty path, as a variable that is not set gives it to a command: it would be the current folder."""
+    if "" in (value if isinstance(value, tuple) else (value,)):
+        raise click.BadParameter("a path is empty", param=parameter)
+    return value
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,17 @@ from typing import TYPE_CHECKING
 import click
 
 from seealso import shown_path, uri_of_path
-from seealso_cli.output import json_option, note, output_options, printable, size, write_hits, write_json, write_paths
+from seealso_cli.output import (
+    given_path,
+    json_option,
+    note,
+    output_options,
+    printable,
+    size,
+    write_hits,
+    write_json,
+    write_paths,
+)
 from seealso_cli.session import Session
 
 if TYPE_CHECKING:
@@ -18,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @click.command("similar")
-@click.argument("query", type=click.Path(readable=False), metavar="IMAGE")
+@click.argument("query", type=click.Path(readable=False), metavar="IMAGE", callback=given_path)
 @click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many neighbours.")
 @click.option("--others", is_flag=True, help="Leave out the query itself, where the collection holds it.")
 @click.option("--candidates", type=click.IntRange(min=1), help="How many candidates to refine, at most.")
@@ -40,8 +51,7 @@ def similar_command(
     (A file that is really called id:123 is ./id:123.)
     """
     collection = session.collection()
-    asked: str | int = int(query[3:]) if re.fullmatch(r"id:[0-9]+", query) else query
-    answer = collection.similar(asked, k, candidates=candidates, others=others)
+    answer = collection.similar(image_or_id(query), k, candidates=candidates, others=others)
     if as_json:
         write_json(answer.as_json())
     elif paths or null:
@@ -50,6 +60,15 @@ def similar_command(
         write_hits(answer.hits, answer.query)
     if sheet is not None:
         draw(session, sheet, answer.hits, answer.query.path)
+
+
+def image_or_id(query: str) -> str | int:
+    """A path, or the number behind ``id:``."""
+    if re.fullmatch(r"id:[0-9]{1,19}", query):
+        return int(query[3:])
+    if query.startswith("id:") and not os.path.lexists(query):
+        raise click.BadParameter(f"after id: comes the number of an object, as in id:123; not {query[3:]!r}")
+    return query
 
 
 @click.command("random")
