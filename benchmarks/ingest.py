@@ -7,7 +7,6 @@ hash, no catalogue, no store. Both take turns in one process, and the ratio of e
 For the memory, as many files of different content as asked for are made from random crops of the photographs.
 """
 
-import os
 import resource
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from statistics import median
 
 import numpy as np
 from PIL import Image
-from report import Figure, arguments, report
+from report import Figure, arguments, photographs_below, report
 
 import seealso
 
@@ -73,19 +72,29 @@ def make_photographs(originals: list[Path], folder: Path, count: int) -> None:
             crop.save(folder / f"{number:06d}.jpg", quality=int(rng.integers(80, 96)))
 
 
+# On Linux, getrusage tells a child the peak of its parent where that is higher.
+MEASURED = """
+import re, resource, sys
+from pathlib import Path
+import seealso
+
+with seealso.open(sys.argv[1]) as collection:
+    print(collection.index([sys.argv[2]]).added)
+status = Path("/proc/self/status")
+if status.exists():
+    print(int(re.search(r"VmHWM:\\s+(\\d+) kB", status.read_text())[1]) / 1024)
+else:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+"""
+
+
 def peak_memory(folder: Path) -> float:
     """The peak resident memory, in MiB, of a process that indexes a folder."""
     with tempfile.TemporaryDirectory() as home:
-        code = "import sys, seealso; print(seealso.open(sys.argv[1]).index([sys.argv[2]]).added)"
-        child = subprocess.Popen([sys.executable, "-c", code, f"{home}/c", str(folder)], stdout=subprocess.PIPE)
-        assert child.stdout is not None
-        added = int(child.stdout.read())
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        assert child.returncode == 0
-        assert added == sum(1 for _ in folder.iterdir())
-    kilobytes = usage.ru_maxrss if sys.platform != "darwin" else usage.ru_maxrss / 1024
-    return kilobytes / 1024
+        command = [sys.executable, "-c", MEASURED, f"{home}/c", str(folder)]
+        added, peak = subprocess.check_output(command, text=True).split()
+    assert int(added) == sum(1 for _ in folder.iterdir())
+    return float(peak)
 
 
 def cpu(run: Callable[[list[Path]], float], files: list[Path]) -> tuple[float, float]:
@@ -99,7 +108,7 @@ def cpu(run: Callable[[list[Path]], float], files: list[Path]) -> tuple[float, f
 def main() -> None:
     """Measure and report."""
     options = arguments(__doc__ or "", photos="../shared/photos", rounds=3, small=1000, large=10_000)
-    originals = sorted(path for path in Path(options.photos).rglob("*.jpg"))
+    originals = photographs_below(options.photos)
     files = originals[:: max(1, len(originals) // 300)] if options.quick else originals
     rounds = 1 if options.quick else options.rounds
     small, large = (100, 400) if options.quick else (options.small, options.large)
@@ -119,7 +128,7 @@ def main() -> None:
             ratio,
             "",
             ">= 0.80",
-            ratio >= 0.8,
+            None if options.quick else ratio >= 0.8,
             f"{len(files)} files, median of {rounds} pairs: "
             + ", ".join(f"{bare[0] / ours[0]:.3f}" for bare, ours in pairs),
         ),

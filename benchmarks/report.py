@@ -5,6 +5,7 @@ import json
 import os
 import platform
 from dataclasses import asdict, dataclass
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
@@ -32,6 +33,14 @@ def arguments(description: str, **defaults: object) -> argparse.Namespace:
     for name, default in defaults.items():
         parser.add_argument(f"--{name}", type=type(default), default=default)
     return parser.parse_args()
+
+
+def photographs_below(folder: str) -> list[Path]:
+    """The JPEG files below a folder, in order; without any the benchmark ends here."""
+    found = sorted(Path(folder).rglob("*.jpg"))
+    if not found:
+        raise SystemExit(f"there are no .jpg files below {folder}; name a folder of photographs: --photos DIR")
+    return found
 
 
 def machine() -> dict[str, object]:
@@ -67,5 +76,6 @@ def report(title: str, figures: list[Figure], json_file: Path | None) -> None:
         table.add_row(figure.name, f"{figure.value:.4g}", figure.unit, figure.goal, holds, figure.beside)
     Console(width=None if os.isatty(1) else 160).print(table)
     if json_file is not None:
-        document = {"machine": machine(), "versions": versions, "figures": [asdict(figure) for figure in figures]}
+        document: dict[str, object] = {"date": date.today().isoformat(), "machine": machine(), "versions": versions}
+        document["figures"] = [asdict(figure) for figure in figures]
         json_file.write_text(json.dumps(document, indent=1) + "\n")

@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 
 from PIL import Image
-from report import Figure, arguments, report
+from report import Figure, arguments, photographs_below, report
 
 SEEALSO = [sys.executable, "-m", "seealso_cli"]
 
@@ -61,7 +61,7 @@ def main() -> None:
     """Measure and report."""
     options = arguments(__doc__ or "", photos="../shared/photos", rounds=15)
     rounds = 5 if options.quick else options.rounds
-    photographs = sorted(Path(options.photos).rglob("*.jpg"))[: 100 if options.quick else None]
+    photographs = photographs_below(options.photos)[: 100 if options.quick else None]
 
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
