@@ -23,6 +23,9 @@ class OnnxExtractor(Extractor):
     preference = 10
     Options = OnnxOptions
 
+    # The processor gains nothing beyond eight at once; what waits for a commit is memory.
+    batch_size = 16
+
     options: OnnxOptions
 
     def __init__(self, options: PluginOptions, context: ExtractorContext) -> None:
