@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from seealso.config import Config as Config
     from seealso.config import load_config as load_config
     from seealso.deployment import Deployment as Deployment
+    from seealso.durability import sync_directory as sync_directory
+    from seealso.durability import sync_file as sync_file
+    from seealso.durability import write_atomically as write_atomically
     from seealso.errors import CollectionBusy as CollectionBusy
     from seealso.errors import CollectionError as CollectionError
     from seealso.errors import CollectionReadOnly as CollectionReadOnly
@@ -73,6 +76,7 @@ _MODULES = {
     "seealso.collection.ingest": ("IngestReport", "IngestedBatch", "Progress"),
     "seealso.config": ("Config", "load_config"),
     "seealso.deployment": ("Deployment",),
+    "seealso.durability": ("sync_directory", "sync_file", "write_atomically"),
     "seealso.errors": (
         "CollectionBusy",
         "CollectionError",

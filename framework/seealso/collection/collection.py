@@ -22,13 +22,12 @@ from seealso.collection.maintenance import Checkup, Upkeep, bytes_below, check, 
 from seealso.collection.opened import Opened
 from seealso.collection.parts import Parts
 from seealso.collection.prune import prune, prune_failures
-from seealso.collection.reading import read_file
+from seealso.collection.query import check_query, describe_query, read_query
 from seealso.collection.scan import Scan, ScanRules
 from seealso.collection.search import search
 from seealso.config import Config
 from seealso.durability import make_directory, writing_in
-from seealso.errors import CollectionError, ImageError, NoCollection, QueryError
-from seealso.images import decode_image
+from seealso.errors import CollectionError, NoCollection, QueryError
 from seealso.interfaces.extractor import Provenance
 from seealso.interfaces.index import IdSet
 from seealso.interfaces.plugin import PluginChoice
@@ -218,6 +217,7 @@ class Collection:
             opened.store,
             opened.index,
             self.parts.extractor,
+            self.parts.extract,
             self.settings.images,
             self.plugins,
             self.parts.threads,
@@ -287,13 +287,14 @@ class Collection:
             id_: int | None = query
         else:
             path = absolute(query)
-            data = self._read_query(path)
+            data = read_query(path, self.settings.images)
             id_ = opened.catalog.id_of_hash(hashlib.sha256(data).digest())
             asked = Query(id=id_, path=path)
         if id_ is not None:
             descriptor = opened.store.get_many(np.array([id_], dtype=np.int64))[0]
         else:
-            descriptor = self._extract(data, asked, opened)
+            self.parts.check_provenance(opened.provenance)
+            descriptor = describe_query(data, path, self.parts, self.settings.images)
         extracted = 1000 * (time.perf_counter() - started)
         skip = [id_] if others and id_ is not None else []
         answer = self._search(opened, asked, descriptor, k, candidates, allowed, skip)
@@ -329,14 +330,7 @@ class Collection:
     ) -> Answer:
         if k < 1:
             raise QueryError(f"k is {k}; ask for at least 1 neighbour")
-        provenance = opened.provenance
-        if descriptor.shape != (provenance.dim,) or descriptor.dtype != provenance.dtype:
-            raise QueryError(
-                f"the query is {descriptor.dtype} of shape {descriptor.shape}; the collection's descriptors are "
-                f"{provenance.dtype} of shape ({provenance.dim},)"
-            )
-        if descriptor.dtype.kind == "f" and not np.isfinite(descriptor).all():
-            raise QueryError("the query holds values that are not finite numbers")
+        check_query(descriptor, opened.provenance)
         hits, cost = search(
             opened.catalog,
             opened.store,
@@ -349,26 +343,6 @@ class Collection:
             skip=skip,
         )
         return Answer(asked, hits, cost)
-
-    def _read_query(self, path: bytes) -> bytes:
-        try:
-            return read_file(path, self.settings.images)[0]
-        except ImageError as error:
-            raise type(error)(f"{shown_path(path)}: {error}") from None
-        except OSError as error:
-            raise QueryError(f"{shown_path(path)}: cannot be read: {os.strerror(error.errno or 0)}") from None
-
-    def _extract(self, data: bytes, asked: Query, opened: Opened) -> np.ndarray:
-        self.parts.check_provenance(opened.provenance)
-        extractor = self.parts.extractor
-        try:
-            decoded = decode_image(data, min_side=extractor.min_side, limits=self.settings.images)
-        except ImageError as error:
-            raise type(error)(f"{shown_path(asked.path or b'')}: {error}") from None
-        array = extractor.prepare(decoded.image)
-        with self._lock:  # an extractor is used from one thread at a time
-            descriptor: np.ndarray = extractor.extract(array[np.newaxis])[0]
-        return descriptor
 
     def descriptors(self, ids: Sequence[int] | np.ndarray) -> np.ndarray:
         """The descriptors ``(n, dim)`` of objects, in the order asked.

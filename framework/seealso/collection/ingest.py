@@ -131,6 +131,7 @@ class IngestParts:
     store: ObjectStore
     index: LiveIndex
     extractor: Extractor
+    extract: Callable[[np.ndarray], np.ndarray]
     limits: ImageLimits
     plugins: Plugins
     threads: int
@@ -287,7 +288,7 @@ class Ingest:
         shapes = {image.array.shape for image in images}
         if len(shapes) > 1:
             raise PluginError(f"{extractor.name}.prepare returned arrays of several shapes: {sorted(shapes)[:3]}")
-        descriptors = np.asarray(extractor.extract(np.stack([image.array for image in images])))
+        descriptors = np.asarray(self.parts.extract(np.stack([image.array for image in images])))
         wanted = (len(images), extractor.provenance.dim)
         if descriptors.shape != wanted or descriptors.dtype != extractor.provenance.dtype:
             raise PluginError(

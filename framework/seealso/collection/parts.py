@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -68,6 +69,7 @@ class Parts:
         self.recorded = recorded
         self._collection = config.collections[name]
         self.threads = usable_threads()
+        self._extracting = threading.Lock()
 
     def chosen(self, kind: str) -> Chosen:
         """The plugin in force for a kind.
@@ -101,6 +103,11 @@ class Parts:
         chosen = self.chosen("extractor")
         assert issubclass(chosen.cls, Extractor)
         return chosen.cls(chosen.options, ExtractorContext(default_cache(), self.threads))
+
+    def extract(self, batch: np.ndarray) -> np.ndarray:
+        """The extractor's `extract`, in one thread at a time: queries come while images are taken in."""
+        with self._extracting:
+            return self.extractor.extract(batch)
 
     def distance(self, dtype: str) -> Distance:
         """The metric.

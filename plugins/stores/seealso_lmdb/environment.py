@@ -13,7 +13,7 @@ from typing import Any
 
 import lmdb
 
-from seealso import DiskFull, StoreError
+from seealso import DiskFull, StoreError, sync_directory, sync_file
 from seealso_lmdb.generations import (
     DESCRIPTORS,
     META,
@@ -24,7 +24,6 @@ from seealso_lmdb.generations import (
     refuse_cut_short,
     set_current,
     state,
-    sync,
 )
 
 NEARLY_FULL = 16 << 20
@@ -234,8 +233,8 @@ class Environment:
         try:
             with self._lock.shared():
                 self._environment.copy(str(new), compact=True)
-            sync(new / "data.mdb")
-            sync(new)
+            sync_file(new / "data.mdb")
+            sync_directory(new)
         except BaseException:
             # On a full disk above all, half a copy must not stay.
             shutil.rmtree(new, ignore_errors=True)

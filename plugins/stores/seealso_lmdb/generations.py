@@ -15,7 +15,7 @@ from typing import Any
 
 import lmdb
 
-from seealso import FormatError, StoreError
+from seealso import FormatError, StoreError, sync_directory, write_atomically
 
 CURRENT = "CURRENT"
 DESCRIPTORS = b"descriptors"
@@ -78,7 +78,7 @@ def create(directory: Path, map_size: int, meta: dict[bytes, bytes]) -> None:
     finally:
         made.close()
     # LMDB syncs its file, and never the folder that it has made it in.
-    sync(folder)
+    sync_directory(folder)
     set_current(directory, folder.name)
 
 
@@ -118,13 +118,7 @@ def following(folder: Path) -> Path:
 
 def set_current(directory: Path, name: str) -> None:
     """Name the current generation, durably."""
-    new = directory / f"{CURRENT}.new"
-    with new.open("w") as file:
-        file.write(name)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(new, directory / CURRENT)
-    sync(directory)
+    write_atomically(directory / CURRENT, name.encode())
 
 
 def remove_other_generations(directory: Path) -> None:
@@ -142,12 +136,3 @@ def state(directory: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return found.st_ino, found.st_mtime_ns
-
-
-def sync(path: Path) -> None:
-    """Force a file, or a folder's entries, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
