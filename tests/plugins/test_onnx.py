@@ -163,6 +163,23 @@ assert not {"onnx", "torch"} & set(sys.modules)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_nobody_is_told(cache, extractor, photographs, tmp_path):
+    """The runtime leaves no database of its telemetry behind: it never began to gather any."""
+    describe(extractor, photographs["coffee"])  # the network is in the cache now
+    code = """
+import sys, pathlib, numpy, seealso
+plugins = seealso.load_plugins()
+onnx = plugins.get("extractor", "onnx")
+import onnxruntime
+extractor = onnx(onnx.Options(), seealso.ExtractorContext(pathlib.Path(sys.argv[1]), 2))
+extractor.extract(numpy.zeros((1, 224, 224, 3), numpy.uint8))
+"""
+    environment = os.environ | {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    subprocess.run([sys.executable, "-c", code, str(cache)], env=environment, check=True)
+    assert list(tmp_path.rglob("*")) == []
+
+
 def test_the_network_is_opened_once(cache, monkeypatch, photographs):
     opened = []
     load = efficientnet_lite0.load_model

@@ -22,6 +22,10 @@ INPUT_TYPES: dict[str, np.dtype] = {
 }
 OUTPUT_TYPES = ("tensor(float)", "tensor(float16)", "tensor(double)", "tensor(int8)", "tensor(uint8)")
 
+# onnxruntime would send word of its use to its makers, and keep a database for that in the user's cache. It looks for
+# this when it is imported, whoever imports it: so it has to be set before.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 IMAGES_AT_ONCE = 8
 """More at once are no faster on a processor, and the network's memory grows with them."""
 
@@ -185,6 +189,8 @@ def open_session(model: bytes, threads: int, name: str) -> Any:
     """
     import onnxruntime
 
+    # Should the program have imported it before it imported us.
+    onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
