@@ -10,25 +10,23 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sqlite3
 import struct
-import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Self
-from urllib.parse import quote
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 
-from seealso.errors import CollectionError, CollectionReadOnly, CorruptCollection, DiskFull, FormatError, SeealsoError
+from seealso.catalog_connection import check_format, connect_to_read, translated
+from seealso.errors import CorruptCollection
 
 FILE_NAME = "catalog.sqlite3"
-APPLICATION_ID = 0x53454541  # "SEEA": the magic number, in SQLite's own field for it
-FORMAT_VERSION = 1
 PARAMETERS = 500  # bound values a statement; every SQLite allows 999
+
+T = TypeVar("T")
 
 SCHEMA = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -149,7 +147,7 @@ class Catalog:
         self._cleanup = contextlib.ExitStack()
         try:
             with translated(self.file):
-                self._connection, self._frozen = _connect_to_read(self.file, self._cleanup)
+                self._connection, self._frozen = connect_to_read(self.file, self._cleanup)
                 self._connection.execute("PRAGMA query_only = 1")
                 check_format(self._connection, self.file)
         except BaseException:
@@ -162,7 +160,7 @@ class Catalog:
         SQLite does so by itself, except where the disk cannot be written: there the file is opened anew if it changed.
         """
         with self._lock:
-            if self._frozen is not None and self._frozen != _file_states(self.file):
+            if self._frozen is not None and self._frozen.outdated():
                 self.close()
                 self._connect()
 
@@ -194,18 +192,13 @@ class Catalog:
 
     def ids(self, after_change: int = 0) -> np.ndarray:
         """IDs of the objects added after a change and still there, int64, ascending."""
-        with self._lock, translated(self.file):
-            # An array grows by doubling; a list of Python integers would take ten times the memory.
-            rows = self._connection.execute("SELECT id FROM objects WHERE change > ?", (after_change,))
-            found = np.fromiter((row[0] for row in rows), dtype=np.int64)
+        found = self._ids("SELECT id FROM objects WHERE change > ?", after_change)
         found.sort()
         return found
 
     def removed_ids(self, after_change: int) -> np.ndarray:
         """IDs of the objects removed after a change, int64, ascending."""
-        with self._lock, translated(self.file):
-            rows = self._connection.execute("SELECT object FROM removals WHERE change > ?", (after_change,))
-            return np.unique(np.fromiter((row[0] for row in rows), dtype=np.int64))
+        return np.unique(self._ids("SELECT object FROM removals WHERE change > ?", after_change))
 
     def removals_known_since(self) -> int:
         """Removals up to this change have been forgotten: an index older than it has to be rebuilt."""
@@ -316,95 +309,37 @@ class Catalog:
         return [f"{FILE_NAME}: {problem}" for problem in problems]
 
     def _one(self, statement: str, parameters: Sequence[object] = ()) -> tuple[Any, ...] | None:
-        with self._lock, translated(self.file):
-            row: tuple[Any, ...] | None = self._connection.execute(statement, parameters).fetchone()
-            return row
+        found: tuple[Any, ...] | None = self._read(
+            lambda connection: connection.execute(statement, parameters).fetchone()
+        )
+        return found
 
     def _all(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        with self._lock, translated(self.file):
-            return self._connection.execute(statement, parameters).fetchall()
+        return self._read(lambda connection: connection.execute(statement, parameters).fetchall())
 
-
-def _connect_to_read(file: Path, cleanup: contextlib.ExitStack) -> tuple[sqlite3.Connection, object]:
-    """A connection for reading, and the file's state where SQLite cannot watch it (`Catalog.refresh`).
-
-    A database in WAL mode needs its ``-shm`` file beside it even to be read. Where that cannot be written, SQLite reads
-    the file as immutable, which passes over an unfinished ``-wal``; so a copy of both is read then.
-    """
-    if os.access(file, os.W_OK) and os.access(file.parent, os.W_OK):
-        return connect(file, "mode=rw", cleanup), None
-    for _ in range(10):
-        state = _file_states(file)
-        wal = file.with_name(file.name + "-wal")
-        if not wal.exists() or not wal.stat().st_size:
-            return connect(file, "immutable=1", cleanup), state
-        folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="seealso-")))
-        for source in (file, wal):
-            shutil.copyfile(source, folder / source.name)
-        if _file_states(file) == state:
-            return connect(folder / file.name, "mode=rw", cleanup), state
-    raise CollectionError(f"{file}: another process keeps changing it, and it may not be written here; try again later")
-
-
-def _file_states(file: Path) -> list[bytes]:
-    states = []
-    for path in (file, file.with_name(file.name + "-wal")):
-        with contextlib.suppress(FileNotFoundError):
-            states.append(FileState.of(path.stat()).signature)
-    return states
-
-
-def connect(file: Path, parameters: str, cleanup: contextlib.ExitStack) -> sqlite3.Connection:
-    """A connection in autocommit mode that any thread may use, closed with ``cleanup``."""
-    uri = f"file:{quote(os.fsencode(file))}?{parameters}"
-    connection = sqlite3.connect(uri, uri=True, timeout=60, isolation_level=None, check_same_thread=False)
-    cleanup.callback(connection.close)
-    # Pages of a connection's own, in KiB. The operating system has them all anyway.
-    connection.execute("PRAGMA cache_size = -1024")
-    return connection
-
-
-def check_format(connection: sqlite3.Connection, file: Path) -> None:
-    """Refuse a file that is no catalogue, or one of a newer format."""
-    magic = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if magic != APPLICATION_ID:
-        raise FormatError(f"{file} is not the catalogue of a seealso collection; name another directory")
-    if version > FORMAT_VERSION:
-        raise FormatError(
-            f"{file.parent} was made by a newer seealso (format {version}; this release reads up to {FORMAT_VERSION}); "
-            "upgrade seealso"
+    def _ids(self, statement: str, after_change: int) -> np.ndarray:
+        # An array grows by doubling; a list of Python integers would take ten times the memory.
+        return self._read(
+            lambda connection: np.fromiter(
+                (row[0] for row in connection.execute(statement, (after_change,))), dtype=np.int64
+            )
         )
 
-
-@contextlib.contextmanager
-def translated(file: Path) -> Iterator[None]:
-    """Turn SQLite's errors into ours."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise _translation(error, file) from error
-
-
-def _translation(error: sqlite3.Error, file: Path) -> SeealsoError:
-    name = getattr(error, "sqlite_errorname", None) or ""
-    if name == "SQLITE_FULL" or (name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")) and _disk_is_full(file.parent)):
-        return DiskFull(f"{file.parent}: the disk is full; make room and run the command again, nothing is lost")
-    if name.startswith("SQLITE_READONLY"):
-        return CollectionReadOnly(
-            f"{file.parent}: the collection cannot be written: it lies on a read-only disk, or the permission is missing"
-        )
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return CorruptCollection(
-            f"{file} is damaged ({error}); restore it from a backup, or index again into a new collection"
-        )
-    if name.startswith("SQLITE_BUSY"):
-        return CollectionError(f"{file}: another process has held it locked for a minute; try again later")
-    return CollectionError(f"{file}: {error}")
-
-
-def _disk_is_full(directory: Path) -> bool:
-    return shutil.disk_usage(directory).free < 1 << 20
+    def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What some reading gives; anew where another process wrote to the file meanwhile and SQLite cannot know of it."""
+        with self._lock:
+            while True:
+                try:
+                    with translated(self.file):
+                        found = work(self._connection)
+                except CorruptCollection:
+                    if self._frozen is None or not self._frozen.overwritten():
+                        raise
+                else:
+                    if self._frozen is None or not self._frozen.overwritten():
+                        return found
+                self.close()
+                self._connect()
 
 
 def _parts(values: list[Any]) -> Iterator[list[Any]]:

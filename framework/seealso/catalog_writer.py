@@ -13,19 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from seealso.catalog import (
-    APPLICATION_ID,
-    FILE_NAME,
-    FORMAT_VERSION,
-    SCHEMA,
-    Catalog,
-    Failure,
-    Location,
-    ObjectRow,
-    check_format,
-    connect,
-    translated,
-)
+from seealso.catalog import FILE_NAME, SCHEMA, Catalog, Failure, Location, ObjectRow
+from seealso.catalog_connection import APPLICATION_ID, FORMAT_VERSION, check_format, connect, translated
 from seealso.durability import sync_directory, sync_file
 
 REMOVAL_PAGE = 10_000

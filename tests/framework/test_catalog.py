@@ -1,6 +1,7 @@
 """The catalogue."""
 
 import os
+import shutil
 import sqlite3
 import threading
 import types
@@ -236,6 +237,66 @@ def test_an_interrupted_creation_leaves_nothing_in_the_way(tmp_path):
     catalog = Catalog(tmp_path)
     assert catalog.verify() == []
     catalog.close()
+
+
+@pytest.fixture
+def while_copied(tmp_path, monkeypatch):
+    """A catalogue that may only be read, and may change after the n-th file of its copies: ``{n: change}``."""
+    monkeypatch.setattr("seealso.catalog_connection.os.access", lambda path, mode: False)
+    changes, copied = {}, []
+    copy = shutil.copyfile
+
+    def copying(source, target):
+        copy(source, target)
+        copied.append(source)
+        changes.get(len(copied), lambda: None)()
+
+    monkeypatch.setattr("seealso.catalog_connection.shutil.copyfile", copying)
+    return changes
+
+
+def test_the_writer_closes_while_its_log_is_copied(writer, tmp_path, while_copied):
+    writer.commit([row(1)], [Location(b"/a", 1, STATE)], [])
+    while_copied[1] = writer.close  # which removes the log
+    reader = Catalog(tmp_path)
+    assert reader.ids().tolist() == [1]
+    assert reader.verify() == []
+    reader.close()
+
+
+def test_the_log_is_begun_anew_while_it_is_copied(writer, tmp_path, while_copied):
+    def begin_anew():
+        assert writer._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()[0] == 0
+        writer.set_meta("key", "value")
+
+    writer.commit([row(1)], [Location(b"/a", 1, STATE)], [])
+    while_copied[1] = begin_anew
+    reader = Catalog(tmp_path)
+    assert (reader.ids().tolist(), reader.meta("key")) == ([1], "value")
+    assert reader.verify() == []
+    reader.close()
+
+
+def test_a_checkpoint_while_it_is_copied(writer, tmp_path, while_copied):
+    writer.commit([row(1)], [Location(b"/a", 1, STATE)], [])
+    while_copied[1] = lambda: writer._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    reader = Catalog(tmp_path)
+    assert reader.ids().tolist() == [1]
+    assert reader.verify() == []
+    reader.close()
+
+
+def test_a_file_that_is_read_in_place_is_overwritten(writer, tmp_path, while_copied):
+    writer.commit([row(i) for i in range(1, 500)], [], [])
+    writer.close()
+    reader = Catalog(tmp_path)
+    other = CatalogWriter(tmp_path)
+    assert reader.ids().size == 499
+    other.commit([row(i) for i in range(500, 1000)], [], [])
+    other.close()
+    assert reader.ids().size == 999
+    assert reader.verify() == []
+    reader.close()
 
 
 def test_forgetting_removals(writer):
