@@ -26,7 +26,7 @@ $(VENV)/installed-test: $(BIN)/python pyproject.toml
 	@touch $@ $(VENV)/installed
 
 demo: $(VENV)/installed
-	@PATH="$(CURDIR)/$(BIN):$$PATH" PHOTOS="$(PHOTOS)" sh demo/run.sh
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh demo/run.sh
 
 check: $(VENV)/installed-test
 	$(BIN)/ruff check

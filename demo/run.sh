@@ -2,12 +2,22 @@
 # The demonstration behind `make demo`: what a person would type, with PHOTOS as the folder.
 set -eu
 
-work=.demo
+refuse() {
+    echo "$1; name another folder: make demo PHOTOS=~/Pictures" >&2
+    exit 1
+}
+
 if [ -n "${PHOTOS:-}" ]; then
-    photos="$PHOTOS"
+    # Not every shell expands the ~ of PHOTOS=~/Pictures.
+    case "$PHOTOS" in "~/"*) PHOTOS="$HOME/${PHOTOS#"~/"}" ;; esac
+    [ -d "$PHOTOS" ] || refuse "There is no folder $PHOTOS"
+    photos="$(cd "$PHOTOS" && pwd -P)"
+    # Every folder has a collection of its own: none answers with what an earlier demonstration has shown.
+    work=".demo/$(printf '%s' "$photos" | cksum | cut -d ' ' -f 1)"
     set --
 else
     photos="$(sh demo/sample.sh)"
+    work=.demo/sample
     # The package's folder of symbols holds drawings, not photographs.
     set -- --exclude symbols
 fi
@@ -19,10 +29,13 @@ if [ ! -f "$SEEALSO_CONFIG" ]; then
 fi
 
 echo "Indexing $photos"
-seealso index "$photos" "$@"
+outcome="$(seealso index "$photos" "$@")"
+case "$outcome" in "no image files were found"*) refuse "There are no images in $photos" ;; esac
+echo "$outcome"
 
 # One photograph, chosen by chance but the same each time.
 query="$(seealso random -n 1 --seed 9 --paths)"
+[ -n "$query" ] || refuse "There are no images that can be read in $photos"
 echo
 echo "The nearest neighbours of $query:"
 seealso similar "$query" -k 9 --others --sheet "$work/sheet.png"

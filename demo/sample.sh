@@ -17,9 +17,9 @@ if [ ! -d "$pictures" ]; then
     fi
     echo "Fetching sample photographs: Debian's package $package, 161 MB, once …" >&2
     mkdir -p "$cache/apt/lists/partial" "$cache/apt/archives/partial"
-    options="-qq -o Dir::State::Lists=$cache/apt/lists -o Dir::Cache=$cache/apt -o Debug::NoLocking=1 -o APT::Sandbox::User=$(id -un)"
-    # shellcheck disable=SC2086 # the options are meant to be split
-    if ! (cd "$cache/apt" && apt-get $options update && apt-get $options download "$package") >&2; then
+    set -- -qq -o "Dir::State::Lists=$cache/apt/lists" -o "Dir::Cache=$cache/apt" -o Debug::NoLocking=1 \
+        -o "APT::Sandbox::User=$(id -un)"
+    if ! (cd "$cache/apt" && apt-get "$@" update && apt-get "$@" download "$package") >&2; then
         echo "The sample photographs could not be fetched (see above)." >&2
         echo "Name a folder of your own: make demo PHOTOS=~/Pictures" >&2
         exit 1

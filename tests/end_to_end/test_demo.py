@@ -1,0 +1,93 @@
+"""`make demo` with photographs of one's own, and how its sample is fetched."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def program(folder: Path, name: str, script: str) -> None:
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+
+
+@pytest.fixture
+def demo(tmp_path):
+    """Run the demonstration in a directory of its own, with a folder of photographs."""
+    (tmp_path / "bin").mkdir()
+    program(tmp_path / "bin", "seealso", f'exec "{sys.executable}" -W error -m seealso_cli "$@"')
+    shutil.copytree(ROOT / "demo", tmp_path / "demo")
+
+    def demo(photos: str = "", **variables: str) -> subprocess.CompletedProcess:
+        variables["PATH"] = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+        return subprocess.run(
+            ["sh", "demo/run.sh"],
+            cwd=tmp_path,
+            env=os.environ | {"PHOTOS": photos} | variables,
+            capture_output=True,
+            text=True,
+        )
+
+    return demo
+
+
+def test_every_folder_has_a_collection_of_its_own(demo, tmp_path, make_photos):
+    make_photos(tmp_path / "first", 4, seed=1)
+    make_photos(tmp_path / "the second", 4, seed=2)
+    for name in ("first", "the second"):
+        done = demo(str(tmp_path / name))
+        assert done.returncode == 0, done.stderr
+        shown = [line for line in done.stdout.splitlines() if ".jpg" in line]
+        assert len(shown) == 4  # the query, and the three others
+        assert all(f"{tmp_path / name}/" in line for line in shown)
+    assert len(list((tmp_path / ".demo").glob("*/sheet.png"))) == 2
+    assert demo("~/first", HOME=str(tmp_path)).returncode == 0
+
+
+def test_a_folder_without_photographs(demo, tmp_path, make_photos):
+    photos = tmp_path / "photos"
+    make_photos(photos, 3)
+    assert demo(str(photos)).returncode == 0
+    shutil.rmtree(photos)
+    done = demo(str(photos))
+    remedy = "name another folder: make demo PHOTOS=~/Pictures\n"
+    assert (done.returncode, done.stderr) == (1, f"There is no folder {photos}; {remedy}")
+    # Also where there were some before.
+    for folder in (photos, tmp_path / "other"):
+        folder.mkdir()
+        done = demo(str(folder))
+        assert done.returncode == 1
+        assert done.stderr.endswith(f"There are no images in {folder}; {remedy}")
+        assert done.stdout == f"Indexing {folder}\n"
+    (photos / "text.jpg").write_text("text")
+    done = demo(str(tmp_path / "photos"))
+    assert done.returncode == 1
+
+
+def test_the_sample_is_fetched_into_a_cache_of_any_name(demo, tmp_path, make_photos):
+    make_photos(tmp_path / "stamps", 3)
+    pictures = "usr/share/tuxpaint/stamps"
+    program(
+        tmp_path / "bin",
+        "apt-get",
+        'for option; do case "$option" in Dir::State::Lists=*) test -d "${option#*=}/partial" || exit 9 ;; esac; done\n'
+        'case "$*" in *download*) touch tuxpaint-stamps-default_1_all.deb ;; esac',
+    )
+    program(
+        tmp_path / "bin", "dpkg", f'mkdir -p "$3/{pictures}"; cp "{tmp_path}"/stamps/* "$3/{pictures}"; test -f "$2"'
+    )
+    # A new cache holds no converted network either; that is shared.
+    cache = tmp_path / "my cache"
+    (cache / "seealso").mkdir(parents=True)
+    shared = Path(os.environ["XDG_CACHE_HOME"]) / "seealso"
+    if shared.is_dir():
+        shutil.copytree(shared, cache / "seealso", dirs_exist_ok=True)
+    done = demo(XDG_CACHE_HOME=str(cache))
+    assert done.returncode == 0, done.stderr
+    assert f"Indexing {cache}/seealso/sample/tuxpaint-stamps-default/{pictures}" in done.stdout
+    assert (tmp_path / ".demo" / "sample" / "sheet.png").is_file()
