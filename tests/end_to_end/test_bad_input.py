@@ -129,6 +129,30 @@ def test_what_may_not_be_read(home):
     assert json.loads(run(home, "status", "--json").stdout)["objects"] == 22
 
 
+def test_a_folder_that_may_be_listed_but_not_entered(home):
+    locked = home / "photos" / "locked"
+    locked.mkdir()
+    image = Image.open(home / "photos" / "0003-cell.jpg")
+    for turn in (1, 2):
+        image.rotate(turn).save(locked / f"{turn}.jpg")
+    prefix = without_privileges()
+    try:
+        locked.chmod(0o444)
+        for retry in ([], ["failures", "--retry"]):
+            assert "2 files failed" in run(home, *(retry or ["index", "photos"]), prefix=prefix).stdout
+            listed = run(home, "failures", prefix=prefix).stdout
+            assert listed == "".join(f"{locked}/{turn}.jpg\tcannot be read: Permission denied\n" for turn in (1, 2))
+        failed(run(home, "index", f"{locked}/1.jpg", prefix=prefix), "1.jpg: cannot be read: Permission denied")
+        locked.chmod(0)
+        run(home, "index", "photos", prefix=prefix)
+        run(home, "failures", "--retry", prefix=prefix)
+        assert f"{locked}\tthe folder cannot be read" in run(home, "failures", prefix=prefix).stdout
+    finally:
+        locked.chmod(0o755)
+    assert "2 new images" in run(home, "failures", "--retry").stdout
+    assert run(home, "failures").stdout == ""
+
+
 def test_a_read_only_disk(home):
     run(home, "index", "photos")
     expected = run(home, "similar", "id:3", "-k", "5", "--paths").stdout

@@ -269,6 +269,42 @@ def test_failures_are_remembered_and_retried(folder, open_collection, extracted)
     assert [os.path.basename(failure.path) for failure in collection.failures()] == [b"empty.jpg"]
 
 
+def test_a_file_deleted_in_mid_run_has_not_failed(folder, open_collection, monkeypatch):
+    from seealso.collection import reading
+
+    read = reading.read_file
+
+    def deleting(path, limits):
+        if b"rocket" in path:
+            os.unlink(path)
+        return read(path, limits)
+
+    monkeypatch.setattr(reading, "read_file", deleting)
+    collection = open_collection()
+    vanishing = len(list(folder.glob("*rocket*")))
+    report = collection.index([folder])
+    assert (report.added, report.files, report.failed) == (24 - vanishing, 24 - vanishing, 0)
+    assert collection.counts().failures == 0
+
+
+def test_a_path_too_long_for_the_system_is_a_failure(folder, open_collection, monkeypatch):
+    monkeypatch.chdir(folder)
+    for _ in range(30):
+        os.mkdir("d" * 200)
+        os.chdir("d" * 200)
+    os.chdir(folder)
+    collection = open_collection()
+    report = collection.index([folder])
+    (failure,) = collection.failures()
+    assert (report.failed, "File name too long" in failure.reason) == (1, True)
+    report = collection.retry_failures()
+    assert (report.known_failures, collection.counts().failures) == (1, 1)
+    # Nobody can look whether it is still there; but it is in nobody's way any more.
+    shutil.rmtree(folder / ("d" * 200))
+    report = collection.index([folder])
+    assert (report.known_failures, collection.counts().failures) == (0, 0)
+
+
 def test_a_named_file_that_fails_is_reported(folder, open_collection):
     (folder / "text.jpg").write_text("text")
     collection = open_collection()

@@ -1,6 +1,7 @@
 """Finding files."""
 
 import os
+import shutil
 import socket
 
 import pytest
@@ -85,6 +86,16 @@ def test_broken_links_are_problems(tree):
         b"broken.jpg": "a symbolic link to something that is not there",
         b"self.jpg": "a symbolic link that leads back to itself",
     }
+
+
+def test_what_vanishes_in_the_middle_is_no_problem(tree):
+    found = iter(scan(tree))
+    assert next(found).path.endswith(b"top.heic")
+    (tree / "a" / "x.jpeg").unlink()
+    assert next(found).path.endswith(b"1.PNG")  # and folder b is listed
+    (tree / "b" / "2.jpg").unlink()
+    shutil.rmtree(tree / "c d")
+    assert list(found) == []
 
 
 def test_only_regular_files(tree):

@@ -23,7 +23,7 @@ from seealso.collection.opened import Opened
 from seealso.collection.parts import Parts
 from seealso.collection.prune import prune, prune_failures
 from seealso.collection.query import check_query, describe_query, read_query
-from seealso.collection.scan import Scan, ScanRules
+from seealso.collection.scan import Scan, ScanRules, is_absent
 from seealso.collection.search import search
 from seealso.config import Config
 from seealso.durability import make_directory, writing_in
@@ -157,9 +157,9 @@ class Collection:
         self._create()
         with self._writing() as (opened, writer):
             self.parts.check_provenance(opened.provenance)
-            present = [path for path in given if os.path.lexists(path)]
+            present = [path for path in given if not is_absent(path)]
             scan = Scan(present, ScanRules(tuple(include), tuple(exclude), hidden))
-            report = self._ingest(opened, writer, scan, progress)
+            report = self._ingest(opened, writer, scan, progress, present)
             missing = [path for path in given if path not in present]
             report.unusable += (f"{shown_path(path)}: there is no such file or folder" for path in missing)
             self._drop(opened, writer, given, prune, report)
@@ -170,11 +170,11 @@ class Collection:
         with self._writing() as (opened, writer):
             self.parts.check_provenance(opened.provenance)
             paths = [failure.path for failure in writer.failures()]
-            scan = Scan([path for path in paths if os.path.lexists(path)])
-            report = self._ingest(opened, writer, scan, progress, retry=True)
+            scan = Scan([path for path in paths if not is_absent(path)])
+            report = self._ingest(opened, writer, scan, progress, paths, retry=True)
             # Nobody named these paths; what still fails is told by `failures`.
             report.unusable.clear()
-            self._drop(opened, writer, [], False, report, failures_below=paths)
+            self._drop(opened, writer, [], False, report)
         return report
 
     def _create(self) -> None:
@@ -207,9 +207,11 @@ class Collection:
         writer: CatalogWriter,
         scan: Scan,
         progress: Callable[[Progress], None],
+        paths: Sequence[bytes],
         *,
         retry: bool = False,
     ) -> IngestReport:
+        """Take in what a scan finds, and forget the failures below ``paths`` that are failures no more."""
         parts = IngestParts(
             self.name,
             opened.catalog,
@@ -228,7 +230,7 @@ class Collection:
         finally:
             # Whatever ended it: what was committed is found at once.
             opened.index.catch_up(writer)
-        prune_failures(writer, list(scan.paths), run.problem_paths)
+        prune_failures(writer, paths, run.problem_paths)
         return report
 
     def _drop(
@@ -238,14 +240,12 @@ class Collection:
         paths: Sequence[bytes],
         force: bool | None,
         report: IngestReport,
-        failures_below: Sequence[bytes] = (),
     ) -> None:
         """Drop what is gone from disk, and the objects that no file holds any more; bring the index up to date."""
         if force is not False:
             pruned = prune(writer, paths, force=bool(force))
             report.locations_removed = pruned.locations
             report.warnings += pruned.warnings
-        prune_failures(writer, failures_below, set())
         for ids in writer.remove_unplaced():
             report.removed += int(ids.size)
             opened.store.remove_many(ids)

@@ -224,6 +224,8 @@ class Ingest:
     def _batches(self, files: Iterable[ReadFile]) -> Iterator[Batch]:
         batch = Batch()
         for file in files:
+            if file.vanished:
+                continue
             self._take(file, batch)
             if len(batch.images) >= self.parts.extractor.batch_size or len(batch.files) >= COMMIT_PLACES:
                 yield batch

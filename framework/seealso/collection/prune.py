@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from seealso.catalog import Location
 from seealso.catalog_writer import CatalogWriter
+from seealso.collection.scan import is_absent
 from seealso.paths import shown_path
 
 PAGE = 1000
@@ -60,13 +61,24 @@ def prune(writer: CatalogWriter, paths: Sequence[bytes], *, force: bool) -> Prun
 
 def prune_failures(writer: CatalogWriter, paths: Sequence[bytes], still_failing: Set[bytes]) -> None:
     """Forget the failures below ``paths`` of what is there no more, and of folders that can be read again."""
-    solved = []
-    for failure in writer.failures():
-        if not any(_is_below(failure.path, path) for path in paths):
-            continue
-        if not os.path.lexists(failure.path) or (os.path.isdir(failure.path) and failure.path not in still_failing):
-            solved.append(failure.path)
-    writer.remove_failures(solved)
+    writer.remove_failures(
+        [
+            failure.path
+            for failure in writer.failures()
+            if failure.path not in still_failing
+            and any(_is_below(failure.path, path) for path in paths)
+            and _is_solved(failure.path)
+        ]
+    )
+
+
+def _is_solved(path: bytes) -> bool:
+    """Whether a path that gave no trouble this time need not be tried again."""
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except OSError as error:
+        # What is too long to be looked at would have been in the way, were it still there.
+        return error.errno == errno.ENAMETOOLONG or is_absent(path)
 
 
 def _kept(path: bytes, reason: str) -> str:
@@ -74,7 +86,7 @@ def _kept(path: bytes, reason: str) -> str:
 
 
 def _reason_to_keep_all(path: bytes) -> str:
-    if not os.path.lexists(path):
+    if is_absent(path):
         return "it is not there"
     try:
         if os.path.isdir(path) and _is_empty(path):

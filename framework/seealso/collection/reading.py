@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seealso.catalog import FileState
-from seealso.collection.scan import ScannedFile
+from seealso.collection.scan import ScannedFile, is_absent
 from seealso.errors import ImageError, ImageTooLarge
 from seealso.images import ImageLimits, decode_image
 from seealso.interfaces.extractor import Extractor
@@ -43,6 +43,7 @@ class ReadFile:
         image: the image, unless its content is known already, or it failed.
         failure: why it failed.
         reached: the file was there as ``state`` says; if not, what it holds now is not known.
+        vanished: it is there no more, since the scan: neither an image nor a failure.
     """
 
     path: bytes
@@ -51,6 +52,7 @@ class ReadFile:
     image: PreparedImage | None = None
     failure: str = ""
     reached: bool = True
+    vanished: bool = False
 
 
 class FileReader:
@@ -76,7 +78,7 @@ class FileReader:
             return ReadFile(file.path, file.state, failure=str(error))
         except OSError as error:
             reason = f"cannot be read: {os.strerror(error.errno or 0)}"
-            return ReadFile(file.path, unread, failure=reason, reached=False)
+            return ReadFile(file.path, unread, failure=reason, reached=False, vanished=is_absent(file.path))
         digest = hashlib.sha256(data).digest()
         if self._is_known(digest):
             return ReadFile(file.path, state, digest)

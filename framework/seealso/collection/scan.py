@@ -95,15 +95,16 @@ class Scan:
         self._visited.clear()
         given = set(self.paths)
         for path, problem in self._walk():
+            if problem is None:
+                try:
+                    found = os.stat(path)
+                except OSError as error:
+                    problem = _reason(path, error)
             if problem is not None:
-                yield ScanProblem(path, problem)
-                continue
-            try:
-                found = os.stat(path)
-            except OSError as error:
-                yield ScanProblem(path, _reason(path, error))
-                continue
-            if stat.S_ISREG(found.st_mode):
+                # What went away since it was listed has not failed.
+                if not is_absent(path):
+                    yield ScanProblem(path, problem)
+            elif stat.S_ISREG(found.st_mode):
                 yield ScannedFile(path, FileState.of(found))
             elif path in given:
                 yield ScanProblem(path, "it is neither a file nor a folder")
@@ -158,6 +159,17 @@ class Scan:
                 linked.append((entry.path, root))
         elif self.rules.takes_file(relative):
             yield entry.path, None
+
+
+def is_absent(path: bytes) -> bool:
+    """Whether there is surely nothing of that name, not even a link: it is not merely out of reach."""
+    try:
+        os.lstat(path)
+    except OSError as error:
+        return error.errno in (errno.ENOENT, errno.ENOTDIR)
+    except ValueError:  # no path: it holds a NUL
+        return True
+    return False
 
 
 def _reason(path: bytes, error: OSError) -> str:
