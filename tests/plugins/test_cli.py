@@ -534,6 +534,18 @@ def test_whoever_reads_may_stop_reading(home):
         assert child.stderr.read() == b""
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_lead_nowhere(home, closed):
+    """Nor does a file of the collection get the number of one."""
+    process(home, "index", "photos")
+    for status, arguments in ((0, ["index", "photos"]), (0, ["status"]), (0, ["serve"]), (1, ["similar", "id:99"])):
+        command = ["sh", "-c", f'exec "$@" {closed}', "sh", *SEEALSO, *arguments]
+        done = subprocess.run(command, cwd=home, capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
+        assert done.returncode == status
+        assert b"bug" not in done.stderr
+    assert process(home, "verify").returncode == 0
+
+
 def test_interrupting(home):
     plugin = home / "slow.py"
     plugin.write_text(

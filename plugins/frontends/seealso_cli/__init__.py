@@ -26,9 +26,25 @@ def main() -> int:
     from seealso_cli.app import run
     from seealso_cli.session import Session
 
+    open_standard_streams()
     # Whatever the locale: a character that it lacks is shown by its number, and ends nothing.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     with Session() as session:
         return run(sys.argv[1:], session)
+
+
+def open_standard_streams() -> None:
+    """Make of a standard stream that is closed (``>&-``) one that leads nowhere.
+
+    Otherwise the next file that is opened, of the store perhaps, would get its number, and with that whatever is written
+    to the stream.
+    """
+    import os
+    import sys
+
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = open(os.open(os.devnull, os.O_RDWR), mode, closefd=False)  # noqa: SIM115 - it stays open
+            setattr(sys, name, stream)
