@@ -147,13 +147,17 @@ class Source:
         return self.path.parent if self.path else Path.cwd()
 
     def place(self, location: Location) -> str:
-        """``FILE, line N: key.key``, for the nearest enclosing key that has a line."""
+        """``FILE, line N: key.key``, for the nearest enclosing key that has a line; or the variable that made it."""
         key = ".".join(str(part) for part in location)
         for end in range(len(location), -1, -1):
             if location[:end] in self.overrides:
                 return f"environment variable {self.overrides[location[:end]]}: {key}"
             if location[:end] in self.lines:
                 return f"{self.name}, line {self.lines[location[:end]]}" + (f": {key}" if key else "")
+            # A key that no line holds may be one on the way to what a variable sets.
+            for overridden, variable in self.overrides.items():
+                if end and overridden[:end] == location[:end]:
+                    return f"environment variable {variable}: {key}"
         return f"{self.name}: {key}" if key else self.name
 
 
@@ -186,6 +190,7 @@ def _validate(data: Any, source: Source, environment: Mapping[str, str]) -> Conf
     if not isinstance(data, dict):
         raise ConfigError(f"{source.place(())}: expected keys such as `collections:`, found {_shown(data)}")
     source.overrides = dict(_override(data, environment))
+    _refuse_unknown_collections(data, source)
     try:
         config = Config.model_validate(data, context={"base": source.base})
     except ValidationError as error:
@@ -222,6 +227,21 @@ def _override(data: dict[str, Any], environment: Mapping[str, str]) -> Iterator[
         yield tuple(location), variable
 
 
+def _refuse_unknown_collections(data: dict[str, Any], source: Source) -> None:
+    """A variable that sets something in a collection that is none, for nothing says where it lies, means another one."""
+    collections = data.get("collections")
+    made = collections if isinstance(collections, dict) else {}
+    known = [name for name, collection in made.items() if isinstance(collection, dict) and "path" in collection]
+    for location, variable in source.overrides.items():
+        if len(location) > 2 and location[0] == "collections" and location[:2] not in source.lines:
+            name = str(location[1])
+            if name not in known:
+                raise ConfigError(
+                    f"environment variable {variable}: there is no collection {name!r}{did_you_mean(name, known)}"
+                    f" (there are: {', '.join(known)})"
+                )
+
+
 def _existing_key(target: Any, raw: str) -> Any:
     """The key that an environment variable's part means: case does not count, and ``_`` may stand for ``-``."""
     if isinstance(target, list):
@@ -246,8 +266,8 @@ def validate_options(
 
 
 def _explain(error: ValidationError, model: type[BaseModel], source: Source, prefix: Location) -> str:
-    """The first error of a validation as one line."""
-    first = error.errors(include_url=False)[0]
+    """The first error of a validation as one line; what is missing comes last, for it may only be misspelt."""
+    first = min(error.errors(include_url=False), key=lambda found: found["type"] == "missing")
     # A choice's inner fields are pydantic's affair; the user sees `store:`, not `store.options`.
     location = prefix + tuple(first["loc"])
     return f"{source.place(location)}: {_expectation(first, model)}"

@@ -74,8 +74,9 @@ def test_where_it_is_found(write, tmp_path, monkeypatch):
         ),
         (
             "collection:\n  photos: {path: a}",
-            r"line 1: collection.*unknown key; did you mean `collections`|collections: this key is missing",
+            r"line 1: collection: unknown key; did you mean `collections`",
         ),
+        ("collections:\n  p:\n    pth: a", r"line 3: collections.p.pth: unknown key; did you mean `path`"),
         ("collections:\n  photos:\n    extractor: onnx", r"line 2: collections.photos.path: this key is missing"),
         (
             "collections:\n  photos:\n    path: a\n    search:\n      candidates: many",
@@ -166,6 +167,29 @@ def test_a_wrong_override_names_its_variable(write, monkeypatch):
     monkeypatch.setenv("SEEALSO__FRONTENDS__3__PLUGIN", "web")
     with pytest.raises(seealso.ConfigError, match=r"SEEALSO__FRONTENDS__3__PLUGIN: there is no frontends\.3"):
         load_config(path)
+
+
+@pytest.mark.parametrize(
+    ("variable", "expected"),
+    [
+        ("COLLECTIONS__PHOTOS__SERCH__X", r"collections\.photos\.serch: unknown key; did you mean `search`"),
+        (
+            "COLLECTIONS__PHOTO__SEARCH__CANDIDATES",
+            r"there is no collection 'photo'; did you mean `photos`\? .there are: p",
+        ),
+        ("COLECTIONS__PHOTOS__SEARCH__CANDIDATES", r"colections: unknown key; did you mean `collections`"),
+    ],
+)
+def test_a_variable_that_leads_nowhere_is_named(write, monkeypatch, variable, expected):
+    path = write(FULL)
+    monkeypatch.setenv(f"SEEALSO__{variable}", "7")
+    with pytest.raises(seealso.ConfigError, match=f"^environment variable SEEALSO__{variable}: {expected}"):
+        load_config(path)
+    monkeypatch.delenv(f"SEEALSO__{variable}")
+    # A collection may also stand in variables alone.
+    monkeypatch.setenv("SEEALSO__COLLECTIONS__OTHER__EXTRACTOR", "onnx")
+    monkeypatch.setenv("SEEALSO__COLLECTIONS__OTHER__PATH", "./other")
+    assert load_config(path).collections["other"].extractor == PluginChoice("onnx")
 
 
 def test_picking_a_collection(write):
