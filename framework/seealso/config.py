@@ -14,7 +14,16 @@ from typing import Annotated, Any, get_args
 
 import platformdirs
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StrictInt,
+    ValidationError,
+    ValidationInfo,
+)
 from pydantic_core import ErrorDetails
 
 from seealso.errors import ConfigError, PluginError
@@ -40,7 +49,7 @@ class SearchConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    candidates: int = Field(
+    candidates: StrictInt = Field(
         default=5000, gt=0, description="how many candidates are refined with the true distance, at most"
     )
 
@@ -95,12 +104,19 @@ class Config(BaseModel):
         return name, self.collections[name]
 
     def check(self, plugins: Plugins) -> None:
-        """Check every choice of a plugin and its options.
+        """Check every choice of a plugin and its options, and that every collection has a directory of its own.
 
         Raises:
             ConfigError: the first that does not fit, with its place.
         """
+        directories: dict[str, str] = {}
         for name, collection in self.collections.items():
+            other = directories.setdefault(os.path.realpath(collection.path), name)
+            if other != name:
+                raise ConfigError(
+                    f"{self._source.place(('collections', name, 'path'))}: {collection.path} is the directory of the "
+                    f"collection {other}; give each a `path:` of its own"
+                )
             for kind in ("extractor", "distance", "index", "store"):
                 choice: PluginChoice | None = getattr(collection, kind)
                 if choice is not None:

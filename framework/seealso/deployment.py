@@ -9,7 +9,7 @@ from typing import Self
 
 from seealso.collection import Collection
 from seealso.config import Config, load_config
-from seealso.errors import PluginError, SeealsoError
+from seealso.errors import ConfigError, PluginError, SeealsoError
 from seealso.interfaces.frontend import Frontend
 from seealso.interfaces.plugin import PluginChoice
 from seealso.plugins import Plugins, load_plugins
@@ -56,6 +56,25 @@ class Deployment:
             if name not in self._collections:
                 self._collections[name] = Collection(self.config, self.plugins, name)
             return self._collections[name]
+
+    def check(self) -> None:
+        """Check the configuration, and that the parts of each collection fit together; nothing is made or written.
+
+        Raises:
+            ConfigError: the first that does not fit, with its place.
+        """
+        self.config.check(self.plugins)
+        for problem in self.plugins.problems:
+            if Path(problem.source) in self.config.plugins:
+                raise ConfigError(str(problem))
+        for name in self.config.collections:
+            parts = self.collection(name).parts
+            try:
+                # An extractor that cannot be used says so when it is asked what it gives.
+                provenance = parts.extractor.provenance
+            except PluginError as error:
+                raise ConfigError(f"{self.config.source.place(('collections', name, 'extractor'))}: {error}") from error
+            parts.distance(provenance.dtype)
 
     def frontends(self) -> list[Frontend]:
         """The frontends that the configuration names; without any, the best that is installed.

@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from seealso.errors import ImageError, ImageTooLarge
 from seealso.image_colours import to_srgb
@@ -39,8 +39,8 @@ class ImageLimits(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    max_bytes: int = Field(default=256 << 20, gt=0, description="bytes of a file")
-    max_pixels: int = Field(default=250_000_000, gt=0, description="pixels of an image, width × height")
+    max_bytes: StrictInt = Field(default=256 << 20, gt=0, description="bytes of a file")
+    max_pixels: StrictInt = Field(default=250_000_000, gt=0, description="pixels of an image, width × height")
 
 
 @dataclass(frozen=True, slots=True)

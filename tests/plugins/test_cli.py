@@ -343,6 +343,7 @@ def test_a_broken_plugin_is_a_warning_and_breaks_nothing_else(call, home):
     status, _, err = call("config", "check")
     assert status == 1
     assert "ZeroDivisionError" in err
+    assert len(err.splitlines()) == 1
     assert "seealso: warning: plugin broken" in call("plugins")[2]
 
 
@@ -431,6 +432,33 @@ def test_config_show_and_check(indexed, home, monkeypatch):
     (home / "shown.yaml").write_text(shown)
     assert indexed("--config", "shown.yaml", "config", "check")[0] == 0
     assert "nothing to do" in indexed("--config", "shown.yaml", "index", "photos")[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{path: a, extractor: {plugin: onnx, model: ./x.onnx}}", "line 2: collections.p.extractor: {home}/x.onnx: the model"),
+        ("{path: a, extractor: {plugin: onnx, model: ./no.onnx}}", "{home}/no.onnx: not an ONNX model that can be run"),
+        ("{path: a, distance: hamming}", "the distance hamming takes uint8, and the extractor's descriptors are float32"),
+        ("{path: a}\n  q: {path: b/../a}", "line 3: collections.q.path: {home}/a is the directory of the collection p"),
+        ("{path: a, images: {max_pixels: yes}}", "max_pixels: input should be a valid integer, found True"),
+        ("{path: a, search: {candidates: yes}}", "candidates: input should be a valid integer, found True"),
+        ("{path: a, store: {plugin: lmdb, map_size: yes}}", "map_size: input should be a valid integer, found True"),
+        ("{path: a, extractor: {plugin: onnx, model: ./no.onnx, resize: yes}}", "resize: input should be a valid integer"),
+    ],
+)  # fmt: skip
+def test_config_check_tries_what_can_be_tried(call, home, text, expected):
+    (home / "no.onnx").write_text("no model")
+    (home / "seealso.yaml").write_text(f"collections:\n  p: {text}\n")
+    status, out, err = call("config", "check")
+    assert (status, out, len(err.splitlines())) == (1, "", 1)
+    assert expected.format(home=home) in err
+    assert not (home / "a").exists()
+
+
+def test_config_check_knows_what_made_a_collection(indexed, home):
+    (home / "seealso.yaml").write_text(f"plugins: [{THUMBNAIL}]\ncollections:\n  photos: {{path: ./c.seealso}}\n")
+    assert indexed("config", "check")[0] == 0
 
 
 def test_init(call, home):

@@ -6,7 +6,7 @@ import difflib
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, FiniteFloat, ValidationInfo, field_validator, model_validator
+from pydantic import Field, FiniteFloat, StrictInt, ValidationInfo, field_validator, model_validator
 
 from seealso import PluginOptions
 from seealso_onnx import efficientnet_lite0
@@ -23,11 +23,11 @@ class OnnxOptions(PluginOptions):
         default=efficientnet_lite0.NAME,
         description="the built-in model, or an ONNX file of your own, such as ./my.onnx",
     )
-    input_size: int | tuple[int, int] | None = Field(
+    input_size: StrictInt | tuple[StrictInt, StrictInt] | None = Field(
         default=None,
         description="own model: side of its input in pixels, or [height, width]; default: what the file says",
     )
-    resize: int | None = Field(
+    resize: StrictInt | None = Field(
         default=None,
         gt=0,
         description="own model: shorter side to resize to before the centre crop; default: the input's longer side / 0.875",

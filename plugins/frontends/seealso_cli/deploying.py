@@ -72,14 +72,13 @@ def show_config(session: Session) -> None:
 @config_command.command("check")
 @click.pass_obj
 def check_config(session: Session) -> None:
-    """Check the configuration, the plugins that it names, and their options."""
-    config = session.config
-    config.check(session.plugins)
-    for problem in session.plugins.problems:
-        if Path(problem.source) in config.plugins:
-            raise ConfigError(str(problem))
+    """Check the configuration, the plugins that it names, their options, and that they fit together."""
+    from seealso import Deployment
+
+    with Deployment(session.config, session.plugins) as deployment:
+        deployment.check()
     session.warn_of_plugins()
-    click.echo(f"{printable(config.source.name)}: all is well")
+    click.echo(f"{printable(session.config.source.name)}: all is well")
 
 
 @click.command("init")

@@ -11,7 +11,7 @@ from typing import Any
 
 import lmdb
 import numpy as np
-from pydantic import Field
+from pydantic import Field, StrictInt
 
 from seealso import (
     ConfigError,
@@ -56,7 +56,7 @@ class LmdbStore(ObjectStore):
             default=None,
             description="how descriptors are written; a collection that exists keeps its own (default: raw)",
         )
-        map_size: int = Field(
+        map_size: StrictInt = Field(
             default=1 << 40,
             gt=0,
             description="address space reserved for the file, in bytes; takes no disk, and grows by itself",
