@@ -158,7 +158,12 @@ def test_similar_for_people_and_for_pipes(indexed, home):
         (["similar", "id:99999999999999999999"], 2, "after id: comes the number of an object"),
         (["similar", "id:9999999999999999999"], 1, "there is no object"),
         (["show", "999"], 1, "there is no object 999"),
-        (["show", "x"], 2, "'x' is not a valid"),
+        (["show", "x"], 2, "'x' is not the number of an object, as in 123 or id:123"),
+        (["show", "id:"], 2, "'id:' is not the number of an object"),
+        (["show", "id:999"], 1, "there is no object 999"),
+        (["similar", "id:1", "-k", "abc"], 2, "'-k': 'abc' is not a valid whole number."),
+        (["similar", "id:1", "--json", "--paths"], 2, "--json and --paths (or -0) exclude each other"),
+        (["random", "--json", "-0"], 2, "--json and --paths (or -0) exclude each other"),
         (["similr", "id:1"], 2, "Did you mean 'similar'?"),
         (["--in", "other", "status"], 1, "there is no collection 'other'"),
         (["--config", "nowhere.yaml", "status"], 1, "nowhere.yaml: cannot be read: No such file"),
@@ -254,6 +259,7 @@ def test_show_and_random(indexed, home):
     assert set(shown) == {"id", "sha256", "width", "height", "file_size", "locations", "keywords"}
     assert (shown["id"], shown["width"], shown["height"]) == (3, 96, 72)
     assert f"found at  {shown['locations'][0]['path']}" in indexed("show", "3")[1]
+    assert indexed("show", "id:3") == indexed("show", "3")
     some = json.loads(indexed("random", "-n", "5", "--seed", "1", "--json")[1])["hits"]
     assert len(some) == 5
     assert some == json.loads(indexed("random", "-n", "5", "--seed", "1", "--json")[1])["hits"]

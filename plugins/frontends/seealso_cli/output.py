@@ -34,6 +34,18 @@ def output_options(function: F) -> F:
     return function
 
 
+def refuse_two_forms(as_json: bool, paths: bool) -> None:
+    """Refuse to give one answer in two forms."""
+    if as_json and paths:
+        raise click.UsageError("--json and --paths (or -0) exclude each other; ask for one of them")
+
+
+class Number(click.IntRange):
+    """How many of something; what else is given is called by a name that people know."""
+
+    name = "whole number"
+
+
 def given_path(_: click.Context, parameter: click.Parameter, value: Any) -> Any:
     """Refuse an empty path, as a variable that is not set gives it to a command: it would be the current folder."""
     if "" in (value if isinstance(value, tuple) else (value,)):

@@ -12,11 +12,13 @@ import click
 
 from seealso import shown_path, uri_of_path
 from seealso_cli.output import (
+    Number,
     given_path,
     json_option,
     note,
     output_options,
     printable,
+    refuse_two_forms,
     size,
     write_hits,
     write_json,
@@ -27,12 +29,14 @@ from seealso_cli.session import Session
 if TYPE_CHECKING:
     from seealso import Hit
 
+DIGITS = "[0-9]{1,19}"
+
 
 @click.command("similar")
 @click.argument("query", type=click.Path(readable=False), metavar="IMAGE", callback=given_path)
-@click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many neighbours.")
+@click.option("-k", type=Number(min=1), default=10, metavar="N", show_default=True, help="How many neighbours.")
 @click.option("--others", is_flag=True, help="Leave out the query itself, where the collection holds it.")
-@click.option("--candidates", type=click.IntRange(min=1), help="How many candidates to refine, at most.")
+@click.option("--candidates", type=Number(min=1), metavar="N", help="How many candidates to refine, at most.")
 @output_options
 @click.pass_obj
 def similar_command(
@@ -50,6 +54,7 @@ def similar_command(
 
     (A file that is really called id:123 is ./id:123.)
     """
+    refuse_two_forms(as_json, paths or null)
     collection = session.collection()
     answer = collection.similar(image_or_id(query), k, candidates=candidates, others=others)
     if as_json:
@@ -64,7 +69,7 @@ def similar_command(
 
 def image_or_id(query: str) -> str | int:
     """A path, or the number behind ``id:``."""
-    if re.fullmatch(r"id:[0-9]{1,19}", query):
+    if re.fullmatch("id:" + DIGITS, query):
         return int(query[3:])
     if query.startswith("id:") and not os.path.lexists(query):
         raise click.BadParameter(f"after id: comes the number of an object, as in id:123; not {query[3:]!r}")
@@ -72,14 +77,15 @@ def image_or_id(query: str) -> str | int:
 
 
 @click.command("random")
-@click.option("-n", "number", type=click.IntRange(min=1), default=20, show_default=True, help="How many objects.")
-@click.option("--seed", type=int, help="The same selection again for the same number.")
+@click.option("-n", "number", type=Number(min=1), default=20, metavar="N", show_default=True, help="How many objects.")
+@click.option("--seed", type=Number(min=0), metavar="N", help="The same selection again for the same number.")
 @output_options
 @click.pass_obj
 def random_command(
     session: Session, number: int, seed: int | None, as_json: bool, paths: bool, null: bool, sheet: Path | None
 ) -> None:
     """A random selection of objects."""
+    refuse_two_forms(as_json, paths or null)
     hits = session.collection().random(number, seed)
     if as_json:
         write_json({"hits": [hit.as_json() for hit in hits]})
@@ -91,12 +97,19 @@ def random_command(
         draw(session, sheet, hits, None)
 
 
+def plain_id(_: click.Context, parameter: click.Parameter, value: str) -> int:
+    """The number of an object, with or without ``id:`` before it."""
+    if not re.fullmatch("(id:)?" + DIGITS, value):
+        raise click.BadParameter(f"{value!r} is not the number of an object, as in 123 or id:123", param=parameter)
+    return int(value.removeprefix("id:"))
+
+
 @click.command("show")
-@click.argument("object_id", type=click.IntRange(min=0), metavar="ID")
+@click.argument("object_id", metavar="ID", callback=plain_id)
 @json_option
 @click.pass_obj
 def show_command(session: Session, object_id: int, as_json: bool) -> None:
-    """One object: where it was found, its size, its content hash."""
+    """One object, by its ID (123, or id:123): where it was found, its size, its content hash."""
     record = session.collection().show(object_id)
     if as_json:
         write_json(
