@@ -167,7 +167,21 @@ def test_a_record_of_the_store_that_is_none_of_ours(tmp_path, header, expected):
 def test_a_file_that_is_no_lmdb(tmp_path, content):
     open_store(tmp_path / "store").close()
     (tmp_path / "store" / "data-000001" / "data.mdb").write_bytes(content)
-    with pytest.raises(seealso.StoreError, match=r"cannot be opened|failed"):
+    for only_read in (True, False):
+        with pytest.raises(seealso.StoreError, match=r"(cannot be opened|cut short): .*; restore it from a backup, or"):
+            open_store(tmp_path / "store", read_only=only_read)
+
+
+def test_the_file_is_gone(store, tmp_path):
+    put(store, [1])
+    store.close()
+    file = tmp_path / "store" / "data-000001" / "data.mdb"
+    file.unlink()
+    with pytest.raises(seealso.StoreError, match=f"^{file} is missing, and with it the descriptors; restore it from a"):
+        open_store(tmp_path / "store")
+    file.parent.joinpath("lock.mdb").unlink()
+    file.parent.rmdir()
+    with pytest.raises(seealso.StoreError, match=f"^{file} is missing"):
         open_store(tmp_path / "store")
 
 
@@ -189,7 +203,8 @@ def test_a_file_that_is_cut_short(store, tmp_path, kept, read_only):
     """
     done = run(tmp_path, code)
     assert done.returncode == 0, done.stderr
-    assert ("is cut short: " if not 0 <= kept < 8192 else "cannot be opened: ") in done.stdout
+    assert ("is cut short: " if not 0 < kept < 8192 else "cannot be opened: ") in done.stdout
+    assert "; restore it from a backup, or move the collection away" in done.stdout
     assert done.stdout.count("\n") == 1
 
 
@@ -213,7 +228,7 @@ def test_current_is_missing(store, tmp_path):
 def test_current_is_damaged(store, tmp_path, content):
     store.close()
     (tmp_path / "store" / CURRENT).write_bytes(content)
-    with pytest.raises(seealso.FormatError, match="does not name a folder of the store lmdb"):
+    with pytest.raises(seealso.FormatError, match="does not name a folder of the store lmdb; write the name of"):
         open_store(tmp_path / "store")
 
 

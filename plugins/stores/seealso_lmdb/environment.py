@@ -17,6 +17,7 @@ from seealso import DiskFull, StoreError, sync_directory, sync_file
 from seealso_lmdb.generations import (
     DESCRIPTORS,
     META,
+    REMEDY,
     create,
     current,
     following,
@@ -27,6 +28,7 @@ from seealso_lmdb.generations import (
 )
 
 NEARLY_FULL = 16 << 20
+DAMAGE = (lmdb.InvalidError, lmdb.CorruptedError, lmdb.NotFoundError, lmdb.PageNotFoundError, lmdb.VersionMismatchError)
 
 
 class SharedLock:
@@ -108,7 +110,7 @@ class Environment:
             except (FileNotFoundError, lmdb.Error) as error:
                 self._drop()
                 if state(self.directory) == seen:
-                    raise StoreError(f"{self.directory}: the store lmdb cannot be opened: {error}") from error
+                    raise _cannot_be_opened(error, self.directory) from error
         raise StoreError(f"{self.directory}: the store lmdb keeps being replaced; try again")
 
     def _open_generation(self, folder: Path) -> Any:
@@ -280,6 +282,13 @@ def _key(directory: Path) -> str:
     return os.path.realpath(directory)
 
 
+def _cannot_be_opened(error: FileNotFoundError | lmdb.Error, directory: Path) -> StoreError:
+    if isinstance(error, FileNotFoundError):
+        return StoreError(f"{error.filename} is missing, and with it the descriptors; {REMEDY}")
+    damaged = isinstance(error, DAMAGE)
+    return StoreError(f"{directory}: the store lmdb cannot be opened: {error}" + (f"; {REMEDY}" if damaged else ""))
+
+
 def translate(error: BaseException, directory: Path) -> Exception:
     """One of our errors for one of LMDB's."""
     text = str(error)
@@ -292,4 +301,5 @@ def translate(error: BaseException, directory: Path) -> Exception:
             f"{directory}: the store lmdb needs more address space than the process may have; "
             "raise its limit (`ulimit -v unlimited`) and run the command again, nothing is lost"
         )
-    return StoreError(f"{directory}: the store lmdb failed: {text}")
+    damaged = f"; the file is damaged: {REMEDY}" if isinstance(error, DAMAGE) else ""
+    return StoreError(f"{directory}: the store lmdb failed: {text}{damaged}")

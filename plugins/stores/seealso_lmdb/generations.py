@@ -23,6 +23,7 @@ META = b"meta"
 SMALLEST_MAP = 1 << 24
 UNFINISHED = 1 << 18
 """Bytes that a generation of which nothing could be read may have for it to be one that was never finished."""
+REMEDY = "restore it from a backup, or move the collection away and index again"
 
 
 def open_folder(folder: Path, map_size: int, **options: Any) -> Any:
@@ -47,10 +48,7 @@ def refuse_cut_short(environment: Any) -> None:
     file = Path(environment.path()) / "data.mdb"
     missing = needed - file.stat().st_size
     if missing > 0:
-        raise StoreError(
-            f"{file} is cut short: {missing} bytes are missing at its end; restore it from a backup, "
-            "or move the collection away and index again"
-        )
+        raise StoreError(f"{file} is cut short: {missing} bytes are missing at its end; {REMEDY}")
 
 
 def create(directory: Path, map_size: int, meta: dict[bytes, bytes]) -> None:
@@ -102,12 +100,19 @@ def current(directory: Path) -> Path:
     Raises:
         FileNotFoundError: there is none, or it has just been replaced.
         FormatError: ``CURRENT`` does not name one.
+        StoreError: it is empty.
     """
     name = (directory / CURRENT).read_bytes()[:64].decode("ascii", "replace").strip()
     if not re.fullmatch(r"data-\d{6,18}", name):
-        raise FormatError(f"{directory / CURRENT} does not name a folder of the store lmdb; it is damaged")
-    if not (directory / name / "data.mdb").is_file():
-        raise FileNotFoundError(errno.ENOENT, "there is no data.mdb in", str(directory / name))
+        raise FormatError(
+            f"{directory / CURRENT} is damaged: it does not name a folder of the store lmdb; write the name of the folder "
+            "data-… with the highest number into it"
+        )
+    file = directory / name / "data.mdb"
+    if not file.is_file():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
+    if not file.stat().st_size:
+        raise StoreError(f"{file} is cut short: nothing is left of it; {REMEDY}")
     return directory / name
 
 

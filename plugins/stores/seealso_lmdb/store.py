@@ -27,7 +27,7 @@ from seealso import (
     StoreReport,
 )
 from seealso_lmdb.environment import Environment, acquire, release, translate
-from seealso_lmdb.generations import remove_other_generations, state
+from seealso_lmdb.generations import REMEDY, remove_other_generations, state
 
 MAGIC = "seealso-lmdb"
 FORMAT_VERSION = 1
@@ -111,7 +111,7 @@ class LmdbStore(ObjectStore):
             version, dim, dtype = int(header["version"]), int(header["dim"]), str(header["dtype"])
             written = PluginChoice.parse(header.get("codec"))
         except (ValueError, KeyError, TypeError):
-            raise FormatError(f"{where} is not a store lmdb of seealso, or is damaged") from None
+            raise FormatError(f"{where} is not a store lmdb of seealso, or is damaged; {REMEDY}") from None
         if version > FORMAT_VERSION:
             raise FormatError(
                 f"{where} was written by a newer seealso (format {version}; this release reads up to {FORMAT_VERSION}); "
