@@ -282,6 +282,34 @@ def test_a_store_that_is_cut_short(home):
         failed(run(home, *command), "data.mdb is cut short", "restore it from a backup")
 
 
+def test_a_collection_whose_making_was_interrupted(home):
+    collection = home / "disk" / "c.seealso"
+    (collection / "store").mkdir(parents=True)
+    (collection / "write.lock").touch()
+    (collection / "catalog.sqlite3.new").write_bytes(b"half")
+    for command in (["status"], ["similar", "id:1"], ["maintain"]):
+        failed(
+            run(home, *command), "the making of the collection at", "was interrupted; `seealso index PATH…` finishes"
+        )
+    assert "20 new images" in run(home, "index", "photos").stdout
+    assert run(home, "verify").returncode == 0
+
+
+def test_the_catalogue_is_gone(home):
+    """The store may not be gone on with: its descriptors have the IDs that would be given again."""
+    run(home, "index", "photos")
+    catalogue = home / "disk" / "c.seealso" / "catalog.sqlite3"
+    backup = catalogue.read_bytes()
+    catalogue.unlink()
+    for command in (["index", "photos"], ["similar", "id:1"], ["status"], ["maintain"]):
+        failed(run(home, *command), "the catalogue is missing", "restore the catalogue from a backup, or remove")
+    # What the message says.
+    catalogue.write_bytes(backup)
+    assert run(home, "verify").returncode == 0
+    shutil.rmtree(home / "disk" / "c.seealso")
+    assert "20 new images" in run(home, "index", "photos").stdout
+
+
 def test_a_damaged_index_is_built_anew(home):
     run(home, "index", "photos")
     for file in (home / "disk" / "c.seealso" / "index").rglob("*"):

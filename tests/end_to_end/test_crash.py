@@ -25,7 +25,7 @@ PHOTOS = 72  # five batches of the cheap extractor
 # Every step of the way in, in its order; and at which of its calls the process dies: in the middle of the run where a
 # step comes often.
 STEPS = {
-    "seealso.collection.collection:create_catalog": 1,
+    "seealso.collection.creation:create_catalog": 1,
     "seealso.catalog_writer:sync_file": 1,
     "seealso.collection.collection:CatalogWriter": 1,
     "seealso.catalog:Catalog.states": 1,

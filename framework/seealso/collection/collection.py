@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,10 +11,11 @@ from typing import Self
 
 import numpy as np
 
-from seealso.catalog import FILE_NAME, Catalog, Counts, Failure, ObjectRecord
-from seealso.catalog_writer import CatalogWriter, create_catalog
+from seealso.catalog import Catalog, Counts, Failure, ObjectRecord
+from seealso.catalog_writer import CatalogWriter
 from seealso.collection import parts as parts_module
 from seealso.collection.answer import Answer, Hit, Query
+from seealso.collection.creation import create, exists, explain_absence
 from seealso.collection.ingest import Ingest, IngestParts, IngestReport, Progress
 from seealso.collection.lock import write_lock
 from seealso.collection.maintenance import Checkup, Upkeep, bytes_below, check, keep_up
@@ -26,8 +26,8 @@ from seealso.collection.query import check_query, describe_query, read_query
 from seealso.collection.scan import Scan, ScanRules, is_absent
 from seealso.collection.search import search
 from seealso.config import Config
-from seealso.durability import make_directory, writing_in
-from seealso.errors import CollectionError, NoCollection, QueryError
+from seealso.durability import writing_in
+from seealso.errors import QueryError
 from seealso.interfaces.extractor import Provenance
 from seealso.interfaces.index import IdSet
 from seealso.interfaces.plugin import PluginChoice
@@ -73,7 +73,7 @@ class Collection:
 
     def exists(self) -> bool:
         """Whether the collection has been made."""
-        return (self.path / FILE_NAME).is_file()
+        return exists(self.path)
 
     @property
     def parts(self) -> Parts:
@@ -98,11 +98,8 @@ class Collection:
             return self._opened
 
     def _require(self) -> None:
-        if self.exists():
-            return
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise NoCollection(f"{self.path} is not a seealso collection; give the collection another `path:`")
-        raise NoCollection(f"there is no collection at {self.path} yet; `seealso index PATH…` makes it")
+        if not self.exists():
+            raise explain_absence(self.path)
 
     def _current(self) -> Opened:
         """Opened, and up to date with what any process has committed."""
@@ -154,7 +151,9 @@ class Collection:
             DiskFull: no space is left. What was committed stays.
         """
         given = list(dict.fromkeys(absolute(path) for path in paths))
-        self._create()
+        if not self.exists():
+            create(self.path, self.parts)
+            self._parts = None  # what is in force now is recorded in it
         with self._writing() as (opened, writer):
             self.parts.check_provenance(opened.provenance)
             present = [path for path in given if not is_absent(path)]
@@ -176,30 +175,6 @@ class Collection:
             report.unusable.clear()
             self._drop(opened, writer, [], False, report)
         return report
-
-    def _create(self) -> None:
-        """Make the collection if it does not exist; whole or not at all."""
-        if self.exists():
-            return
-        provenance = self.parts.extractor.provenance
-        self.parts.distance(provenance.dtype)
-        with writing_in(self.path):
-            if os.path.lexists(self.path) and not self.path.is_dir():
-                raise CollectionError(f"{self.path} is a file; give the collection a `path:` of its own")
-            if self.path.is_dir() and any(
-                name not in ("store", "index", "write.lock") and not name.startswith(FILE_NAME)
-                for name in os.listdir(self.path)
-            ):
-                raise CollectionError(
-                    f"{self.path} holds other files and is not a seealso collection; give the collection a `path:` of its own"
-                )
-            make_directory(self.path)
-            with write_lock(self.path):
-                if not self.exists():
-                    make_directory(self.path / "store")
-                    record = parts_module.record(self.parts.choices(), provenance)
-                    create_catalog(self.path, {**record, "created": str(time.time())})
-        self._parts = None
 
     def _ingest(
         self,

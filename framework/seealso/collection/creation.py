@@ -1,0 +1,79 @@
+"""Making a collection, whole or not at all; and what a directory is that holds none."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from seealso.catalog import FILE_NAME
+from seealso.catalog_writer import create_catalog
+from seealso.collection import lock
+from seealso.collection.parts import Parts, record
+from seealso.durability import make_directory, writing_in
+from seealso.errors import CollectionError, CorruptCollection, NoCollection
+
+STORE, INDEX = "store", "index"
+
+
+def exists(path: Path) -> bool:
+    """Whether there is a collection: it has a catalogue."""
+    return (path / FILE_NAME).is_file()
+
+
+def explain_absence(path: Path) -> CollectionError:
+    """What to say where a collection is needed and there is none."""
+    if not os.path.lexists(path) or (path.is_dir() and not any(path.iterdir())):
+        return NoCollection(f"there is no collection at {path} yet; `seealso index PATH…` makes it")
+    if not path.is_dir() or _strangers(path):
+        return NoCollection(f"{path} is not a seealso collection; give the collection another `path:`")
+    if _has_descriptors(path):
+        return _lost_catalogue(path)
+    return NoCollection(f"the making of the collection at {path} was interrupted; `seealso index PATH…` finishes it")
+
+
+def create(path: Path, parts: Parts) -> None:
+    """Make a collection, or finish one whose making was interrupted.
+
+    Raises:
+        CollectionError: something else is there.
+        CorruptCollection: it holds descriptors, and only its catalogue is missing.
+        CollectionReadOnly: nothing can be written there.
+    """
+    provenance = parts.extractor.provenance
+    parts.distance(provenance.dtype)
+    with writing_in(path):
+        if os.path.lexists(path) and not path.is_dir():
+            raise CollectionError(f"{path} is a file; give the collection a `path:` of its own")
+        if path.is_dir() and _strangers(path):
+            raise CollectionError(
+                f"{path} holds other files and is not a seealso collection; give the collection a `path:` of its own"
+            )
+        make_directory(path)
+        with lock.write_lock(path):
+            if exists(path):
+                return
+            # IDs would be given again that the descriptors there have.
+            if _has_descriptors(path):
+                raise _lost_catalogue(path)
+            make_directory(path / STORE)
+            create_catalog(path, {**record(parts.choices(), provenance), "created": str(time.time())})
+
+
+def _strangers(path: Path) -> list[str]:
+    """What lies in a directory and is no part of a collection."""
+    ours = (STORE, INDEX, lock.FILE_NAME)
+    return [name for name in os.listdir(path) if name not in ours and not name.startswith(FILE_NAME)]
+
+
+def _has_descriptors(path: Path) -> bool:
+    """Whether the store was ever opened; which a collection's catalogue comes before."""
+    store = path / STORE
+    return store.is_dir() and any(store.iterdir())
+
+
+def _lost_catalogue(path: Path) -> CorruptCollection:
+    return CorruptCollection(
+        f"{path / FILE_NAME}: the catalogue is missing, and the store beside it holds descriptors; restore the catalogue "
+        f"from a backup, or remove {path} to begin anew"
+    )
