@@ -84,6 +84,7 @@ def test_index_exit_status_and_messages(call, home):
     assert call("index", "empty")[1].startswith("no image files were found")
     status, _, err = call("index", "photos", "nowhere")
     assert (status, err) == (1, f"seealso: {home}/nowhere: there is no such file or folder\n")
+    assert call("index", "nowhere") == (1, "", f"seealso: {home}/nowhere: there is no such file or folder\n")
     (home / "text.jpg").write_text("text")
     status, _, err = call("index", "text.jpg")
     assert status == 1
@@ -107,6 +108,19 @@ def test_index_keeps_what_may_only_be_away(indexed, home):
     assert status == 0
     assert err == (f"seealso: warning: {home}/photos: it is empty; nothing below it was dropped (`--prune` drops it)\n")
     assert "20 images removed" in indexed("index", "photos", "--prune")[1]
+
+
+def test_index_drops_a_folder_that_is_gone_when_told(indexed, home):
+    os.rename(home / "photos", home / "away")
+    status, out, err = indexed("index", "photos", "--prune")
+    assert (status, err) == (
+        0,
+        f"seealso: warning: {home}/photos: it is not there; what was found there before is dropped\n",
+    )
+    assert out.startswith("20 files gone, 20 images removed (")
+    # Now nothing is known of it any more.
+    status, out, err = indexed("index", "photos", "--prune")
+    assert (status, out, err) == (1, "", f"seealso: {home}/photos: there is no such file or folder\n")
 
 
 def test_no_prune(indexed, home):
@@ -285,10 +299,11 @@ def test_failures(call, home):
     assert set(failure) == {"path", "uri", "reason", "time"}
     status, out, _ = call("failures", "--retry")
     assert status == 0
-    assert "nothing to do: 0 files unchanged; 1 file failed before" in out
+    assert re.fullmatch(r"1 file failed again \(see `seealso failures`\) \(\d+\.\d s\)\n", out)
     Image.new("RGB", (9, 9)).save(home / "photos" / "text.jpg")
     assert "1 new image" in call("failures", "--retry")[1]
     assert call("failures")[1:] == ("", "no failures\n")
+    assert call("failures", "--retry") == (0, "nothing to retry\n", "")
 
 
 def test_verify_rebuild_maintain(indexed, home):

@@ -156,11 +156,17 @@ class Collection:
             self._parts = None  # what is in force now is recorded in it
         with self._writing() as (opened, writer):
             self.parts.check_provenance(opened.provenance)
-            present = [path for path in given if not is_absent(path)]
+            missing = dict.fromkeys(path for path in given if is_absent(path))
+            present = [path for path in given if path not in missing]
             scan = Scan(present, ScanRules(tuple(include), tuple(exclude), hidden))
             report = self._ingest(opened, writer, scan, progress, present)
-            missing = [path for path in given if path not in present]
-            report.unusable += (f"{shown_path(path)}: there is no such file or folder" for path in missing)
+            for path in missing:
+                if prune and any(True for _ in writer.locations_below(path)):
+                    report.warnings.append(
+                        f"{shown_path(path)}: it is not there; what was found there before is dropped"
+                    )
+                else:
+                    report.unusable.append(f"{shown_path(path)}: there is no such file or folder")
             self._drop(opened, writer, given, prune, report)
         return report
 

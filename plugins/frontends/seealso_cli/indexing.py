@@ -51,7 +51,7 @@ def index_command(
     return finish(report, as_json=as_json)
 
 
-def finish(report: IngestReport, *, as_json: bool) -> int:
+def finish(report: IngestReport, *, as_json: bool, retry: bool = False) -> int:
     """Say what was done; returns the exit status."""
     for line in report.warnings:
         note(f"seealso: warning: {printable(line)}")
@@ -59,20 +59,22 @@ def finish(report: IngestReport, *, as_json: bool) -> int:
         note(f"seealso: {printable(line)}")
     if as_json:
         write_json({**asdict(report), "changed": report.changed})
-    else:
-        click.echo(summary(report))
+    elif report.files or report.changed or not report.unusable:
+        click.echo(summary(report, retry=retry))
     return 1 if report.unusable else 0
 
 
-def summary(report: IngestReport) -> str:
-    """What an ingest did, in a line."""
+def summary(report: IngestReport, *, retry: bool = False) -> str:
+    """What an ingest did, in a line; ``retry``: one of only the files that had failed."""
     seconds = f" ({report.seconds:.1f} s)"
-    failures = f"; {count(report.known_failures, 'file')} failed before (see `seealso failures`)"
+    known = f"{count(report.known_failures, 'file')} failed {'again' if retry else 'before'} (see `seealso failures`)"
+    if not report.files and not report.changed:
+        return "nothing to retry" if retry else "no image files were found" + seconds
+    if not report.changed and retry:
+        return known + seconds
     if not report.changed:
-        known = failures if report.known_failures else ""
-        if not report.files:
-            return "no image files were found" + seconds
-        return f"nothing to do: {count(report.unchanged, 'file')} unchanged{known}" + seconds
+        unchanged = f"nothing to do: {count(report.unchanged, 'file')} unchanged"
+        return unchanged + (f"; {known}" if report.known_failures else "") + seconds
     parts = [
         text
         for number, text in (
@@ -85,4 +87,4 @@ def summary(report: IngestReport) -> str:
         )
         if number
     ]
-    return ", ".join(parts) + (failures if report.known_failures else "") + seconds
+    return ", ".join(parts) + (f"; {known}" if report.known_failures else "") + seconds

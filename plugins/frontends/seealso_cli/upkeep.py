@@ -56,7 +56,7 @@ def failures_command(session: Session, retry: bool, as_json: bool) -> int:
     if retry:
         with showing_progress() as progress:
             report = collection.retry_failures(progress)
-        return finish(report, as_json=as_json)
+        return finish(report, as_json=as_json, retry=True)
     failures = list(collection.failures())
     if as_json:
         listed = [
