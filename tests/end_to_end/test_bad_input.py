@@ -167,6 +167,8 @@ def test_a_read_only_disk(home):
             assert (done.returncode, done.stderr) in ((0, ""), (0, "no failures\n")), done.stderr
         for command in (["index", "photos"], ["maintain"], ["rebuild"]):
             failed(run(home, *command), "the collection cannot be written: it lies on a read-only disk")
+        done = run(home, "similar", "id:3", "--sheet", "disk/sheet.png")
+        failed(done, "disk/sheet.png: the contact sheet cannot be written: Read-only file system; name another place")
     assert run(home, "index", "photos").returncode == 0
 
 

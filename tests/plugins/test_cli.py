@@ -583,6 +583,23 @@ def test_whoever_reads_may_stop_reading(home):
         assert child.stderr.read() == b""
 
 
+@pytest.mark.parametrize("arguments", [["status"], ["random", "-0"], ["similar", "id:1", "--json"], ["--help"]])
+def test_output_to_a_full_disk(home, arguments):
+    process(home, "index", "photos")
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([*SEEALSO, *arguments], cwd=home, stdout=full, stderr=subprocess.PIPE, timeout=60)
+    expected = b"seealso: standard output cannot be written: No space left on device; make room, or send it elsewhere\n"
+    assert (done.returncode, done.stderr) == (1, expected)
+
+
+def test_the_current_folder_is_gone(home):
+    process(home, "index", "photos")
+    command = f'mkdir "$0" && cd "$0" && rmdir "$0" && "{sys.executable}" -P -m seealso_cli index .'
+    done = subprocess.run(["sh", "-c", command, str(home / "gone")], capture_output=True, timeout=60)
+    assert done.returncode == 1
+    assert re.fullmatch(rb"seealso: the current folder cannot be found: .*; change to one [^\n]*\n", done.stderr)
+
+
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_streams_lead_nowhere(home, closed):
     """Nor does a file of the collection get the number of one."""

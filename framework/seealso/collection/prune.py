@@ -28,8 +28,8 @@ def prune(writer: CatalogWriter, paths: Sequence[bytes], *, force: bool) -> Prun
     """Drop the locations below ``paths`` whose files are gone.
 
     Nothing is dropped below a path that is missing or empty, nor when more than half of the objects found below it would
-    lose all their places there, nor below a folder that stands empty where another disk used to be mounted: the drive
-    may be away. ``force`` drops all the same. O(number of locations below the paths), one ``stat`` each.
+    lose all their places there, nor below a folder that stands empty where another disk used to be mounted, or below a
+    link that leads nowhere: the drive may be away. ``force`` drops all the same. O(number of locations below the paths), one ``stat`` each.
     """
     pruned = Pruned()
     for path in paths:
@@ -40,12 +40,13 @@ def prune(writer: CatalogWriter, paths: Sequence[bytes], *, force: bool) -> Prun
             if any(True for _ in _gone(writer, path)):
                 pruned.warnings.append(_kept(path, reason))
             continue
-        away: set[bytes] = set()
+        away: dict[bytes, str] = {}
         page: list[bytes] = []
         for location in _gone(writer, path):
             mount = None if force else _absent_mount(location)
             if mount is not None:
-                away.add(mount)
+                folder, reason = mount
+                away[folder] = reason
                 continue
             page.append(location.path)
             if len(page) == PAGE:
@@ -55,7 +56,7 @@ def prune(writer: CatalogWriter, paths: Sequence[bytes], *, force: bool) -> Prun
         if page:
             writer.remove_locations(page)
             pruned.locations += len(page)
-        pruned.warnings += (_kept(folder, "another disk used to be there") for folder in sorted(away))
+        pruned.warnings += (_kept(folder, reason) for folder, reason in sorted(away.items()))
     return pruned
 
 
@@ -128,16 +129,17 @@ def _is_below(path: bytes, above: bytes) -> bool:
     return path == above or path.startswith(above.rstrip(b"/") + b"/")
 
 
-def _absent_mount(location: Location) -> bytes | None:
-    """The folder above a lost file that leads nowhere, or stands empty on another disk than the file was on."""
+def _absent_mount(location: Location) -> tuple[bytes, str] | None:
+    """The folder above a lost file that leads nowhere, or stands empty on another disk than the file was on; and which."""
     folder = os.path.dirname(location.path)
     while folder != b"/":
         try:
             if not _is_empty(folder):
                 return None
-            return folder if os.stat(folder).st_dev != location.state.device else None
+            elsewhere = os.stat(folder).st_dev != location.state.device
+            return (folder, "another disk used to be there") if elsewhere else None
         except OSError:
             if os.path.islink(folder):
-                return folder
+                return folder, "it is a link to what is not there"
             folder = os.path.dirname(folder)
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -114,16 +115,35 @@ def run(arguments: Sequence[str], session: Session) -> int:
     except SeealsoError as error:
         return _failed(session, str(error))
     except BrokenPipeError:
-        # Whoever read our output has enough. Python must not try to write the rest at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()  # whoever read it has enough
         return 1
     except OSError as error:
-        what = f"{error.filename}: " if error.filename else ""
-        return _failed(session, f"{what}{error.strerror or error}")
+        return _failed(session, _refused(error))
     except Exception as error:
         line = " ".join(str(error).split())
         return _failed(session, f"{type(error).__name__}: {line} (this is a bug; `seealso --debug …` shows where)")
     return status if isinstance(status, int) else 0
+
+
+def _refused(error: OSError) -> str:
+    """What the operating system refused. Where it names no file, that is our output, or the folder that we stand in."""
+    reason = error.strerror or str(error)
+    if error.filename:
+        named = os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename
+        return f"{named}: {reason}"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        _give_up_output()
+        return f"standard output cannot be written: {reason}; make room, or send it elsewhere"
+    try:
+        os.getcwd()
+    except OSError:
+        return f"the current folder cannot be found: {reason}; change to one that is there (`cd`)"
+    return reason
+
+
+def _give_up_output() -> None:
+    """Python must not try again, at its end, to write what could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _failed(session: Session, message: str) -> int:

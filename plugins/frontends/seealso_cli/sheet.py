@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -93,5 +94,9 @@ def _save(sheet: Image.Image, file: Path) -> None:
         sheet.save(new)
         new.replace(file)
     except OSError as error:
-        new.unlink(missing_ok=True)
-        raise SeealsoError(f"{file}: the contact sheet cannot be written: {error.strerror or error}") from None
+        # Where nothing can be written there is also nothing to remove.
+        with contextlib.suppress(OSError):
+            new.unlink()
+        raise SeealsoError(
+            f"{file}: the contact sheet cannot be written: {error.strerror or error}; name another place"
+        ) from None
