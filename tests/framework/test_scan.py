@@ -124,6 +124,13 @@ def test_overlapping_paths_find_each_file_once(tree):
     assert len(names(scan(tree, tree / "b", tree / "a"), tree)) == 5
 
 
+def test_a_folder_that_is_passed_over(tree):
+    (tree / "c d" / "link").symlink_to(tree / "b")
+    found = Scan([os.fsencode(tree), os.fsencode(tree / "b")], skip=os.fsencode(tree / "b"))
+    assert names(found, tree) == ["top.heic", "a/x.jpeg", "c d/ü 🐈.webp"]
+    assert found.count() == 3
+
+
 def test_a_very_deep_folder(tmp_path):
     deep = tmp_path
     for _ in range(120):

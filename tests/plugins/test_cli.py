@@ -101,6 +101,12 @@ def test_index_patterns(call, home):
     assert json.loads(call("index", ".", "--exclude", "photos", "--json")[1])["files"] == 0
 
 
+def test_index_passes_over_the_collection_itself(call, home):
+    call("index", "photos/0003-cell.jpg")
+    Image.new("RGB", (9, 9)).save(home / "c.seealso" / "store" / "thumbnail.png")
+    assert json.loads(call("index", ".", "--json")[1])["files"] == 20
+
+
 def test_index_keeps_what_may_only_be_away(indexed, home):
     os.rename(home / "photos", home / "away")
     (home / "photos").mkdir()

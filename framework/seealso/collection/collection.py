@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -136,7 +137,8 @@ class Collection:
         """Take in the images below ``paths``: what is new, changed or moved; and drop what is gone from disk.
 
         Args:
-            paths: files and folders.
+            paths: files, taken whatever their names; and folders, of which what has an image's suffix is taken. The
+                collection's own directory is passed over.
             include: only files that match one of these patterns (see `ScanRules`).
             exclude: no files or folders that match one of these.
             hidden: also files and folders whose name begins with a dot.
@@ -158,7 +160,7 @@ class Collection:
             self.parts.check_provenance(opened.provenance)
             missing = dict.fromkeys(path for path in given if is_absent(path))
             present = [path for path in given if path not in missing]
-            scan = Scan(present, ScanRules(tuple(include), tuple(exclude), hidden))
+            scan = Scan(present, ScanRules(tuple(include), tuple(exclude), hidden), os.fsencode(self.path))
             report = self._ingest(opened, writer, scan, progress, present)
             for path in missing:
                 if prune and any(True for _ in writer.locations_below(path)):

@@ -193,7 +193,7 @@ class Ingest:
         return self.report
 
     def _count(self) -> None:
-        self._total = Scan(self._scan.paths, self._scan.rules).count()
+        self._total = Scan(self._scan.paths, self._scan.rules, self._scan.skip).count()
 
     def _is_known(self, digest: bytes) -> bool:
         return digest in self._in_flight or self.parts.catalog.id_of_hash(digest) is not None

@@ -85,14 +85,15 @@ class Scan:
     Args:
         paths: absolute paths.
         rules: which files are taken.
+        skip: a folder that is not entered, whatever leads to it: the collection's own.
     """
 
     paths: Sequence[bytes]
     rules: ScanRules = field(default_factory=ScanRules)
+    skip: bytes | None = None
     _visited: set[tuple[int, int]] = field(default_factory=set)
 
     def __iter__(self) -> Iterator[ScannedFile | ScanProblem]:
-        self._visited.clear()
         given = set(self.paths)
         for path, problem in self._walk():
             if problem is None:
@@ -111,11 +112,13 @@ class Scan:
 
     def count(self) -> int:
         """How many files there are, without looking at each."""
-        self._visited.clear()
         return sum(1 for _ in self._walk())
 
     def _walk(self) -> Iterator[tuple[bytes, str | None]]:
         """Paths of files; or of what cannot be listed, with the reason."""
+        self._visited.clear()
+        if self.skip is not None:
+            self._visited.add(_identity(self.skip))
         linked: list[tuple[bytes, bytes]] = []
         for path in self.paths:
             if os.path.isdir(path):
@@ -133,10 +136,10 @@ class Scan:
         while waiting:
             folder = waiting.pop()
             try:
-                identity = os.stat(folder)
-                if (identity.st_dev, identity.st_ino) in self._visited:
+                identity = _identity(folder)
+                if identity in self._visited:
                     continue
-                self._visited.add((identity.st_dev, identity.st_ino))
+                self._visited.add(identity)
                 below: list[bytes] = []
                 with os.scandir(folder) as entries:
                     while part := sorted(islice(entries, SORTED_AT_ONCE), key=lambda entry: entry.name):
@@ -159,6 +162,11 @@ class Scan:
                 linked.append((entry.path, root))
         elif self.rules.takes_file(relative):
             yield entry.path, None
+
+
+def _identity(folder: bytes) -> tuple[int, int]:
+    found = os.stat(folder)
+    return found.st_dev, found.st_ino
 
 
 def is_absent(path: bytes) -> bool:

@@ -34,6 +34,9 @@ def index_command(
 ) -> int:
     """Take in the images below each PATH: add what is new, note what changed or moved, drop what is gone.
 
+    Of a folder the files with an image's suffix (.jpg, .png, …) are taken; a file that is itself a PATH is taken whatever
+    its name. The collection's own directory is passed over.
+
     What is gone from disk is dropped only below the paths given; and not when a path is missing or empty, or more than
     half of what was found below it is gone, for its drive may be away. --prune drops it all the same.
 
