@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from seealso.distances.bits import Hamming
-from seealso.distances.blocks import TILE_SIDE, row_blocks, tiles
+from seealso.distances.blocks import TILE_SIDE, row_blocks
 from seealso.distances.vectors import Cosine, Euclidean, Manhattan
 
 
@@ -227,12 +227,13 @@ def test_blocks_cover_everything_once():
         assert covered == list(range(rows))
 
 
-@pytest.mark.parametrize("shape", [(0, 5), (3, 0), (1, 1), (TILE_SIDE + 1, 2 * TILE_SIDE)])
-def test_tiles_cover_everything_once(shape):
-    covered = np.zeros(shape, int)
-    for rows, columns in tiles(*shape):
-        covered[rows, columns] += 1
-    assert (covered == 1).all()
+@pytest.mark.parametrize("shape", [(0, 5), (3, 0), (1, 1), (TILE_SIDE + 1, 5), (5, TILE_SIDE + 1)])
+@pytest.mark.parametrize("metric", [Euclidean, Cosine])
+def test_every_pair_of_a_tile_is_computed(metric, shape):
+    random = np.random.default_rng(0)
+    a, b = (random.normal(size=(count, 3)).astype(np.float32) for count in shape)
+    found = metric().many_to_many(a, b, out=np.full(shape, np.nan, np.float32))
+    np.testing.assert_allclose(found, reference(metric.name, a, b), rtol=1e-4, atol=1e-6)
 
 
 def test_distances_across_tiles():

@@ -100,7 +100,7 @@ class PivotIndex(seealso.MetricIndex):
     def remove(self, ids):
         self._known = {id_: value for id_, value in self._known.items() if id_ not in set(ids.tolist())}
 
-    def candidates(self, query, *, allowed=None):
+    def candidates(self, query, *, allowed=None, wanted=1000):
         known = self._known
         ids = np.array(sorted(known), dtype=np.int64)
         if allowed is not None:

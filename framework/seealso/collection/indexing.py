@@ -18,7 +18,9 @@ from seealso.interfaces.store import ObjectStore
 
 log = logging.getLogger("seealso")
 
-CHUNK = 8192
+CHUNK = 8192  # IDs at a time
+CHUNK_BYTES = 1 << 22  # and bytes of descriptors
+FAR_BEHIND = 1000  # changes: rather than replay so many, the newest snapshot is taken
 SAMPLE_SEED = 20150809  # the same sample for the same collection, so that an index can be made again
 
 
@@ -51,6 +53,7 @@ class LiveIndex:
         self._store = store
         self._lock = threading.RLock()
         self._held: Snapshot | None = None
+        self._renewing: threading.Thread | None = None
         self.index = make()
         self.applied = 0
         self.saved: int | None = None
@@ -82,7 +85,7 @@ class LiveIndex:
 
     def _replace_by(self, fresh: LiveIndex, catalog: Catalog) -> None:
         """Bring another one up to date, and only then put it in the place of this one: queries go on meanwhile."""
-        fresh.catch_up(catalog)
+        fresh._catch_up(catalog)
         if self._held is not None:
             self._held.release()
         self.index, self._trained, self._held = fresh.index, fresh._trained, fresh._held
@@ -94,6 +97,10 @@ class LiveIndex:
 
     def catch_up(self, catalog: Catalog) -> None:
         """Apply every change that the catalogue knows and the index does not."""
+        self._catch_up(catalog)
+        self._renew_if_outgrown(catalog)
+
+    def _catch_up(self, catalog: Catalog) -> None:
         # A plain read first: nearly every query finds that there is nothing to do, and takes no lock.
         if catalog.change() <= self.applied:
             return
@@ -101,11 +108,16 @@ class LiveIndex:
             target = catalog.change()
             if target <= self.applied:
                 return
-            if self._too_old(catalog):
-                # Whoever forgot them has saved a newer snapshot before.
+            too_old = self._too_old(catalog)
+            if too_old or target - self.applied > FAR_BEHIND:
+                # Whoever forgot removals has saved a newer snapshot before; whoever changed much will have, too.
                 fresh = self._another()
-                self._replace_by(self._another(empty=True) if fresh._too_old(catalog) else fresh, catalog)
-                return
+                if too_old and fresh._too_old(catalog):
+                    fresh = self._another(empty=True)
+                if too_old or fresh.applied > self.applied:
+                    self._replace_by(fresh, catalog)
+                    return
+                fresh.close()
             if self._train(catalog):
                 self._add(catalog.ids(after_change=self.applied))
                 removed = catalog.removed_ids(after_change=self.applied)
@@ -113,12 +125,37 @@ class LiveIndex:
                     self.index.remove(removed)
                 self.applied = target
 
-    def committed(self, change: int, ids: np.ndarray, descriptors: np.ndarray) -> None:
+    def committed(self, catalog: Catalog, change: int, ids: np.ndarray, descriptors: np.ndarray) -> None:
         """Objects were committed as ``change``: apply it at once where nothing before it is missing."""
         with self._lock:
             if self._trained and self.applied == change - 1:
                 self.index.add(ids, descriptors)
                 self.applied = change
+        self._renew_if_outgrown(catalog)
+
+    def _renew_if_outgrown(self, catalog: Catalog) -> None:
+        """Build a new generation of an index that has outgrown its training, beside this one; then take its place."""
+        with self._lock:
+            if self._renewing is None and self.index.outgrown():
+                self._renewing = threading.Thread(target=self._renew, args=(catalog,), name="renew the index")
+                self._renewing.start()
+
+    def _renew(self, catalog: Catalog) -> None:
+        try:
+            fresh = self._another(empty=True)
+            fresh._catch_up(catalog)
+            with self._lock:
+                self._replace_by(fresh, catalog)
+                self._renewing = None
+        except Exception as error:
+            # Still set, so that it is not tried again and again: the index goes on as it is.
+            log.warning("the index could not be built anew (%s); it goes on with what it has", error)
+
+    def _finish_renewing(self) -> None:
+        """Wait for the new generation, where one is being built."""
+        renewing = self._renewing
+        if renewing is not None and renewing is not threading.current_thread():
+            renewing.join()
 
     def _train(self, catalog: Catalog) -> bool:
         """Train an index that needs it; False while there is nothing to train it on."""
@@ -126,16 +163,24 @@ class LiveIndex:
             return True
         ids = catalog.ids()
         if ids.size:
+            context = self.index.context
             chosen = np.random.default_rng(SAMPLE_SEED).permutation(ids)[: self.index.sample_size]
-            sample = [block.decode() for block in self._store.read_blocks(np.sort(chosen))]
-            if sample:
-                self.index.train(np.concatenate(sample))
+            found, sample = 0, np.empty((chosen.size, context.dim), context.dtype)
+            for block in self._store.read_blocks(np.sort(chosen)):
+                sample[found : found + block.ids.size] = block.decode()
+                found += block.ids.size
+            if found:
+                self.index.train(sample[:found])
                 self._trained = True
         return self._trained
 
     def _add(self, ids: np.ndarray) -> None:
-        for start in range(0, ids.size, CHUNK):
-            part = ids[start : start + CHUNK]
+        context = self.index.context
+        step = CHUNK
+        if self.index.needs_descriptors:
+            step = min(CHUNK, max(1, CHUNK_BYTES // (context.dim * context.dtype.itemsize)))
+        for start in range(0, ids.size, step):
+            part = ids[start : start + step]
             if not self.index.needs_descriptors:
                 self.index.add(part, None)
                 continue
@@ -145,25 +190,32 @@ class LiveIndex:
 
     def save_if_worthwhile(self) -> None:
         """Write a snapshot when replaying what came after the last one would cost more than a little."""
+        self._finish_renewing()
         with self._lock:
             if self.saved is None or self.applied - self.saved > 100:
-                self.save()
+                self._save()
 
     def save(self) -> None:
         """Write a snapshot and make it the current one."""
+        self._finish_renewing()
         with self._lock:
-            if self._trained and self.saved != self.applied:
-                self._snapshots.save(self.applied, self._made_by, self.index.save)
-                self.saved = self.applied
+            self._save()
+
+    def _save(self) -> None:
+        if self._trained and self.saved != self.applied:
+            self._snapshots.save(self.applied, self._made_by, self.index.save)
+            self.saved = self.applied
 
     def rebuild(self, catalog: Catalog) -> None:
         """Throw the index away and build it from the catalogue and the store."""
+        self._finish_renewing()
         with self._lock:
             self._replace_by(self._another(empty=True), catalog)
-            self.save()
+            self._save()
 
     def close(self) -> None:
         """Let go of the index and its snapshot."""
+        self._finish_renewing()
         with self._lock:
             self.index.close()
             if self._held is not None:

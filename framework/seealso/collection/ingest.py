@@ -318,7 +318,7 @@ class Ingest:
         change = self.parts.writer.commit(objects, locations, failures)
         self._in_flight -= {row.hash for row in objects}
         if objects:
-            self.parts.index.committed(change, ids, batch.descriptors)
+            self.parts.index.committed(self.parts.catalog, change, ids, batch.descriptors)
             first_path = {location.object: location.path for location in reversed(locations)}
             paths = tuple(first_path[row.id] for row in objects)
             new = IngestedBatch(self.parts.collection, ids, batch.descriptors, paths, change)

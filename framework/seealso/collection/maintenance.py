@@ -65,6 +65,7 @@ def check(catalog: Catalog, store: ObjectStore, index: LiveIndex) -> Checkup:
     without = catalog.existing(without)
     found.problems += (f"object {id_}: the store holds no descriptor of it; {REMEDY}" for id_ in without)
     found.unused = int(np.setdiff1d(stored, objects, assume_unique=True).size)
+    found.problems += (f"{problem}; run `seealso rebuild`" for problem in index.index.verify())
     index.catch_up(catalog)
     indexed, objects = index.index.ids(), catalog.ids()
     for ids, what in (

@@ -51,6 +51,11 @@ class Chosen:
         """The choice that gives the same again."""
         return PluginChoice(self.cls.name, self.options.model_dump(mode="json"))
 
+    def as_built(self) -> str | dict[str, Any]:
+        """What shapes what the plugin keeps: its name, and all options but those that matter only to a query."""
+        options = self.options.model_dump(mode="json", exclude=set(self.options.query_time))
+        return PluginChoice(self.cls.name, options).as_yaml()
+
 
 class Parts:
     """The parts of one collection: chosen by the configuration, else by what made the collection, else by default.
@@ -158,7 +163,7 @@ class Parts:
 
     def index_made_by(self) -> dict[str, Any]:
         """What a snapshot of the index depends on."""
-        return {kind: self.chosen(kind).as_choice().as_yaml() for kind in ("index", "distance")}
+        return {kind: self.chosen(kind).as_built() for kind in ("index", "distance")}
 
     def check_provenance(self, recorded: Provenance) -> None:
         """Refuse an extractor whose descriptors are not the collection's.

@@ -65,7 +65,7 @@ def search(
     hits: list[Hit] = []
     best = Best(k + SPARE)
     exact = False
-    blocks = iter(index.candidates(query, allowed=allowed))
+    blocks = iter(index.candidates(query, allowed=allowed, wanted=candidates))
     while True:
         started = time.perf_counter()
         block = next(blocks, None)

@@ -7,7 +7,7 @@ import numpy as np
 CACHE_BYTES = 1 << 19
 """Bytes of a block: a temporary of this size stays in the second-level cache, so a pass over it costs little."""
 
-TILE_SIDE = 1024
+TILE_SIDE = 1536
 """Rows and columns of a tile of distances: large enough for fast matrix products, small enough to bound the memory."""
 
 
@@ -45,13 +45,6 @@ def spans(rows: int, step: int) -> Iterator[slice]:
         yield slice(start, min(rows, start + step))
 
 
-def tiles(rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
-    """Pairs of slices that cover a matrix of distances, `TILE_SIDE` × `TILE_SIDE` at a time."""
-    for part in spans(rows, TILE_SIDE):
-        for other in spans(columns, TILE_SIDE):
-            yield part, other
-
-
 def recompute(
     out: np.ndarray,
     doubtful: np.ndarray,
@@ -63,6 +56,8 @@ def recompute(
 
     ``of_pairs`` takes float64 arrays ``(p, dim)``, rows of ``a`` and of ``b``, and returns their p distances.
     """
+    if not doubtful.any():  # far cheaper than to look for them
+        return
     rows, columns = np.nonzero(doubtful)
     for pairs in row_blocks(rows.size, 8 * a.shape[1]):
         i, j = rows[pairs], columns[pairs]

@@ -4,9 +4,11 @@ Each computes in float32 (float64 descriptors in float64) where that is exact en
 few entries where it is not: near-equal descriptors, and values whose squares overflow or vanish.
 """
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 
-from seealso.distances.blocks import check_pair, output, recompute, row_blocks, tiles, working_dtype
+from seealso.distances.blocks import TILE_SIDE, check_pair, output, recompute, row_blocks, spans, working_dtype
 from seealso.interfaces.distance import Distance
 
 NUMBERS = ("float32", "float64", "float16", "uint8", "int8")
@@ -55,16 +57,14 @@ class Euclidean(Distance):
         check_pair(a, b, (2, 2))
         out = output((a.shape[0], b.shape[0]), out)
         dtype = working_dtype(np.promote_types(a.dtype, b.dtype))
-        for rows, columns in tiles(*out.shape):
-            part, other = _centred(a[rows], b[columns], dtype)
-            scale = np.vecdot(part, part)[:, np.newaxis] + np.vecdot(other, other)
-            part *= -2
-            squares = part @ other.T
-            squares += scale
-            scale *= CANCELLED
-            doubtful = _out_of_range(squares, np.maximum(scale, VANISHING, out=scale))
-            out[rows, columns] = np.sqrt(np.maximum(squares, 0, out=squares), out=squares)
-            recompute(out[rows, columns], doubtful, a[rows], b[columns], _lengths_between)
+        for columns in spans(b.shape[0], TILE_SIDE):
+            # Moved by the mean of ``b``: no distance changes, and far less is lost to cancellation.
+            centre = b[columns].mean(axis=0, dtype=dtype)
+            centre[~np.isfinite(centre)] = 0
+            other = np.subtract(b[columns], centre, dtype=dtype)
+            finish = _length_finish(np.vecdot(other, other))
+            for rows, doubtful in _products(a, other, centre, finish, out[:, columns]):
+                recompute(out[rows, columns], doubtful, a[rows], b[columns], _lengths_between)
         return out
 
 
@@ -114,7 +114,11 @@ class Cosine(Distance):
         out = output(descriptors.shape[:1], out)
         dtype = working_dtype(np.promote_types(query.dtype, descriptors.dtype))
         for rows in row_blocks(descriptors.shape[0], descriptors.shape[1] * np.dtype(dtype).itemsize):
-            _angles(query[np.newaxis], descriptors[rows], dtype, out[np.newaxis, rows])
+            block = descriptors[rows].astype(dtype, copy=False)
+            angles = (block @ query.astype(dtype))[np.newaxis]
+            doubtful = _angle_finish(np.vecdot(block, block))(query.astype(dtype)[np.newaxis], angles)
+            out[rows] = angles[0]
+            recompute(out[np.newaxis, rows], doubtful, query[np.newaxis], block, _angles_between)
         return out
 
     @_quietly
@@ -123,28 +127,67 @@ class Cosine(Distance):
         check_pair(a, b, (2, 2))
         out = output((a.shape[0], b.shape[0]), out)
         dtype = working_dtype(np.promote_types(a.dtype, b.dtype))
-        for rows, columns in tiles(*out.shape):
-            _angles(a[rows], b[columns], dtype, out[rows, columns])
+        for columns in spans(b.shape[0], TILE_SIDE):
+            other = b[columns].astype(dtype, copy=False)
+            finish = _angle_finish(np.vecdot(other, other))
+            for rows, doubtful in _products(a, other, None, finish, out[:, columns]):
+                recompute(out[rows, columns], doubtful, a[rows], b[columns], _angles_between)
         return out
 
 
-def _angles(a: np.ndarray, b: np.ndarray, dtype: type[np.floating], out: np.ndarray) -> None:
-    """The angles between all of ``(n, dim)`` and all of ``(m, dim)``, into ``(n, m)``."""
-    part, other = a.astype(dtype, copy=False), b.astype(dtype, copy=False)
-    squares = np.vecdot(part, part), np.vecdot(other, other)
-    cosines = part @ other.T
-    cosines /= np.sqrt(squares[0])[:, np.newaxis]
-    cosines /= np.sqrt(squares[1])
-    doubtful = ~(np.abs(cosines) < PARALLEL) | _out_of_range(squares[0])[:, np.newaxis] | _out_of_range(squares[1])
-    out[...] = np.arccos(cosines, out=cosines)
-    recompute(out, doubtful, a, b, _angles_between)
+Finish = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Turns the products of some rows with all columns into distances, in place; says which are doubtful, bool."""
 
 
-def _centred(a: np.ndarray, b: np.ndarray, dtype: type[np.floating]) -> tuple[np.ndarray, np.ndarray]:
-    """Copies of both, moved by the mean of ``b``: no distance changes, and far less is lost to cancellation."""
-    centre = b.mean(axis=0, dtype=dtype)
-    centre[~np.isfinite(centre)] = 0
-    return np.subtract(a, centre, dtype=dtype), np.subtract(b, centre, dtype=dtype)
+def _products(
+    a: np.ndarray, b: np.ndarray, centre: np.ndarray | None, finish: Finish, out: np.ndarray
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Write all products of rows of ``a`` (moved by ``centre``) with those of ``b``, finished, to ``out``.
+
+    Matrix products want large tiles, and what is done to their results wants the cache: so each tile is finished in
+    blocks. Yields the rows of each block, and what is doubtful in it.
+    """
+    moved = np.empty((min(TILE_SIDE, a.shape[0]), a.shape[1]), b.dtype)
+    for rows in spans(a.shape[0], TILE_SIDE):
+        part = moved[: rows.stop - rows.start]
+        np.subtract(a[rows], 0 if centre is None else centre, out=part, dtype=b.dtype, casting="same_kind")
+        products = np.matmul(part, b.T, out=out[rows] if out.dtype == b.dtype else None)
+        for block in row_blocks(len(part), products.shape[1] * products.itemsize):
+            doubtful = finish(part[block], products[block])
+            done = slice(rows.start + block.start, rows.start + block.stop)
+            if out.dtype != b.dtype:
+                out[done] = products[block]
+            yield done, doubtful
+
+
+def _length_finish(lengths: np.ndarray) -> Finish:
+    """For Euclidean distances; ``lengths`` are the squared lengths of the columns."""
+
+    def finish(rows: np.ndarray, products: np.ndarray) -> np.ndarray:
+        scale = np.add.outer(np.vecdot(rows, rows), lengths)
+        products *= -2
+        products += scale
+        scale *= CANCELLED
+        doubtful = _out_of_range(products, np.maximum(scale, VANISHING, out=scale))
+        np.sqrt(np.maximum(products, 0, out=products), out=products)
+        return doubtful
+
+    return finish
+
+
+def _angle_finish(lengths: np.ndarray) -> Finish:
+    """For angles; ``lengths`` are the squared lengths of the columns."""
+    roots, unsafe = np.sqrt(lengths), _out_of_range(lengths)
+
+    def finish(rows: np.ndarray, products: np.ndarray) -> np.ndarray:
+        squares = np.vecdot(rows, rows)
+        products /= np.sqrt(squares)[:, np.newaxis]
+        products /= roots
+        doubtful: np.ndarray = ~(np.abs(products) < PARALLEL) | _out_of_range(squares)[:, np.newaxis] | unsafe
+        np.arccos(products, out=products)
+        return doubtful
+
+    return finish
 
 
 def _out_of_range(squares: np.ndarray, smallest: float | np.ndarray = VANISHING) -> np.ndarray:

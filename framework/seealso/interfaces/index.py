@@ -51,6 +51,20 @@ class IndexContext:
     dtype: np.dtype
     threads: int
 
+    def check(self, descriptors: np.ndarray) -> None:
+        """Hold descriptors ``(n, dim)`` to what the collection's are.
+
+        Raises:
+            ValueError: they are of another dimension or dtype, or hold values that are not finite.
+        """
+        if descriptors.ndim != 2 or descriptors.shape[1] != self.dim or descriptors.dtype != self.dtype:
+            raise ValueError(
+                f"descriptors are {descriptors.dtype} of shape {descriptors.shape}; those of the collection are "
+                f"{self.dtype} of shape (n, {self.dim})"
+            )
+        if descriptors.dtype.kind == "f" and not np.isfinite(descriptors).all():
+            raise ValueError("descriptors hold values that are not finite numbers")
+
 
 @dataclass(frozen=True, slots=True)
 class CandidateBlock:
@@ -79,7 +93,7 @@ class MetricIndex(Plugin):
     answers as of some moment in between.
     """
 
-    sample_size: ClassVar[int] = 0
+    sample_size: int = 0
     """How many descriptors `train` would like to see; 0: there is nothing to train."""
 
     needs_descriptors: ClassVar[bool] = True
@@ -101,10 +115,13 @@ class MetricIndex(Plugin):
         """Remove objects; IDs that are not there are passed over."""
 
     @abstractmethod
-    def candidates(self, query: np.ndarray, *, allowed: IdSet | None = None) -> Iterator[CandidateBlock]:
+    def candidates(
+        self, query: np.ndarray, *, allowed: IdSet | None = None, wanted: int = 1000
+    ) -> Iterator[CandidateBlock]:
         """Candidates for a query ``(dim,)``, best first, as many blocks as the caller takes; only ``allowed`` ones.
 
-        Each object comes at most once.
+        Each object comes at most once. How many the caller will probably take, ``wanted``, is a hint: the first block may
+        hold as many, and work may be spared that only more would need.
         """
 
     @abstractmethod
@@ -122,6 +139,17 @@ class MetricIndex(Plugin):
         Raises:
             FormatError: it is not a snapshot of this index, or of a newer format; the framework then rebuilds.
         """
+
+    def outgrown(self) -> bool:
+        """Whether an index trained and built anew would serve the objects that there are now much better. Cheap.
+
+        The framework then builds one, and puts it in the place of this one.
+        """
+        return False
+
+    def verify(self) -> list[str]:
+        """What is wrong with the snapshot that was loaded, one line each; empty when all is well."""
+        return []
 
     def storage_order(self) -> np.ndarray | None:
         """All IDs in the order that puts likely candidates side by side on disk, where the index knows one."""

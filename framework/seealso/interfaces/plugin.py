@@ -19,6 +19,9 @@ class PluginOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    query_time: ClassVar[frozenset[str]] = frozenset()
+    """The options that matter only when a query is answered: an index need not be built anew when one changes."""
+
 
 @dataclass(frozen=True, slots=True)
 class PluginChoice:

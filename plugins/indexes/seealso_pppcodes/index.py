@@ -1,0 +1,221 @@
+"""The metric index ``ppp-codes``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from seealso import CandidateBlock, IdSet, IndexContext, MetricIndex
+from seealso_pppcodes import merging, snapshot
+from seealso_pppcodes.options import PPPCodesOptions
+from seealso_pppcodes.pivots import PivotSpaces, choose_pivots
+from seealso_pppcodes.ranking import CandidateSearch, Tables
+from seealso_pppcodes.segment import Segment
+from seealso_pppcodes.state import State
+from seealso_pppcodes.statistics import describe
+
+TAIL = 1 << 14
+"""Objects that are looked through one by one; when there are more, they become a segment."""
+
+SEGMENTS = 24
+"""When there are so many segments, whoever adds waits for the merging."""
+
+OUTGROWN = 4
+"""Pivots are drawn anew when there are so many times as many objects as they were drawn from."""
+
+SMALLEST_SAMPLE = 4096  # descriptors to draw pivots from
+WORTH_A_THREAD = 1 << 15  # rows to score
+
+
+class PPPCodesIndex(MetricIndex):
+    """Pivot permutation prefixes in several independent pivot spaces (Novak and Zezula, DEXA 2014; TLDKS XXIV, 2016).
+
+    An object is known by which pivots are nearest to it, in order, in each space: some 50 bytes. Any metric will do; only
+    distances to pivots are ever computed. A query costs one distance to each pivot, and a number of looks that depends on
+    how many candidates are wanted, not on the size of the collection.
+    """
+
+    name = "ppp-codes"
+    Options = PPPCodesOptions
+
+    options: PPPCodesOptions
+
+    def __init__(self, options: PPPCodesOptions, context: IndexContext) -> None:
+        super().__init__(options, context)
+        self.sample_size = max(SMALLEST_SAMPLE, 2 * options.pivot_spaces * options.pivots)
+        self._spaces: PivotSpaces | None = None
+        self._state: State | None = None
+        self._trained_on = 0
+        self._loaded_from: Path | None = None
+        # Held while one state takes the place of another; never while anything long is done.
+        self._changing = threading.Lock()
+        self._merger = ThreadPoolExecutor(1, thread_name_prefix="merge")
+        self._merging: Future[None] | None = None
+        self._workers = ThreadPoolExecutor(context.threads, thread_name_prefix="score")
+
+    # Changes
+
+    def train(self, sample: np.ndarray) -> None:
+        """Choose the pivots from a sample ``(m, dim)``, m at least 1.
+
+        Raises:
+            ValueError: it is empty, of another shape or type, or holds values that are not finite.
+        """
+        self.context.check(sample)
+        if not len(sample):
+            raise ValueError("there is nothing to choose pivots from")
+        options = self.options
+        pivots = choose_pivots(
+            self.context.distance, sample, options.pivot_spaces, options.pivots, options.pivot_choice, options.seed
+        )
+        self._spaces = PivotSpaces(self.context.distance, pivots, options.prefix_length)
+        self._trained_on = len(sample)
+        self._state = State.empty(self._spaces.shape)
+
+    def add(self, ids: np.ndarray, descriptors: np.ndarray | None) -> None:
+        """Add objects: one distance to each pivot, O(λ·k·dim) each; found as soon as this returns.
+
+        Raises:
+            ValueError: descriptors of another shape or type, or with values that are not finite; nothing is added then.
+        """
+        if self._spaces is None or self._state is None:
+            raise ValueError("the index has not been trained")
+        if descriptors is None or len(descriptors) != len(ids):
+            raise ValueError("every object needs a descriptor")
+        self.context.check(descriptors)
+        if not ids.size:
+            return
+        codes = self._spaces.codes(descriptors)
+        with self._changing:
+            self._state = self._state.added(ids, codes)
+            if self._state.tail.size > TAIL:
+                self._state = self._state.sealed()
+        self._merge_in_background()
+        if len(self._state.segments) > SEGMENTS and self._merging is not None:
+            self._merging.result()
+
+    def remove(self, ids: np.ndarray) -> None:
+        """Remove objects; their room is given back when a quarter of a segment is gone."""
+        if self._state is None or not ids.size:
+            return
+        with self._changing:
+            self._state = self._state.removed(ids)
+        self._merge_in_background()
+
+    def _merge_in_background(self) -> None:
+        if self._merging is not None:
+            if not self._merging.done():
+                return
+            self._merging.result()
+            self._merging = None
+        assert self._state is not None
+        if merging.due(self._state):
+            self._merging = self._merger.submit(self._merge, merging.due)
+
+    def _merge(self, which: Callable[[State], tuple[Segment, ...]]) -> None:
+        assert self._state is not None
+        while segments := which(before := self._state):
+            merged = merging.merge(before, segments)
+            with self._changing:
+                self._state = self._state.merged(before, segments, merged)
+
+    def _settle(self) -> State | None:
+        """Finish all merging, and have as few segments as can be."""
+        if self._state is not None:
+            if self._merging is not None:
+                self._merging.result()
+            with self._changing:
+                self._state = self._state.sealed()
+            self._merger.submit(self._merge, merging.due).result()
+            self._merger.submit(self._merge, merging.joinable).result()
+        return self._state
+
+    # Queries
+
+    def candidates(
+        self, query: np.ndarray, *, allowed: IdSet | None = None, wanted: int = 1000
+    ) -> Iterator[CandidateBlock]:
+        """Candidates by what their codes say, best first, ties by ID; as of the moment when the first is taken.
+
+        Raises:
+            ValueError: the query is of another shape or type, or holds values that are not finite.
+        """
+        self.context.check(query[np.newaxis])
+        if self._spaces is None or self._state is None:
+            return
+        yield from self._search(query, allowed).blocks(max(1, wanted))
+
+    def _search(self, query: np.ndarray, allowed: IdSet | None = None) -> CandidateSearch:
+        assert self._spaces is not None
+        assert self._state is not None
+        tables = Tables.of(self._spaces, query, self.options)
+        return CandidateSearch(self._state, tables, self.options, allowed, self._map_rows)
+
+    def _map_rows(self, work: Callable[[slice], None], rows: int) -> None:
+        """Do the work on all rows, in several threads where that pays."""
+        threads = max(1, min(self.context.threads, rows // WORTH_A_THREAD))
+        parts = [slice(rows * part // threads, rows * (part + 1) // threads) for part in range(threads)]
+        others = [self._workers.submit(work, part) for part in parts[1:]]
+        work(parts[0])
+        for other in others:
+            other.result()
+
+    def ids(self) -> np.ndarray:
+        """All IDs, int64, ascending."""
+        return np.empty(0, np.int64) if self._state is None else self._state.ids()
+
+    def storage_order(self) -> np.ndarray | None:
+        """All IDs by their codes in the first space, so that what is near there is near on disk."""
+        if self._state is None:
+            return None
+        state = self._state
+        length = state.shape.length
+        ids, codes = state.live()
+        # The first symbol counts most: `lexsort` wants it last.
+        return ids[np.lexsort(codes[:, :length].T[::-1])]
+
+    # Upkeep
+
+    def outgrown(self) -> bool:
+        """Whether the pivots were drawn from too few of the objects that there are now."""
+        if self._state is None or self._trained_on >= self.sample_size:
+            return False
+        return self._state.objects >= OUTGROWN * self._trained_on
+
+    def save(self, directory: Path) -> None:
+        """Write pivots, codes, and their checksums."""
+        state = self._settle()
+        assert self._spaces is not None
+        assert state is not None
+        snapshot.save(directory, self._spaces.pivots, self._trained_on, state)
+
+    def load(self, directory: Path) -> None:
+        """Map what `save` wrote.
+
+        Raises:
+            FormatError: it is something else, damaged, or of a newer format.
+        """
+        context = self.context
+        pivots, trained_on, length, state = snapshot.load(directory, context.dim, context.dtype)
+        self._spaces = PivotSpaces(context.distance, pivots, length)
+        self._trained_on, self._state, self._loaded_from = trained_on, state, directory
+
+    def verify(self) -> list[str]:
+        """Check the checksums of the snapshot that was loaded."""
+        return [] if self._loaded_from is None else snapshot.verify(self._loaded_from)
+
+    def statistics(self) -> dict[str, int | float | str]:
+        """Objects; bytes in memory, in all and for each object by part; how large the cells are; what a query costs."""
+        if self._spaces is None or self._state is None:
+            return {"objects": 0, "bytes": 0}
+        return describe(self._spaces, self._state, self._trained_on, self._search)
+
+    def close(self) -> None:
+        """Finish the merging under way, and let go of memory."""
+        self._merger.shutdown()
+        self._workers.shutdown()
+        self._spaces = self._state = None

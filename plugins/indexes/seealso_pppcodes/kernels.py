@@ -1,0 +1,197 @@
+"""Loops over arrays and nothing else; types, checks and threads stay outside.
+
+Compiled when first called, and kept on disk. None holds the interpreter's lock. A *symbol* is the number of a pivot in its
+space; a *code* is the row of an object's symbols, space after space; a *place* is the number of a row in a segment.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+Array = np.ndarray
+
+_kernel = njit(nogil=True, cache=True)
+
+
+@_kernel
+def nearest_pivots(distances: Array, spaces: int, length: int, codes: Array) -> None:
+    """Distances ``(n, spaces × pivots)`` → codes ``(n, spaces × length)``: in each space the nearest pivots, nearest first.
+
+    Ties by the number of the pivot; what is infinite or not a number comes last.
+    """
+    pivots = distances.shape[1] // spaces
+    best = np.empty(length, np.float32)
+    symbols = np.empty(length, np.int64)
+    for row in range(distances.shape[0]):
+        for space in range(spaces):
+            here = distances[row, space * pivots : (space + 1) * pivots]
+            best[:] = np.inf
+            symbols[:] = -1
+            worst = best[length - 1]
+            for pivot in range(pivots):
+                distance = here[pivot]
+                if distance < worst:
+                    at = length - 1
+                    while at > 0 and best[at - 1] > distance:
+                        best[at] = best[at - 1]
+                        symbols[at] = symbols[at - 1]
+                        at -= 1
+                    best[at] = distance
+                    symbols[at] = pivot
+                    worst = best[length - 1]
+            if symbols[length - 1] < 0:
+                complete_prefix(symbols)
+            for at in range(length):
+                codes[row, space * length + at] = symbols[at]
+
+
+@njit(nogil=True)
+def complete_prefix(symbols: Array) -> None:
+    """Put the pivots with the lowest numbers that are not there yet in the place of the −1 at the end."""
+    filled = 0
+    while filled < symbols.size and symbols[filled] >= 0:
+        filled += 1
+    pivot = 0
+    while filled < symbols.size:
+        if not (symbols[:filled] == pivot).any():
+            symbols[filled] = pivot
+            filled += 1
+        pivot += 1
+
+
+@_kernel
+def count_cells(codes: Array, length: int, bits: int, counts: Array) -> None:
+    """Add to ``counts`` ``(spaces, cells)`` how many codes fall into each cell of each space."""
+    for row in range(codes.shape[0]):
+        for space in range(counts.shape[0]):
+            counts[space, cell_of(codes, row, space * length, length, bits)] += 1
+
+
+@njit(inline="always")
+def cell_of(codes: Array, row: int, first: int, length: int, bits: int) -> Any:
+    """The cell of a code in the space whose symbols begin at ``first``; where codes have one symbol, that symbol."""
+    mask = (1 << bits) - 1
+    cell = np.int64(codes[row, first]) & mask
+    return (cell << bits) | (np.int64(codes[row, first + 1]) & mask) if length > 1 else cell
+
+
+@_kernel
+def sort_into_cells(codes: Array, length: int, bits: int, starts: Array, low: Array, high: Array) -> None:
+    """Counting sort of the places of ``codes`` by their cell, ascending within a cell; each space by itself.
+
+    ``starts`` ``(spaces, cells + 1)`` comes as the counts of `count_cells`, moved one to the right; it leaves as where
+    each cell starts. A place is written as its lower 16 and its upper 8 bits, to ``low`` and ``high`` ``(spaces, n)``.
+    """
+    for space in range(starts.shape[0]):
+        following = np.empty(starts.shape[1] - 1, np.int64)
+        total = 0
+        for cell in range(starts.shape[1] - 1):
+            following[cell] = total
+            total += starts[space, cell + 1]
+            starts[space, cell + 1] = total
+        for row in range(codes.shape[0]):
+            cell = cell_of(codes, row, space * length, length, bits)
+            at = following[cell]
+            low[space, at] = row & 0xFFFF
+            high[space, at] = row >> 16
+            following[cell] = at + 1
+
+
+@_kernel
+def copy_rows(source: Array, places: Array, target: Array) -> None:
+    """Copy the rows at ``places`` of ``source`` to ``target``, one after another."""
+    for number in range(places.size):
+        for column in range(source.shape[1]):
+            target[number, column] = source[places[number], column]
+
+
+@_kernel
+def choose_cells(counts: Array, first: Array, second: Array, wanted: int, buckets: int, chosen: Array) -> int:
+    """Choose the cells of one space whose bound is lowest, until they hold ``wanted`` objects.
+
+    The bound of a cell is ``first[a] + second[b]`` for its two symbols (``second`` is empty where codes have one symbol).
+    Bounds are told apart to one in ``buckets``: of cells in one bucket all are chosen or none. ``chosen`` ``(cells,)``
+    is set to 1 for those that are chosen, and left as it is for the others. Returns the lowest bound that a cell may have
+    that is not chosen.
+    """
+    one = np.zeros(1, np.int32)
+    other = second if second.size else one
+    low = np.int64(first.min()) + other.min()
+    span = np.int64(first.max()) + other.max() - low + 1
+    scale = buckets / span
+    sizes = np.zeros(buckets, np.int64)
+    for a in range(first.size):
+        for b in range(other.size):
+            count = counts[a * other.size + b]
+            if count:
+                sizes[int((first[a] + np.int64(other[b]) - low) * scale)] += count
+    held, bucket = 0, 0
+    while bucket < buckets and held < wanted:
+        held += sizes[bucket]
+        bucket += 1
+    limit = low + np.int64(np.ceil(bucket / scale))
+    for a in range(first.size):
+        for b in range(other.size):
+            cell = a * other.size + b
+            if counts[cell] and first[a] + np.int64(other[b]) < limit:
+                chosen[cell] = 1
+    return limit
+
+
+@_kernel
+def visit_cells(cells: Array, starts: Array, low: Array, high: Array, hidden: Array, places: Array, found: int) -> int:
+    """Write the places in ``cells`` of one space to ``places`` from ``found`` on; returns how many are there now.
+
+    ``hidden`` is a bit set of places to pass over; every place written is added to it.
+    """
+    rows = low.size
+    for cell in cells:
+        for at in range(starts[cell], starts[cell + 1]):
+            place = np.int64(low[at]) | (np.int64(high[at]) << 16)
+            bit = np.uint8(1 << (place & 7))
+            # A damaged file must not make us read outside of the arrays.
+            if place < rows and not hidden[place >> 3] & bit:
+                hidden[place >> 3] |= bit
+                places[found] = place
+                found += 1
+    return found
+
+
+@_kernel
+def visit_rows(codes: Array, length: int, bits: int, chosen: Array, hidden: Array, places: Array) -> int:
+    """The same for rows that are in no order: those with a code in a chosen cell; ``hidden`` is a bool a row."""
+    found = 0
+    for row in range(codes.shape[0]):
+        if hidden[row]:
+            continue
+        for space in range(chosen.shape[0]):
+            if chosen[space, cell_of(codes, row, space * length, length, bits)]:
+                hidden[row] = True
+                places[found] = row
+                found += 1
+                break
+    return found
+
+
+@_kernel
+def score(codes: Array, places: Array, tables: Array, inversions: int, scores: Array) -> None:
+    """Add the scores of the rows at ``places`` to ``scores``: in each space ``(n, spaces)``, or in all ``(n, 1)``.
+
+    The lower the better. A score is the sum of ``tables`` ``(spaces, length, 2 ** bits)`` over the symbols of the prefix; with ``inversions`` the
+    number of its pairs of symbols that the first of the tables orders the other way round is added, that many times each.
+    """
+    spaces, length, mask = tables.shape[0], tables.shape[1], tables.shape[2] - 1
+    for number in range(places.size):
+        row = places[number]
+        for space in range(spaces):
+            total = np.int32(0)
+            for at in range(length):
+                total += tables[space, at, codes[row, space * length + at] & mask]
+            if inversions:
+                for at in range(length):
+                    rank = tables[space, 0, codes[row, space * length + at] & mask]
+                    for after in range(at + 1, length):
+                        if rank > tables[space, 0, codes[row, space * length + after] & mask]:
+                            total += inversions
+            scores[number, space if scores.shape[1] > 1 else 0] += total

@@ -1,0 +1,247 @@
+"""The way from a query to its candidates, best first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from seealso import CandidateBlock, IdSet
+from seealso_pppcodes import kernels
+from seealso_pppcodes.options import PPPCodesOptions
+from seealso_pppcodes.pivots import PivotSpaces
+from seealso_pppcodes.state import State
+
+BUCKETS = 4096
+"""How finely the bounds of cells are told apart."""
+
+LARGEST_SCORE = 1 << 30
+"""Scores are integers up to about this, so that their sums do not depend on the order of the additions."""
+
+UNRANKED = np.iinfo(np.int64).max
+"""The rank of an object whose rank is not known yet."""
+
+LEAST_VISITED = 4096
+"""Objects to come across in each space, at least, however few candidates are wanted: they cost little."""
+
+MapRows = Callable[[Callable[[slice], None], int], None]
+"""Calls a function with slices that cover so many rows, perhaps in several threads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What a symbol adds to the score of an object, for one query.
+
+    Attributes:
+        values: int32 ``(spaces, length, 2 ** bits)``: by space, position in the prefix, and symbol.
+        inversions: what each pair of symbols adds that the query orders the other way round.
+        unit: the score of one unit of distance.
+    """
+
+    values: np.ndarray
+    inversions: int
+    unit: float
+
+    @classmethod
+    def of(cls, spaces: PivotSpaces, query: np.ndarray, options: PPPCodesOptions) -> Tables:
+        """From the distances of a query ``(dim,)`` to the pivots."""
+        distances = spaces.distances(query)
+        length = spaces.shape.length
+        if options.ranking == "distance-sum":
+            weighted = options.weight ** np.arange(length)[:, np.newaxis] * distances[:, np.newaxis, :]
+            unit = LARGEST_SCORE / max(float(weighted.max(axis=2).sum()), np.finfo(np.float64).tiny)
+            return cls(_padded(np.rint(weighted * unit), spaces.shape.bits), 0, unit)
+        ranks = np.argsort(np.argsort(distances, axis=1, kind="stable"), axis=1)[:, np.newaxis, :]
+        if options.ranking == "spearman-footrule":
+            moved = np.abs(ranks - np.arange(length)[:, np.newaxis])
+            return cls(_padded(moved, spaces.shape.bits), 0, 1.0)
+        # Kendall's tau between the query's whole order and a prefix: of the pivots that the query has before a symbol of the
+        # prefix, all are on the wrong side but those that come before it in the prefix too: their number differs from the
+        # symbol's place in the prefix by its inversions, so Σ(rank − place) + inversions counts each wrong pair once.
+        wrong = ranks - np.arange(length)[:, np.newaxis]
+        return cls(_padded(wrong, spaces.shape.bits), 1, 1.0)
+
+
+def _padded(values: np.ndarray, bits: int) -> np.ndarray:
+    """The tables as int32, with an entry for every value that a symbol can have."""
+    more = (1 << bits) - values.shape[2]
+    return np.pad(values, ((0, 0), (0, 0), (0, more)), mode="edge").astype(np.int32)
+
+
+class CandidateSearch:
+    """One query's way through the index.
+
+    In each space it visits the cells whose first two symbols cost least, until they hold enough objects; everything that
+    it came across in any space is scored in all of them. As the caller takes more, it visits more. Which objects it comes
+    across depends on the pivots, the query, and the set of objects alone, not on how they lie in segments.
+
+    Args:
+        state: what the index holds.
+        tables: what symbols cost.
+        options: how to rank.
+        allowed: only these.
+        map_rows: runs kernels on many rows.
+    """
+
+    def __init__(
+        self, state: State, tables: Tables, options: PPPCodesOptions, allowed: IdSet | None, map_rows: MapRows
+    ) -> None:
+        self._state = state
+        self._tables = tables
+        self._options = options
+        self._allowed = allowed
+        self._map_rows = map_rows
+        self._chosen = np.zeros((state.shape.spaces, state.shape.cells), np.uint8)
+        # Removed, or visited already.
+        self._hidden = [hidden.copy() for hidden in state.hidden]
+        self._tail_hidden = state.tail.hidden[: state.tail.size].copy()
+        self._bases = np.cumsum([0, *(segment.size for segment in state.segments)])
+        self._percentile = options.percentile if options.aggregation == "percentile" else None
+        # Of everything that was visited: where it is, its score in each space or the sum, and whether it is not yet taken.
+        self._places = np.empty(0, np.int64)
+        self._scores = np.empty((0, 1 if self._percentile is None else state.shape.spaces), np.int32)
+        self._left = np.empty(0, np.bool_)
+        self._complete = False
+
+    @property
+    def visited(self) -> int:
+        """How many objects it came across so far."""
+        return int(self._places.size)
+
+    def blocks(self, wanted: int) -> Iterator[CandidateBlock]:
+        """All candidates in blocks, best first; ``wanted`` in the first, and in each that follows as many as before it."""
+        objects = self._state.objects
+        among = objects if self._allowed is None else len(self._allowed)
+        if not objects or not among:
+            return
+        # Of what is visited only the share that is allowed can be taken.
+        depth = max(LEAST_VISITED, wanted * self._options.visited_per_candidate) * max(1.0, objects / among)
+        taken, last = 0, np.float32(-np.inf)
+        while True:
+            keys = self._deepen(depth)
+            ready = np.flatnonzero(self._left & (keys < UNRANKED))
+            if ready.size >= wanted or self._complete:
+                if not ready.size:
+                    return
+                ids, scores = self._take(ready, keys[ready], wanted)
+                # What was come across too late for its score is passed on with that of the last.
+                scores = np.maximum(scores, last)
+                last = scores[-1]
+                yield CandidateBlock(ids, scores)
+                taken += ids.size
+                wanted = taken
+            depth *= 2
+
+    def _deepen(self, depth: float) -> np.ndarray:
+        """Visit the cells that hold the best ``depth`` objects in each space; returns what everything visited is ranked by."""
+        limits = np.full(self._state.shape.spaces, np.iinfo(np.int64).max)
+        if not self._complete:
+            before = self._chosen.copy()
+            self._complete = depth >= self._state.objects
+            for space in range(self._state.shape.spaces):
+                limits[space] = self._choose(space, min(int(depth), self._state.objects))
+            self._visit(self._chosen & ~before)
+        if self._percentile is None:
+            return self._scores[:, 0]
+        return percentile_ranks(self._scores, limits, self._percentile)
+
+    def _choose(self, space: int, depth: int) -> int:
+        """Choose cells of one space; returns a score below which no object is in any other cell."""
+        tables = self._tables.values[space]
+        second = tables[1] if len(tables) > 1 else np.empty(0, np.int32)
+        limit = kernels.choose_cells(self._state.counts[space], tables[0], second, depth, BUCKETS, self._chosen[space])
+        return int(limit) + int(tables[2:].min(axis=1).sum())
+
+    def _visit(self, cells: np.ndarray) -> None:
+        """Score what is in these cells, bool ``(spaces, cells)``, and was not come across before."""
+        state, shape = self._state, self._state.shape
+        lists = [np.flatnonzero(row) for row in cells.view(np.bool_)]
+        for number, segment in enumerate(state.segments):
+            sizes = segment.starts[:, 1:] - segment.starts[:, :-1]
+            room = sum(int(sizes[space, chosen].sum()) for space, chosen in enumerate(lists))
+            places = np.empty(min(room, segment.size), np.int64)
+            found = 0
+            for space, chosen in enumerate(lists):
+                found = kernels.visit_cells(
+                    chosen,
+                    segment.starts[space],
+                    segment.low[space],
+                    segment.high[space],
+                    self._hidden[number],
+                    places,
+                    found,
+                )
+            # In the order of the memory: the processor waits far less for it.
+            self._score(segment.codes, np.sort(places[:found]), int(self._bases[number]))
+        tail = state.tail
+        codes = tail.codes[: tail.size]
+        places = np.empty(tail.size, np.int64)
+        found = kernels.visit_rows(codes, shape.length, shape.bits, cells, self._tail_hidden, places)
+        self._score(codes, places[:found], int(self._bases[-1]))
+
+    def _score(self, codes: np.ndarray, places: np.ndarray, base: int) -> None:
+        """Score rows of a segment, or of the tail, and keep those that are allowed."""
+        if self._allowed is not None:
+            places = places[self._allowed.contains(self._ids(places + base))]
+        scores = np.zeros((places.size, self._scores.shape[1]), np.int32)
+
+        def score(rows: slice) -> None:
+            kernels.score(codes, places[rows], self._tables.values, self._tables.inversions, scores[rows])
+
+        self._map_rows(score, places.size)
+        self._places = np.concatenate([self._places, places + base])
+        self._scores = np.concatenate([self._scores, scores])
+        self._left = np.concatenate([self._left, np.ones(places.size, np.bool_)])
+
+    def _take(self, ready: np.ndarray, keys: np.ndarray, wanted: int) -> tuple[np.ndarray, np.ndarray]:
+        """The best ``wanted`` of those that are ``ready``, ties by ID; they are not left afterwards."""
+        if wanted < ready.size:
+            worst = np.partition(keys, wanted - 1)[wanted - 1]
+            good = keys <= worst
+            ready, keys = ready[good], keys[good]
+        ids = self._ids(self._places[ready])
+        order = np.lexsort((ids, keys))[:wanted]
+        self._left[ready[order]] = False
+        unit = self._tables.unit if self._percentile is None else 1.0
+        return ids[order], (keys[order] / unit).astype(np.float32)
+
+    def _ids(self, places: np.ndarray) -> np.ndarray:
+        """The IDs at places counted through all segments and the tail."""
+        ids = np.empty(places.size, np.int64)
+        part = np.searchsorted(self._bases, places, side="right") - 1
+        for number in np.unique(part):
+            here = part == number
+            local = places[here] - self._bases[number]
+            in_tail = number == len(self._state.segments)
+            ids[here] = self._state.tail.ids[local] if in_tail else self._state.segments[number].ids.at(local)
+        return ids
+
+
+def percentile_ranks(scores: np.ndarray, limits: np.ndarray, percentile: float) -> np.ndarray:
+    """For each object the given percentile of its ranks in the spaces (MEDRANK; Fagin, Kumar and Sivakumar, 2003).
+
+    A rank is how many objects have a lower score in a space, so objects that a space cannot tell apart rank alike. The
+    percentile p of λ ranks is the ⌈pλ⌉-th smallest.
+
+    Args:
+        scores: int32 ``(n, spaces)``, of all objects whose score is below the limit in any space, and others.
+        limits: int64 ``(spaces,)``: in each space every object with a lower score is among those ``n``.
+        percentile: 0 to 1.
+
+    Returns:
+        int64 ``(n,)``; `UNRANKED` where it cannot be known yet, and then it is no less than any that is known.
+    """
+    count, spaces = scores.shape
+    ranks = np.full((count, spaces), UNRANKED, np.int64)
+    reached = UNRANKED
+    for space in range(spaces):
+        seen = scores[:, space] < limits[space]
+        ordered = np.sort(scores[seen, space])
+        ranks[seen, space] = np.searchsorted(ordered, scores[seen, space], side="left")
+        if ordered.size < count or limits[space] != np.iinfo(np.int64).max:
+            reached = min(reached, ordered.size)
+    needed = math.ceil(round(percentile * spaces, 9))
+    keys: np.ndarray = np.partition(ranks, needed - 1, axis=1)[:, needed - 1]
+    return np.where(keys < reached, keys, UNRANKED)

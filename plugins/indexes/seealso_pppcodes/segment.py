@@ -1,0 +1,168 @@
+"""An immutable part of the index: the codes of some objects, and where those of each cell are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from seealso_pppcodes import kernels
+from seealso_pppcodes.ids import AscendingIds
+
+CAPACITY = 1 << 24
+"""Objects in a segment, at most: a place is written in three bytes."""
+
+PARTS = ("firsts", "run_starts", "codes", "starts", "low", "high")
+"""The arrays of a segment, as they are named on disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeShape:
+    """The form of the codes: how many spaces, symbols a space, and bits a symbol."""
+
+    spaces: int
+    length: int
+    bits: int
+
+    @classmethod
+    def of(cls, spaces: int, pivots: int, length: int) -> Self:
+        """Codes of so many pivots a space; no prefix is longer than that."""
+        return cls(spaces, min(length, pivots), max(1, (pivots - 1).bit_length()))
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of a symbol."""
+        return np.dtype(np.uint8 if self.bits <= 8 else np.uint16)
+
+    @property
+    def cells(self) -> int:
+        """How many cells a space has: one for each of its first two symbols (its first, where there is only one)."""
+        return 1 << self.bits * min(2, self.length)
+
+    def count(self, codes: np.ndarray) -> np.ndarray:
+        """How many of the codes ``(n, spaces × length)`` are in each cell: uint32 ``(spaces, cells)``."""
+        counts = np.zeros((self.spaces, self.cells), np.uint32)
+        kernels.count_cells(codes, self.length, self.bits, counts)
+        return counts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """Objects in the order of their IDs; the number of one in this order is its place.
+
+    Attributes:
+        shape: of the codes.
+        ids: the IDs, by place.
+        codes: symbols, ``(n, spaces × length)``, by place.
+        starts: where each cell of each space starts in ``low`` and ``high``: uint32 ``(spaces, cells + 1)``.
+        low: the places in each cell, ascending: their lower 16 bits, uint16 ``(spaces, n)``.
+        high: and their upper 8, uint8 ``(spaces, n)``.
+    """
+
+    shape: CodeShape
+    ids: AscendingIds
+    codes: np.ndarray
+    starts: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    @classmethod
+    def build(cls, shape: CodeShape, ids: np.ndarray, codes: np.ndarray) -> Self:
+        """From ascending IDs ``(n,)`` and their codes; O(n × spaces)."""
+        starts = np.zeros((shape.spaces, shape.cells + 1), np.uint32)
+        starts[:, 1:] = shape.count(codes)
+        low = np.empty((shape.spaces, ids.size), np.uint16)
+        high = np.empty((shape.spaces, ids.size), np.uint8)
+        kernels.sort_into_cells(codes, shape.length, shape.bits, starts, low, high)
+        return cls(shape, AscendingIds.of(ids), *map(frozen, (codes, starts, low, high)))
+
+    @classmethod
+    def merge(cls, parts: Sequence[tuple[Segment, np.ndarray]]) -> Self | None:
+        """One segment of several, each with a bit set of the places to leave out; None when nothing is left.
+
+        Where their IDs do not overlap, as is usual, their rows are only copied.
+        """
+        parts = sorted(parts, key=lambda part: int(part[0].ids.firsts[0]))
+        kept = [np.flatnonzero(~unpacked(hidden, segment.size)) for segment, hidden in parts]
+        ids = np.concatenate([segment.ids.at(places) for (segment, _), places in zip(parts, kept, strict=True)])
+        if not ids.size:
+            return None
+        codes = np.empty((ids.size, parts[0][0].codes.shape[1]), parts[0][0].codes.dtype)
+        end = 0
+        for (segment, _), places in zip(parts, kept, strict=True):
+            kernels.copy_rows(segment.codes, places, codes[end : end + places.size])
+            end += places.size
+        if np.any(ids[1:] < ids[:-1]):
+            order = np.argsort(ids)
+            ids, codes = ids[order], codes[order]
+        return cls.build(parts[0][0].shape, ids, codes)
+
+    @property
+    def size(self) -> int:
+        """How many objects it holds, those that were removed since included."""
+        return self.ids.size
+
+    def bytes_by_part(self) -> dict[str, int]:
+        """What it takes in memory, in bytes."""
+        return {
+            "ids": self.ids.nbytes,
+            "codes": int(self.codes.nbytes),
+            "cells": int(self.starts.nbytes + self.low.nbytes + self.high.nbytes),
+        }
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What is written to disk, under the names of `PARTS`."""
+        values = (self.ids.firsts, self.ids.starts, self.codes, self.starts, self.low, self.high)
+        return dict(zip(PARTS, values, strict=True))
+
+    @classmethod
+    def of_arrays(cls, shape: CodeShape, arrays: dict[str, np.ndarray]) -> Self:
+        """From what was on disk.
+
+        What could lead out of an array, or to an ID twice, is checked; places and symbols are, wherever they are used.
+
+        Raises:
+            ValueError: the arrays do not fit together.
+        """
+        firsts, run_starts, codes, starts, low, high = (arrays[name] for name in PARTS)
+        size = codes.shape[0] if codes.ndim == 2 else 0
+        wanted = {
+            "firsts": (np.dtype(np.int64), (firsts.size,)),
+            "run_starts": (np.dtype(np.int64), (firsts.size,)),
+            "codes": (shape.dtype, (size, shape.spaces * shape.length)),
+            "starts": (np.dtype(np.uint32), (shape.spaces, shape.cells + 1)),
+            "low": (np.dtype(np.uint16), (shape.spaces, size)),
+            "high": (np.dtype(np.uint8), (shape.spaces, size)),
+        }
+        for name, (dtype, form) in wanted.items():
+            if (arrays[name].dtype, arrays[name].shape) != (dtype, form):
+                raise ValueError(f"{name} is {arrays[name].dtype} of shape {arrays[name].shape}, not {dtype} {form}")
+        lengths = np.diff(run_starts, append=size)
+        if not 0 < size <= CAPACITY or run_starts[0] != 0 or (lengths <= 0).any() or (firsts < 0).any():
+            raise ValueError("the runs of IDs are damaged")
+        if (firsts[1:] - firsts[:-1] <= lengths[:-1]).any():
+            raise ValueError("the IDs do not ascend")
+        if starts[:, 0].any() or (starts[:, -1] != size).any() or (starts[:, 1:] < starts[:, :-1]).any():
+            raise ValueError("the starts of the cells are damaged")
+        return cls(shape, AscendingIds(firsts, run_starts, size), *map(frozen, (codes, starts, low, high)))
+
+
+def frozen(array: np.ndarray) -> np.ndarray:
+    """The same array, read-only: so kernels are compiled once for what was built and what was mapped from disk."""
+    array = array.view(np.ndarray)
+    array.flags.writeable = False
+    return array
+
+
+def packed(places: np.ndarray, size: int) -> np.ndarray:
+    """A bit set with these of ``size`` places in it."""
+    chosen = np.zeros(size, np.bool_)
+    chosen[places] = True
+    return np.packbits(chosen, bitorder="little")
+
+
+def unpacked(bits: np.ndarray, size: int) -> np.ndarray:
+    """The places of a bit set: bool ``(size,)``."""
+    return np.unpackbits(bits, count=size, bitorder="little").view(np.bool_)
