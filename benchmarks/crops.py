@@ -36,7 +36,7 @@ def crop_descriptors(folder: str, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _make(photographs: list[Path], count: int, extractor: seealso.Extractor, file: Path) -> None:
-    started = time.monotonic()
+    started = told = time.monotonic()
     unfinished = file.with_suffix(f".{os.getpid()}.part")
     dim = extractor.provenance.dim
     descriptors = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.float32, shape=(count, dim))
@@ -59,9 +59,10 @@ def _make(photographs: list[Path], count: int, extractor: seealso.Extractor, fil
                 part = slice(start, start + extractor.batch_size)
                 descriptors[places[part]] = extractor.extract(prepared[part])
             made += places.size
-            rate = made / (time.monotonic() - started)
-            print(f"\rcrops: {made} of {count}, {rate:.0f} a second", end="", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
+            if time.monotonic() > told + 10:
+                told = time.monotonic()
+                rate = made / (told - started)
+                print(f"crops: {made} of {count}, {rate:.0f} a second", file=sys.stderr, flush=True)
     descriptors.flush()
     os.rename(unfinished, file)
 

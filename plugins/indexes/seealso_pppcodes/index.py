@@ -57,6 +57,11 @@ class PPPCodesIndex(MetricIndex):
         self._merging: Future[None] | None = None
         self._workers = ThreadPoolExecutor(context.threads, thread_name_prefix="score")
 
+    @property
+    def pivots(self) -> np.ndarray:
+        """The pivots in force: ``(spaces, pivots, dim)``; none before it was trained."""
+        return np.empty((0, 0, self.context.dim), self.context.dtype) if self._spaces is None else self._spaces.pivots
+
     # Changes
 
     def train(self, sample: np.ndarray) -> None:
