@@ -111,7 +111,7 @@ def choose_cells(counts: Array, first: Array, second: Array, wanted: int, bucket
     """Choose the cells of one space whose bound is lowest, until they hold ``wanted`` objects.
 
     The bound of a cell is ``first[a] + second[b]`` for its two symbols (``second`` is empty where codes have one symbol).
-    Bounds are told apart to one in ``buckets``: of cells in one bucket all are chosen or none. ``chosen`` ``(cells,)``
+    Bounds are told apart by at most so many ``buckets``: of cells in one bucket all are chosen or none. ``chosen`` ``(cells,)``
     is set to 1 for those that are chosen, and left as it is for the others. Returns the lowest bound that a cell may have
     that is not chosen.
     """
@@ -119,18 +119,21 @@ def choose_cells(counts: Array, first: Array, second: Array, wanted: int, bucket
     other = second if second.size else one
     low = np.int64(first.min()) + other.min()
     span = np.int64(first.max()) + other.max() - low + 1
-    scale = buckets / span
+    # Whole numbers throughout: what is counted for a bucket is what lies below its limit, to the last cell.
+    shift = 0
+    while (span - 1) >> shift >= buckets:
+        shift += 1
     sizes = np.zeros(buckets, np.int64)
     for a in range(first.size):
         for b in range(other.size):
             count = counts[a * other.size + b]
             if count:
-                sizes[int((first[a] + np.int64(other[b]) - low) * scale)] += count
+                sizes[(first[a] + np.int64(other[b]) - low) >> shift] += count
     held, bucket = 0, 0
     while bucket < buckets and held < wanted:
         held += sizes[bucket]
         bucket += 1
-    limit = low + np.int64(np.ceil(bucket / scale))
+    limit = low + (np.int64(bucket) << shift)
     for a in range(first.size):
         for b in range(other.size):
             cell = a * other.size + b
