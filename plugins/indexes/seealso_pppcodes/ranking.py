@@ -141,7 +141,10 @@ class CandidateSearch:
             before = self._chosen.copy()
             self._complete = depth >= self._state.objects
             for space in range(self._state.shape.spaces):
-                limits[space] = self._choose(space, min(int(depth), self._state.objects))
+                limit = self._choose(space, min(int(depth), self._state.objects))
+                # When everything is visited no score is missing, however high.
+                if not self._complete:
+                    limits[space] = limit
             self._visit(self._chosen & ~before)
         if self._percentile is None:
             return self._scores[:, 0]
