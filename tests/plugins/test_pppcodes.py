@@ -165,3 +165,8 @@ def test_chosen_cells_hold_what_is_wanted(seed, span, pairs):
         limit = kernels.choose_cells(counts, first, second, wanted, ranking.BUCKETS, chosen)
         assert counts[chosen > 0].sum() >= wanted
         assert chosen.astype(bool).tolist() == ((bounds < limit) & (counts > 0)).tolist()
+
+
+def test_a_query_that_equals_every_pivot(make):
+    index = filled(make(), np.ones((5, 4), np.float32))
+    assert blocks(index, np.ones(4, np.float32)) == [(numbers(5).tolist(), [0.0] * 5)]

@@ -51,7 +51,8 @@ class Tables:
         length = spaces.shape.length
         if options.ranking == "distance-sum":
             weighted = options.weight ** np.arange(length)[:, np.newaxis] * distances[:, np.newaxis, :]
-            unit = LARGEST_SCORE / max(float(weighted.max(axis=2).sum()), np.finfo(np.float64).tiny)
+            # Where the query equals every pivot, any unit will do.
+            unit = LARGEST_SCORE / (float(weighted.max(axis=2).sum()) or 1.0)
             return cls(_padded(np.rint(weighted * unit), spaces.shape.bits), 0, unit)
         ranks = np.argsort(np.argsort(distances, axis=1, kind="stable"), axis=1)[:, np.newaxis, :]
         if options.ranking == "spearman-footrule":
