@@ -170,3 +170,48 @@ def test_chosen_cells_hold_what_is_wanted(seed, span, pairs):
 def test_a_query_that_equals_every_pivot(make):
     index = filled(make(), np.ones((5, 4), np.float32))
     assert blocks(index, np.ones(4, np.float32)) == [(numbers(5).tolist(), [0.0] * 5)]
+
+
+@pytest.fixture
+def saved(make, tmp_path):
+    """An index of two segments with removed objects, and the folder it was saved in."""
+    index = filled(make(), points(300))
+    index._settle()
+    index.remove(numbers(300)[5:40:3])
+    (tmp_path / "saved").mkdir()
+    index.save(tmp_path / "saved")
+    return index, tmp_path / "saved"
+
+
+# NumPy's own words about a head that it still understands.
+@pytest.mark.filterwarnings("ignore:Data type alias", "ignore:Reading `.npy`")
+def test_flipped_bytes_are_noticed(saved, make):
+    """When it is opened or by `verify`, in every file; where none does, nothing that counts has changed."""
+    index, folder = saved
+    query = points(1, seed=8)[0]
+    expected = blocks(index, query)
+    random = np.random.default_rng(0)
+    noticed = 0
+    for file in sorted(folder.iterdir()):
+        sound = file.read_bytes()
+        places = {*range(min(128, len(sound))), *random.integers(0, len(sound), 20).tolist(), len(sound) - 1}
+        for place in sorted(places):
+            changed = bytearray(sound)
+            changed[place] ^= 1 << int(random.integers(8))
+            file.write_bytes(changed)
+            again = empty()
+            try:
+                again.load(folder)
+            except seealso.FormatError:
+                noticed += 1
+            else:
+                found = blocks(again, query)
+                if again.verify():
+                    noticed += 1
+                else:
+                    # One of the blanks that fill up the head of an array's file, and the like.
+                    assert place < 128
+                    assert found == expected
+            again.close()
+        file.write_bytes(sound)
+    assert noticed > 700

@@ -7,6 +7,7 @@ checked when it is opened.
 from __future__ import annotations
 
 import json
+import tokenize
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,14 @@ MAGIC = "seealso-ppp-codes"
 FORMAT_VERSION = 1
 MAPPED = frozenset({"codes", "starts", "low", "high"})
 """The parts of a segment that are mapped. Of these ``starts`` is looked through too."""
+
+
+DAMAGED = (
+    *(OSError, ValueError, KeyError, TypeError, EOFError, OverflowError, RecursionError, MemoryError),
+    # The head of an array's file is a line of Python.
+    *(SyntaxError, tokenize.TokenError),
+)
+"""What reading a damaged file may raise."""
 
 
 def save(directory: Path, pivots: np.ndarray, trained_on: int, state: State) -> None:
@@ -55,7 +64,7 @@ def load(directory: Path, dim: int, dtype: np.dtype) -> tuple[np.ndarray, int, i
     """
     try:
         return _load(directory, dim, dtype)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, OverflowError, RecursionError, MemoryError) as error:
+    except DAMAGED as error:
         raise FormatError(f"{directory}: not a sound snapshot of the index ppp-codes: {error}") from error
 
 
@@ -92,13 +101,13 @@ def verify(directory: Path) -> list[str]:
     """Check every checksum, by reading everything; what is wrong, one line each."""
     try:
         sums: Mapping[str, int] = _header(directory)["crc32"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except DAMAGED as error:
         return [f"{directory / HEADER}: {error}"]
     problems = []
     for name in sums:
         try:
             _open(directory, name, sums, mapped=False)
-        except (OSError, ValueError, EOFError) as error:
+        except DAMAGED as error:
             problems.append(f"{directory / name}.npy: {error}")
     return problems
 
