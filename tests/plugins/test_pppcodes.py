@@ -1,19 +1,27 @@
 """The index ppp-codes: its answers are the reference's, whatever the order in which things come and go."""
 
+import tempfile
+import threading
+import zlib
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import seealso
+from conftest import SAMPLES
+from plugins.pppcodes_reference import Reference
 from seealso.distances.vectors import Cosine, Euclidean, Manhattan
 from seealso_pppcodes import index as index_module
-from seealso_pppcodes import kernels, ranking
+from seealso_pppcodes import kernels, ranking, segment
+from seealso_pppcodes.ids import AscendingIds
 from seealso_pppcodes.index import PPPCodesIndex
 from seealso_pppcodes.options import PPPCodesOptions
+from seealso_pppcodes.state import State, bits_at
 
 RANKINGS = ("distance-sum", "spearman-footrule", "kendall-tau")
-
 AGGREGATIONS = ("score-sum", "percentile")
 
 
@@ -35,7 +43,6 @@ class Jaccard(seealso.Distance):
 
 
 METRICS = {metric.name: metric() for metric in (Euclidean, Manhattan, Cosine, Jaccard)}
-
 MANHATTAN = METRICS["manhattan"]
 """Its results do not depend on how many distances are computed at once."""
 
@@ -109,6 +116,59 @@ def draw_descriptors(random: np.random.Generator, metric: str, count: int, coars
     return np.round(drawn) if coarse else drawn  # rounded, there are ties everywhere
 
 
+# Its answers
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("aggregation", AGGREGATIONS)
+@pytest.mark.parametrize("ranked", RANKINGS)
+@settings(deadline=None, max_examples=12)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    count=st.integers(1, 70),
+    spaces=st.integers(1, 5),
+    pivots=st.integers(1, 20),
+    length=st.integers(1, 8),
+    percentile=st.sampled_from([0.2, 0.5, 0.6, 1.0]),
+    wanted=st.sampled_from([1, 7, 100]),
+    coarse=st.booleans(),
+    restricted=st.booleans(),
+)
+def test_candidates_are_those_of_the_reference(
+    metric, aggregation, ranked, seed, count, spaces, pivots, length, percentile, wanted, coarse, restricted
+):
+    """With every object visited: the same candidates in the same order, ties by ID."""
+    random = np.random.default_rng(seed)
+    descriptors = draw_descriptors(random, metric, count, coarse)
+    query = draw_descriptors(random, metric, 1, coarse)[0]
+    index = empty(
+        descriptors.shape[1],
+        METRICS[metric],
+        str(descriptors.dtype),
+        pivot_spaces=spaces,
+        pivots=pivots,
+        prefix_length=length,
+        ranking=ranked,
+        aggregation=aggregation,
+        percentile=percentile,
+        visited_per_candidate=1e9,
+    )
+    filled(index, descriptors)
+    reference = Reference(METRICS[metric], index._spaces.pivots, index.options)
+    keys = reference.aggregate(reference.scores(query, reference.encode(descriptors)))
+    ids = numbers(count)
+    assert everything(index, query, wanted=wanted) == reference.candidates(query, ids, descriptors)
+    if ranked != "distance-sum":
+        scores = [score for block in blocks(index, query, wanted=wanted) for score in block[1]]
+        assert scores == sorted(keys)
+    if restricted:
+        some = random.random(count) < 0.3
+        allowed = seealso.IdSet(ids[some])
+        expected = reference.candidates(query, ids[some], descriptors[some])
+        assert everything(index, query, wanted=wanted, allowed=allowed) == expected
+    index.close()
+
+
 @settings(deadline=None, max_examples=25)
 @given(
     seed=st.integers(0, 2**32 - 1),
@@ -135,6 +195,29 @@ def test_visiting_less_changes_no_percentile(seed, ranked, percentile, wanted, s
     assert sorted(found[0]) == allowed.ids.tolist()
 
 
+@settings(deadline=None, max_examples=25)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    ranked=st.sampled_from(RANKINGS),
+    wanted=st.sampled_from([1, 5, 50, 5000]),
+    share=st.sampled_from([0.0, 0.02, 0.3, 1.0]),
+)
+def test_visiting_less_loses_nothing_in_the_end(seed, ranked, wanted, share):
+    """Every object that is allowed comes once, and scores ascend within the blocks and across them."""
+    random = np.random.default_rng(seed)
+    descriptors = draw_descriptors(random, "manhattan", 400, coarse=False)
+    index = filled(empty(3, ranking=ranked, visited_per_candidate=1, pivots=16), descriptors)
+    ids = numbers(400)
+    index.remove(ids[::7])
+    chosen = ids[random.random(400) < share]
+    # And IDs that are nobody's.
+    allowed = seealso.IdSet(np.concatenate([chosen, [1 << 40, 0, -5]]))
+    query = draw_descriptors(random, "manhattan", 1, coarse=False)[0]
+    assert sorted(everything(index, query, wanted=wanted)) == np.setdiff1d(ids, ids[::7]).tolist()
+    assert sorted(everything(index, query, wanted=wanted, allowed=allowed)) == np.setdiff1d(chosen, ids[::7]).tolist()
+    index.close()
+
+
 def test_the_first_block_holds_what_is_wanted(make):
     for aggregation in AGGREGATIONS:
         index = filled(make(aggregation=aggregation), points(300))
@@ -142,6 +225,13 @@ def test_the_first_block_holds_what_is_wanted(make):
         assert len(blocks(index, points(1)[0], wanted=5000)[0][0]) == 300
     assert blocks(index, points(1)[0], allowed=seealso.IdSet(np.empty(0))) == []
     assert blocks(index, points(1)[0], allowed=seealso.IdSet(np.array([7777]))) == []
+
+
+def test_few_cells_are_visited_where_few_candidates_are_wanted(make):
+    index = filled(make(pivots=64), points(3000))
+    search = index._search(points(1, seed=1)[0])
+    next(search.blocks(10))
+    assert 10 <= search.visited < 1500
 
 
 @settings(deadline=None, max_examples=40)
@@ -167,9 +257,284 @@ def test_chosen_cells_hold_what_is_wanted(seed, span, pairs):
         assert chosen.astype(bool).tolist() == ((bounds < limit) & (counts > 0)).tolist()
 
 
+# Coming and going
+
+
+def step(random: np.random.Generator, index: PPPCodesIndex, known: dict[int, np.ndarray]) -> PPPCodesIndex:
+    """Change an index somehow, and what it should know likewise; perhaps it is another one afterwards."""
+    what = random.choice(["add", "add", "replace", "remove", "save"])
+    if what == "remove":
+        ids = random.integers(0, 1500, random.integers(1, 60))  # most are there, some are not, some come twice
+        index.remove(ids)
+        for id_ in ids.tolist():
+            known.pop(id_, None)
+    elif what == "save":
+        with tempfile.TemporaryDirectory() as folder:
+            index.save(Path(folder))
+            again = PPPCodesIndex(index.options, index.context)
+            again.load(Path(folder))
+            index.close()
+        return again
+    else:
+        largest = 1500 if what == "replace" else 3000
+        ids = np.unique(random.integers(max([0, *known]) if what == "add" else 0, largest, random.integers(1, 70)))
+        descriptors = random.normal(size=(ids.size, 4)).astype(np.float32)
+        index.add(ids, descriptors)
+        known |= dict(zip(ids.tolist(), descriptors, strict=True))
+    return index
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 2**32 - 1), steps=st.integers(1, 40), aggregation=st.sampled_from(AGGREGATIONS))
+def test_grown_in_many_steps_or_built_at_once(seed, steps, aggregation):
+    random = np.random.default_rng(seed)
+    sample = points(40, seed=seed)
+    grown = empty(aggregation=aggregation, visited_per_candidate=1)
+    grown.train(sample)
+    known: dict[int, np.ndarray] = {}
+    for _ in range(steps):
+        grown = step(random, grown, known)
+        assert grown.ids().tolist() == sorted(known)
+        assert grown.statistics()["objects"] == len(known)
+    at_once = empty(aggregation=aggregation, visited_per_candidate=1)
+    at_once.train(sample)
+    if known:
+        at_once.add(np.array(sorted(known)), np.stack([known[id_] for id_ in sorted(known)]))
+    for query in points(3, seed=seed + 1):
+        for wanted in (3, 50):
+            assert blocks(grown, query, wanted=wanted) == blocks(at_once, query, wanted=wanted)
+    assert sorted(everything(grown, sample[0])) == sorted(known)
+    assert sorted(grown.storage_order()) == sorted(known)
+    grown.close()
+    at_once.close()
+
+
+def test_storage_order_puts_what_is_alike_side_by_side(make):
+    index = filled(make(pivots=16, prefix_length=2), points(500))
+    codes = dict(zip(*(array.tolist() for array in index._state.live()), strict=True))
+    first = [codes[id_][0] for id_ in index.storage_order().tolist()]
+    assert first == sorted(first)
+
+
+def test_removed_objects_give_their_room_back(make):
+    index = filled(make(), points(1000))
+    before = index._settle().segments[0].size
+    index.remove(numbers(1000)[100:])
+    state = index._settle()
+    assert (before, [part.size for part in state.segments]) == (1000, [100])
+    index.remove(numbers(1000))
+    assert index._settle().segments == ()
+    assert everything(index, points(1)[0]) == []
+
+
+def test_segments_are_few(make):
+    index = make()
+    index.train(points(50))
+    for number in range(60):
+        index.add(np.arange(50) + 50 * number, points(50, seed=number))
+    assert len(index._state.segments) <= 5
+    assert len(index._settle().segments) == 1
+
+
+def test_no_segment_is_larger_than_its_places_can_be_written(make, monkeypatch):
+    monkeypatch.setattr("seealso_pppcodes.merging.CAPACITY", 200)
+    index = make()
+    index.train(points(50))
+    for number in range(20):
+        index.add(np.arange(50) + 50 * number, points(50, seed=number))
+    assert [part.size for part in index._settle().segments] == [200] * 5
+    assert index.ids().tolist() == list(range(1000))
+
+
+def test_changes_during_a_merge(make):
+    """What is removed, or replaced, while segments are made one stays so."""
+    index = make()
+    index.train(points(50))
+    for number in range(2):
+        index.add(np.arange(30) + 30 * number, points(30, seed=number))
+        index._state = index._state.sealed()
+    before = index._state
+    merged = segment.Segment.merge(list(zip(before.segments, before.hidden, strict=True)))
+    index.remove(np.array([3, 40]))
+    index.add(np.array([5, 100]), points(2))
+    index._state = index._state.merged(before, before.segments, merged)
+    expected = sorted({*range(60), 100} - {3, 40})
+    assert index.ids().tolist() == expected
+    assert sorted(everything(index, points(1)[0])) == expected
+    index.remove(np.arange(50))
+    assert index.ids().tolist() == [*range(50, 60), 100]
+
+
+def test_queries_while_it_changes(make):
+    """Every answer is of things as they stood at some moment: what stays is in it, and nothing is in it twice."""
+    index = make(visited_per_candidate=1)
+    index.train(points(50))
+    stays, comes = np.arange(0, 600, 2), np.arange(1, 600, 2)
+    index.add(stays, points(300))
+    wrong, answers, done = [], [], threading.Event()
+
+    def ask(seed):
+        query = points(1, seed=seed)[0]
+        try:
+            while not done.is_set():
+                found = everything(index, query, wanted=20)
+                answers.append(len(found))
+                if len(found) != len(set(found)) or not set(stays.tolist()) <= set(found) <= set(range(600)):
+                    wrong.append(found)
+        except BaseException as error:
+            wrong.append(error)
+
+    threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(3)]
+    for thread in threads:
+        thread.start()
+    for number in range(40):
+        for part in np.array_split(comes, 4):
+            index.add(part, points(part.size, seed=number))
+        if number % 10 == 0:
+            index._settle()
+        index.remove(comes)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert len(answers) > 3
+
+
+# What is unusual
+
+
+@pytest.mark.parametrize("choice", ["random", "farthest-first", "balanced"])
+@pytest.mark.parametrize(
+    ("count", "options"),
+    [
+        (1, {}),
+        (5, {}),  # fewer than pivots
+        (60, {"prefix_length": 1}),
+        (60, {"prefix_length": 32}),  # more than pivots
+        (60, {"pivots": 1}),
+        (400, {"pivots": 300, "pivot_spaces": 1}),  # a symbol takes two bytes
+        (400, {"pivots": 300, "prefix_length": 1}),
+    ],
+)
+@pytest.mark.parametrize("equal", [False, True])
+def test_small_and_strange(make, choice, count, options, equal):
+    descriptors = np.ones((count, 4), np.float32) if equal else points(count)
+    first, second = (filled(make(pivot_choice=choice, seed=5, **options), descriptors) for _ in range(2))
+    assert np.array_equal(first._spaces.pivots, second._spaces.pivots)
+    assert first._state.shape.dtype == (np.uint16 if min(count, options.get("pivots", 8)) > 256 else np.uint8)
+    reference = Reference(MANHATTAN, first._spaces.pivots, first.options)
+    for query in (descriptors[0], points(1, seed=9)[0]):
+        expected = reference.candidates(query, numbers(count), descriptors)
+        assert everything(first, query, wanted=10 * count) == everything(second, query, wanted=10 * count) == expected
+        if equal:
+            assert expected == numbers(count).tolist()
+
+
+@pytest.mark.parametrize("choice", ["random", "farthest-first", "balanced"])
+def test_pivots_are_different_objects(choice, make):
+    """Of every space; and no object is the pivot of two, where there are enough."""
+    index = make(pivot_choice=choice)
+    index.train(points(100))
+    assert len(np.unique(index._spaces.pivots.reshape(-1, 4), axis=0)) == 24
+    index.train(points(10))
+    assert all(len(np.unique(pivots, axis=0)) == 8 for pivots in index._spaces.pivots)
+
+
+def test_another_seed_gives_other_pivots(make):
+    one, other = (filled(make(seed=seed), points(100)) for seed in (1, 2))
+    assert not np.array_equal(one._spaces.pivots, other._spaces.pivots)
+
+
+def test_nothing_at_all(make, tmp_path):
+    index = make()
+    assert index.ids().tolist() == []
+    assert index.storage_order() is None
+    assert index.statistics() == {"objects": 0, "bytes": 0}
+    assert not index.outgrown()
+    assert blocks(index, np.zeros(4, np.float32)) == []
+    index.remove(np.array([3]))
+    with pytest.raises(ValueError, match="not been trained"):
+        index.add(numbers(1), points(1))
+    with pytest.raises(ValueError, match="nothing to choose pivots from"):
+        index.train(points(0))
+    index.train(points(9))
+    index.add(numbers(0), points(0))
+    assert blocks(index, np.zeros(4, np.float32)) == []
+    index.save(tmp_path)
+    again = make()
+    again.load(tmp_path)
+    assert again.ids().tolist() == []
+    again.add(numbers(3), points(3))
+    assert len(everything(again, np.zeros(4, np.float32))) == 3
+
+
+WRONG = {
+    "not a number": np.array([[0, 0, np.nan, 0]], np.float32),
+    "infinite": np.array([[0, np.inf, 0, 0]], np.float32),
+    "of another dimension": np.zeros((1, 5), np.float32),
+    "of another type": np.zeros((1, 4), np.float64),
+    "not in rows": np.zeros((1, 2, 2), np.float32),
+}
+
+
+@pytest.mark.parametrize("descriptors", WRONG.values(), ids=WRONG)
+def test_wrong_descriptors_change_nothing(make, descriptors):
+    index = filled(make(), points(60))
+    query = points(1, seed=3)[0]
+    before = blocks(index, query)
+    for refused in (
+        lambda: index.train(descriptors),
+        lambda: index.add(np.array([999]), descriptors),
+        lambda: index.add(np.array([3]), descriptors),  # in the place of one that is there
+        lambda: list(index.candidates(descriptors[0])),
+    ):
+        with pytest.raises(ValueError, match="descriptors"):
+            refused()
+    for missing in (None, points(2)):
+        with pytest.raises(ValueError, match="needs a descriptor"):
+            index.add(np.array([999]), missing)
+    assert blocks(index, query) == before
+    assert index.ids().tolist() == numbers(60).tolist()
+
+
 def test_a_query_that_equals_every_pivot(make):
     index = filled(make(), np.ones((5, 4), np.float32))
     assert blocks(index, np.ones(4, np.float32)) == [(numbers(5).tolist(), [0.0] * 5)]
+
+
+def test_distances_that_overflow(make):
+    """Between descriptors that are all finite; an object that is infinitely far from every pivot has a code too."""
+    huge = np.float32(3e38) * np.sign(points(60))
+    index = filled(make(distance=Euclidean()), np.concatenate([points(60), huge]))
+    for query in (huge[0], points(1)[0]):
+        assert sorted(everything(index, query)) == numbers(120).tolist()
+
+
+def test_it_is_outgrown_when_there_are_four_times_as_many(make):
+    index = make()
+    index.sample_size = 100
+    index.train(points(20))
+    index.add(np.arange(79), points(79))
+    assert not index.outgrown()
+    index.add(np.array([79]), points(1))
+    assert index.outgrown()
+    index.train(points(100))
+    index.add(np.arange(1000), points(1000))
+    assert not index.outgrown()
+
+
+def test_statistics_tell_where_the_memory_goes(make):
+    index = filled(make(), points(300))
+    told = index.statistics()
+    assert told["objects"] == 300
+    assert told["bytes"] > told["bytes of the pivots"] == index._spaces.pivots.nbytes
+    by_part = [value for name, value in told.items() if name.startswith("bytes an object, ")]
+    assert sum(by_part) == pytest.approx(told["bytes an object"], abs=0.05)
+    assert "64 in a space are in use" in told["cells"]
+    assert told["a query"].endswith("% of the objects for 5000 candidates")
+
+
+# On disk
 
 
 @pytest.fixture
@@ -181,6 +546,73 @@ def saved(make, tmp_path):
     (tmp_path / "saved").mkdir()
     index.save(tmp_path / "saved")
     return index, tmp_path / "saved"
+
+
+def test_a_snapshot_gives_the_same_again(saved, make):
+    index, folder = saved
+    files = {file: file.read_bytes() for file in folder.iterdir()}
+    again = make(ranking="distance-sum")
+    again.load(folder)
+    assert again.verify() == []
+    for query in points(3, seed=8):
+        assert blocks(again, query, wanted=10) == blocks(index, query, wanted=10)
+    for one in (index, again):
+        one.remove(numbers(300)[100:250])
+        one.add(np.arange(2000, 2100), points(100, seed=4))
+    assert blocks(again, query, wanted=10) == blocks(index, query, wanted=10)
+    again._settle()
+    assert files == {file: file.read_bytes() for file in folder.iterdir()}
+
+
+def test_a_snapshot_is_mapped(saved, make):
+    again = make()
+    again.load(saved[1])
+    part = again._state.segments[0]
+    for array in (part.codes, part.low, part.high):
+        assert isinstance(array.base, np.memmap)
+
+
+def rewrite(folder: Path, old: str, new: str) -> None:
+    """Change the header, and make its checksum fit."""
+    file = folder / "ppp-codes.json"
+    text = file.read_text().partition(" ")[2]
+    assert old in text
+    text = text.replace(old, new)
+    file.write_text(f"{zlib.crc32(text.encode()):08x} {text}")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda d: (d / "ppp-codes.json").unlink(),
+        lambda d: (d / "ppp-codes.json").write_text(""),
+        lambda d: (d / "ppp-codes.json").write_text("{}"),
+        lambda d: rewrite(d, '"version": 1', '"version": 2'),
+        lambda d: rewrite(d, "seealso-ppp-codes", "something-else"),
+        lambda d: rewrite(d, '"length": 4', '"length": 3'),
+        lambda d: rewrite(d, '"length": 4', '"length": 0'),
+        lambda d: rewrite(d, '"length": 4', '"length": 1e999'),
+        lambda d: rewrite(d, '"segments": 1', '"segments": 2'),
+        lambda d: rewrite(d, '"objects": ', '"objects": -'),
+        lambda d: rewrite(d, '"trained_on": 300', '"trained_on": 0'),
+        lambda d: (d / "pivots.npy").unlink(),
+        lambda d: (d / "counts.npy").write_bytes(b""),
+        lambda d: (d / "0_codes.npy").write_bytes((d / "0_codes.npy").read_bytes()[:-1]),
+        lambda d: np.save(d / "0_codes.npy", np.zeros((300, 12), np.uint16)),
+        lambda d: np.save(d / "0_starts.npy", np.zeros((3, 65), np.uint32)),
+        lambda d: np.save(d / "0_firsts.npy", np.array([{}], dtype=object), allow_pickle=True),
+    ],
+)
+def test_a_damaged_snapshot_is_refused(saved, make, damage):
+    damage(saved[1])
+    with pytest.raises(seealso.FormatError):
+        make().load(saved[1])
+
+
+def test_a_snapshot_of_other_descriptors_is_refused(saved, make):
+    for index in (make(5), make(dtype="float64")):
+        with pytest.raises(seealso.FormatError):
+            index.load(saved[1])
 
 
 # NumPy's own words about a head that it still understands.
@@ -215,3 +647,130 @@ def test_flipped_bytes_are_noticed(saved, make):
             again.close()
         file.write_bytes(sound)
     assert noticed > 700
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 2**32 - 1), name=st.sampled_from(["codes", "low", "high", "starts"]), share=st.floats(0, 1))
+def test_arbitrary_bytes_lead_nowhere(seed, name, share):
+    """What is mapped is not checked when it is opened: whatever it holds, nothing outside of it is read."""
+    random = np.random.default_rng(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        index = filled(empty(aggregation=str(random.choice(AGGREGATIONS))), points(300))
+        index.save(Path(folder))
+        array = np.load(Path(folder) / f"0_{name}.npy")
+        raw = array.reshape(-1).view(np.uint8)
+        changed = random.random(raw.size) < share
+        changed[random.integers(raw.size)] = True
+        raw[changed] ^= random.integers(1, 256, int(changed.sum())).astype(np.uint8)
+        np.save(Path(folder) / f"0_{name}.npy", array)
+        again = PPPCodesIndex(index.options, index.context)
+        try:
+            again.load(Path(folder))
+        except seealso.FormatError:
+            assert name == "starts"
+        else:
+            assert len(again.verify()) == 1
+            for query in points(2, seed=seed):
+                found = everything(again, query, wanted=5)
+                assert len(found) == len(set(found))
+                assert set(found) <= set(numbers(300).tolist())
+            again.remove(numbers(300)[::2])
+            again.add(np.arange(1000, 1100), points(100))
+            assert set(again._settle().ids().tolist()) == {*numbers(300)[1::2].tolist(), *range(1000, 1100)}
+            assert len(everything(again, query)) <= 250
+        index.close()
+        again.close()
+
+
+def test_a_snapshot_of_format_1_opens(make):
+    """Written by the first release; its answers are still the reference's."""
+    descriptors = sample_descriptors()
+    index = make(2)
+    index.load(SAMPLES / "ppp-codes-1")
+    assert index.verify() == []
+    ids = np.setdiff1d(numbers(30), numbers(30)[3:6])
+    assert index.ids().tolist() == ids.tolist()
+    options = PPPCodesOptions(prefix_length=3)
+    reference = Reference(MANHATTAN, index._spaces.pivots, options)
+    kept = np.isin(numbers(30), ids)
+    for query in descriptors[::7]:
+        assert everything(index, query) == reference.candidates(query, ids, descriptors[kept])
+
+
+def sample_descriptors() -> np.ndarray:
+    """What is in the snapshot among the samples: the corners of a lattice, bent."""
+    number = np.arange(30)
+    return np.stack([number * 7 % 30, number * number % 23], axis=1).astype(np.float32)
+
+
+# Its parts
+
+
+@given(st.sets(st.integers(0, 60) | st.integers(0, 1 << 62)), st.lists(st.integers(-5, 70) | st.integers()))
+def test_ascending_ids_are_what_they_were_made_of(ids, others):
+    expected = np.array(sorted(ids), np.int64)
+    kept = AscendingIds.of(expected)
+    assert kept.size == len(ids)
+    assert kept.all().tolist() == expected.tolist()
+    assert kept.at(np.arange(len(ids))).tolist() == expected.tolist()
+    asked = np.array([id_ for id_ in others if abs(id_) < 1 << 62] + sorted(ids)[::2], np.int64)
+    places = kept.places(asked)
+    assert expected[places].tolist() == [id_ for id_ in asked.tolist() if id_ in ids]
+    assert kept.nbytes == 16 * sum(id_ - 1 not in ids for id_ in ids)
+
+
+@settings(deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    count=st.integers(1, 80),
+    pivots=st.sampled_from([1, 2, 5, 8, 300]),
+    length=st.integers(1, 3),
+)
+def test_a_segment_finds_the_objects_of_each_cell(seed, count, pivots, length):
+    random = np.random.default_rng(seed)
+    shape = segment.CodeShape.of(2, pivots, length)
+    rows = [[random.permutation(pivots)[: shape.length] for _ in range(2)] for _ in range(count)]
+    codes = np.array(rows).reshape(count, -1).astype(shape.dtype)
+    built = segment.Segment.build(shape, numbers(count), codes)
+    first, second = codes[:, :: shape.length].astype(int), codes[:, shape.length > 1 :: shape.length].astype(int)
+    for space in range(2):
+        cells = first[:, space] << shape.bits | second[:, space] if shape.length > 1 else first[:, space]
+        places = built.low[space] | built.high[space].astype(int) << 16
+        for cell in np.unique(cells):
+            inside = places[built.starts[space, cell] : built.starts[space, cell + 1]]
+            assert inside.tolist() == np.flatnonzero(cells == cell).tolist()
+        assert np.array_equal(shape.count(codes)[space], np.bincount(cells, minlength=shape.cells))
+
+
+def test_places_beyond_two_bytes():
+    """Two bytes are not enough for the places of this segment."""
+    count = (1 << 16) + 5
+    shape = segment.CodeShape.of(1, 2, 1)
+    built = segment.Segment.build(shape, np.arange(count), (np.arange(count) % 2).astype(np.uint8)[:, np.newaxis])
+    places = built.low[0] | built.high[0].astype(int) << 16
+    assert places.tolist() == [*range(0, count, 2), *range(1, count, 2)]
+
+
+@given(st.integers(1, 70).flatmap(lambda size: st.tuples(st.just(size), st.sets(st.integers(0, size - 1)))))
+def test_a_bit_set_is_what_it_was_packed_of(drawn):
+    size, places = drawn
+    bits = segment.packed(np.array(sorted(places), np.int64), size)
+    assert np.flatnonzero(segment.unpacked(bits, size)).tolist() == sorted(places)
+    assert np.flatnonzero(bits_at(bits, np.arange(size))).tolist() == sorted(places)
+
+
+def test_an_earlier_state_is_not_changed():
+    """What a query holds stays as it is, whatever happens meanwhile."""
+    shape = segment.CodeShape.of(1, 4, 1)
+    codes = np.zeros((50, 1), np.uint8)
+    states = [State.empty(shape)]
+    states.append(states[-1].added(np.arange(50), codes))
+    states.append(states[-1].removed(np.arange(10)))
+    states.append(states[-1].sealed())
+    states.append(states[-1].added(np.arange(20), codes[:20]))
+    states.append(states[-1].removed(np.arange(15, 40)))
+    expected = [[], [*range(50)], [*range(10, 50)], [*range(10, 50)], [*range(50)], [*range(15), *range(40, 50)]]
+    assert [state.ids().tolist() for state in states] == expected
+    assert (
+        [state.objects for state in states] == [int(state.counts.sum()) for state in states] == list(map(len, expected))
+    )
