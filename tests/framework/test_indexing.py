@@ -1,6 +1,8 @@
 """An index in step with the catalogue: whatever it missed, and whoever made the changes."""
 
+import os
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -136,3 +138,166 @@ def test_a_damaged_snapshot_is_passed_over(reopen, tmp_path, caplog):
     collection.rebuild()
     assert len(found(reopen())) == 40
     assert caplog.text == ""
+
+
+def held_snapshots() -> list[str]:
+    """The snapshots that this process holds, by their folders."""
+    links = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
+    files = [Path(os.readlink(link)) for link in links if os.path.lexists(link)]
+    return sorted(file.parent.name for file in files if file.name == "snapshot.json")
+
+
+def refuse(*_):
+    raise ValueError("not now")
+
+
+def test_rebuilding_takes_no_snapshot(reopen, tmp_path, monkeypatch, caplog):
+    """Not even when so much has changed that a reader would take one."""
+    monkeypatch.setattr("seealso.collection.indexing.FAR_BEHIND", 0)
+    writer = reopen()
+    writer.index([tmp_path / "photos"])
+    monkeypatch.setattr(type(writer._current().index.index), "load", refuse)
+    writer.rebuild()
+    assert found(writer) == indexed(writer) == writer.ids().tolist()
+    assert caplog.text == ""
+
+
+def test_a_reader_far_behind_takes_the_newer_snapshot(reopen, tmp_path, make_photos, monkeypatch, caplog):
+    writer, reader, near = reopen(), reopen(), reopen()
+    writer.index([tmp_path / "photos"])
+    assert len(found(reader)) == len(found(near)) == 40
+    make_photos(tmp_path / "photos" / "more", 20, seed=3)
+    writer.index([tmp_path / "photos"])
+    writer._open().index.save()
+    cls = type(writer._open().index.index)
+    with monkeypatch.context() as patched:
+        patched.setattr(cls, "load", refuse)
+        assert len(found(near)) == 60
+        assert caplog.text == ""
+    monkeypatch.setattr("seealso.collection.indexing.FAR_BEHIND", 0)
+    monkeypatch.setattr(cls, "add", refuse)
+    assert found(reader) == indexed(reader) == writer.ids().tolist()
+
+
+def test_a_reader_far_behind_replays_where_there_is_no_newer_snapshot(reopen, tmp_path, make_photos, monkeypatch):
+    writer, reader = reopen(), reopen()
+    writer.index([tmp_path / "photos"])
+    assert len(found(reader)) == 40
+    held = held_snapshots()
+    monkeypatch.setattr("seealso.collection.indexing.FAR_BEHIND", 0)
+    monkeypatch.setattr("seealso.collection.indexing.LiveIndex.save_if_worthwhile", lambda _: None)
+    make_photos(tmp_path / "photos" / "more", 20, seed=3)
+    writer.index([tmp_path / "photos"])
+    assert found(reader) == indexed(reader) == writer.ids().tolist()
+    assert len(indexed(reader)) == 60
+    assert held_snapshots() == held
+
+
+@pytest.fixture
+def grown(tmp_path, make_photos):
+    """Makes a collection whose index was trained on four photographs, and adds many more."""
+    opened = []
+
+    def reopen(index="pivot"):
+        opened.append(seealso.open(tmp_path / "c", plugins=PLUGINS, extractor="thumbnail", index=index))
+        return opened[-1]
+
+    make_photos(tmp_path / "photos", 4)
+    collection = reopen()
+    collection.index([tmp_path / "photos"])
+    assert collection._current().index.index.trained_on == 4
+    make_photos(tmp_path / "photos" / "more", 30, seed=3)
+    yield reopen, tmp_path / "photos"
+    for collection in opened:
+        collection.close()
+
+
+def test_an_index_that_has_outgrown_its_training_is_built_anew(grown):
+    reopen, photos = grown
+    writer, reader = reopen(), reopen()
+    assert len(found(reader)) == 4
+    writer.index([photos])
+    assert writer._open().index.index.trained_on == 20
+    assert found(writer) == indexed(writer) == writer.ids().tolist()
+    # It is saved, and what is opened later need not do it again.
+    assert reopen()._open().index.index.trained_on == 20
+    # A reader that goes on does it for itself.
+    assert found(reader) == writer.ids().tolist()
+    reader._open().index._finish_renewing()
+    assert reader._open().index.index.trained_on == 20
+    assert found(reader) == indexed(reader) == writer.ids().tolist()
+
+
+def test_queries_and_changes_go_on_while_it_is_built_anew(grown, make_photos, monkeypatch):
+    reopen, photos = grown
+    writer, reader = reopen(), reopen()
+    assert len(found(reader)) == 4
+    writer.index([photos])
+    live = reader._open().index
+    cls = type(live.index)
+    train, training, go_on = cls.train, threading.Event(), threading.Event()
+
+    def train_slowly(self, sample):
+        training.set()
+        assert go_on.wait(60)
+        train(self, sample)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(cls, "train", train_slowly)
+        assert len(found(reader)) == 34
+        assert training.wait(60)
+        make_photos(photos / "yet more", 6, seed=4)
+        for path in sorted(photos.glob("*.jpg"))[:2]:
+            path.unlink()
+        writer.index([photos])
+        assert found(reader) == writer.ids().tolist()
+        assert live.index.trained_on == 4
+        go_on.set()
+        live._finish_renewing()
+    assert live.index.trained_on == 20
+    assert found(reader) == indexed(reader) == writer.ids().tolist()
+    assert len(indexed(reader)) == 38
+
+
+def test_an_index_that_cannot_be_built_anew_goes_on(grown, make_photos, monkeypatch, caplog):
+    reopen, photos = grown
+    writer = reopen()
+    with monkeypatch.context() as patched:
+        patched.setattr(type(writer._current().index.index), "train", refuse)
+        writer.index([photos])
+        assert "could not be built anew (not now)" in caplog.text
+        caplog.clear()
+        make_photos(photos / "yet more", 6, seed=4)
+        writer.index([photos])
+    assert caplog.text == ""
+    assert writer._open().index.index.trained_on == 4
+    assert found(writer) == indexed(writer) == writer.ids().tolist()
+    assert len(indexed(writer)) == 40
+    assert writer.verify().problems == []
+
+
+def test_it_is_built_anew_from_nothing_however_much_has_changed(grown, monkeypatch):
+    monkeypatch.setattr("seealso.collection.indexing.FAR_BEHIND", 0)
+    reopen, photos = grown
+    writer = reopen()
+    writer.index([photos])
+    live = writer._open().index
+    live._finish_renewing()
+    assert live.index.trained_on == 20
+    assert live._renewing is None
+
+
+@pytest.mark.parametrize(("options", "kept"), [({"block": 2}, True), ({"chosen": 1}, False)])
+def test_options_that_matter_only_to_a_query_leave_the_snapshot_valid(grown, options, kept):
+    reopen, _ = grown
+    recorded = reopen()._current().index
+    other = reopen({"plugin": "pivot", **options})._current().index
+    assert np.array_equal(other.index.pivot, recorded.index.pivot) is kept
+    assert (other.saved == recorded.saved) is kept
+
+
+def test_what_is_wrong_with_the_snapshot_is_told(grown, monkeypatch):
+    collection = grown[0]()
+    assert collection.verify().problems == []
+    monkeypatch.setattr(type(collection._current().index.index), "verify", lambda _: ["it is torn"])
+    assert collection.verify().problems == ["it is torn; run `seealso rebuild`"]

@@ -78,9 +78,12 @@ class PivotIndex(seealso.MetricIndex):
     sample_size = 20
 
     class Options(seealso.PluginOptions):
+        query_time = frozenset({"block"})
         block: int = 5
+        chosen: int = 0
 
     pivot = None
+    trained_on = 0
 
     def __init__(self, options, context):
         super().__init__(options, context)
@@ -89,7 +92,8 @@ class PivotIndex(seealso.MetricIndex):
     def train(self, sample):
         assert self.pivot is None, "trained twice"
         assert 0 < len(sample) <= self.sample_size
-        self.pivot = sample[0].copy()
+        self.pivot = sample[self.options.chosen].copy()
+        self.trained_on = len(sample)
 
     def add(self, ids, descriptors):
         assert self.pivot is not None, "added to before it was trained"
@@ -117,14 +121,19 @@ class PivotIndex(seealso.MetricIndex):
     def ids(self):
         return np.array(sorted(self._known), dtype=np.int64)
 
+    def outgrown(self):
+        return self.trained_on < self.sample_size and len(self._known) >= 4 * self.trained_on > 0
+
     def save(self, directory):
         ids = self.ids()
         np.save(directory / "ids.npy", ids)
         np.save(directory / "distances.npy", np.array([self._known[i] for i in ids.tolist()]))
         np.save(directory / "pivot.npy", self.pivot)
+        np.save(directory / "trained_on.npy", self.trained_on)
 
     def load(self, directory):
         self.pivot = np.load(directory / "pivot.npy", allow_pickle=False)
+        self.trained_on = int(np.load(directory / "trained_on.npy", allow_pickle=False))
         ids = np.load(directory / "ids.npy", allow_pickle=False)
         distances = np.load(directory / "distances.npy", allow_pickle=False)
         self._known = dict(zip(ids.tolist(), distances.tolist(), strict=True))

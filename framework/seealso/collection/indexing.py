@@ -35,7 +35,7 @@ class LiveIndex:
         made_by: what makes a snapshot fit this index: its plugin, options, and distance.
         directory: where its snapshots are.
         store: where the descriptors are.
-        empty: begin with nothing, also where there is a snapshot.
+        empty: begin with nothing, and take no snapshot, however much there is to replay.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class LiveIndex:
         self._made_by = made_by
         self._snapshots = Snapshots(directory)
         self._store = store
+        self._anew = empty
         self._lock = threading.RLock()
         self._held: Snapshot | None = None
         self._renewing: threading.Thread | None = None
@@ -109,7 +110,7 @@ class LiveIndex:
             if target <= self.applied:
                 return
             too_old = self._too_old(catalog)
-            if too_old or target - self.applied > FAR_BEHIND:
+            if too_old or (not self._anew and target - self.applied > FAR_BEHIND):
                 # Whoever forgot removals has saved a newer snapshot before; whoever changed much will have, too.
                 fresh = self._another()
                 if too_old and fresh._too_old(catalog):
