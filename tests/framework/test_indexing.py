@@ -193,6 +193,23 @@ def test_a_reader_far_behind_replays_where_there_is_no_newer_snapshot(reopen, tm
     assert held_snapshots() == held
 
 
+def test_a_snapshot_that_is_too_old_is_let_go(reopen, tmp_path):
+    reopen().index([tmp_path / "photos"])
+    reader = reopen()
+    assert len(found(reader)) == 40
+    assert len(held_snapshots()) == 1
+    for path in sorted((tmp_path / "photos").iterdir())[:15]:
+        path.unlink()
+    writer = reopen()
+    writer.index([tmp_path / "photos"])
+    catalog = seealso.catalog_writer.CatalogWriter(writer.path)
+    catalog.forget_removals(catalog.change())
+    catalog.close()
+    writer.close()
+    assert len(found(reader)) == 25
+    assert held_snapshots() == []
+
+
 @pytest.fixture
 def grown(tmp_path, make_photos):
     """Makes a collection whose index was trained on four photographs, and adds many more."""

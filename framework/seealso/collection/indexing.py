@@ -114,6 +114,7 @@ class LiveIndex:
                 # Whoever forgot removals has saved a newer snapshot before; whoever changed much will have, too.
                 fresh = self._another()
                 if too_old and fresh._too_old(catalog):
+                    fresh.close()
                     fresh = self._another(empty=True)
                 if too_old or fresh.applied > self.applied:
                     self._replace_by(fresh, catalog)
