@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +66,30 @@ def test_distances_are_those_of_brute_force(home):
             assert [hit.id for hit in answer.hits][:5] == ids[np.lexsort((ids, expected))][:5].tolist()
 
 
+def test_the_default_index_finds_what_the_exact_one_finds(photographs, tmp_path):
+    """Among more objects than there are pivots, and also after some went away and others came."""
+    rng = np.random.default_rng(3)
+    for number in range(18):
+        for name, image in photographs.items():
+            file = tmp_path / "crops" / str(number % 3) / f"{name} {number}.jpg"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            crop(image, rng, rng.uniform(0.4, 0.9)).resize((160, 120)).save(file, quality=88)
+    with seealso.open(tmp_path / "c") as collection:
+        for number in range(3):
+            collection.index([tmp_path / "crops" / str(number)])
+        for file in sorted((tmp_path / "crops" / "0").iterdir())[::3]:
+            file.unlink()
+        collection.index([tmp_path / "crops" / "0"])
+        assert collection.parts.chosen("index").cls.name == "ppp-codes"
+        with seealso.open(tmp_path / "c", index="exact") as exact:
+            assert collection.ids().size == 256
+            for id_ in collection.ids()[::8].tolist():
+                found, expected = (
+                    [(hit.id, hit.distance) for hit in one.similar(id_, 50).hits] for one in (collection, exact)
+                )
+                assert found == expected
+
+
 def test_descriptors_do_not_depend_on_the_batch_they_came_in(home, photos):
     """Each descriptor of the collection equals that of the image by itself."""
     with seealso.open(home / "photos.seealso") as collection:
@@ -82,6 +107,21 @@ def test_the_command_line_does_it(home, photos):
     assert {os.path.basename(os.path.dirname(hit["path"])) for hit in hits} == {"rocket"}
     assert run(home, "index", str(photos)).stdout.startswith("nothing to do: 48 files unchanged")
     assert run(home, "verify").returncode == 0
+
+
+def test_a_damaged_index_is_told(home, tmp_path):
+    """Whatever it says meanwhile, and what to do is what helps."""
+    shutil.copytree(home, tmp_path / "home")
+    (codes,) = (tmp_path / "home" / "photos.seealso" / "index").rglob("0_codes.npy")
+    content = bytearray(codes.read_bytes())
+    content[-1] ^= 1
+    codes.write_bytes(content)
+    done = run(tmp_path / "home", "verify")
+    assert done.returncode == 1
+    assert "0_codes fails its checksum; run `seealso rebuild`" in done.stdout + done.stderr
+    assert run(tmp_path / "home", "similar", "id:1").returncode == 0
+    assert run(tmp_path / "home", "rebuild").returncode == 0
+    assert run(tmp_path / "home", "verify").returncode == 0
 
 
 def test_a_collection_of_another_model_is_refused(home, photos, tmp_path):
