@@ -66,7 +66,7 @@ def test_distances_are_those_of_brute_force(home):
             assert [hit.id for hit in answer.hits][:5] == ids[np.lexsort((ids, expected))][:5].tolist()
 
 
-def test_the_default_index_finds_what_the_exact_one_finds(photographs, tmp_path):
+def test_ppp_codes_find_what_brute_force_finds(photographs, tmp_path):
     """Among more objects than there are pivots, and also after some went away and others came."""
     rng = np.random.default_rng(3)
     for number in range(18):
@@ -74,13 +74,12 @@ def test_the_default_index_finds_what_the_exact_one_finds(photographs, tmp_path)
             file = tmp_path / "crops" / str(number % 3) / f"{name} {number}.jpg"
             file.parent.mkdir(parents=True, exist_ok=True)
             crop(image, rng, rng.uniform(0.4, 0.9)).resize((160, 120)).save(file, quality=88)
-    with seealso.open(tmp_path / "c") as collection:
+    with seealso.open(tmp_path / "c", index="ppp-codes") as collection:
         for number in range(3):
             collection.index([tmp_path / "crops" / str(number)])
         for file in sorted((tmp_path / "crops" / "0").iterdir())[::3]:
             file.unlink()
         collection.index([tmp_path / "crops" / "0"])
-        assert collection.parts.chosen("index").cls.name == "ppp-codes"
         with seealso.open(tmp_path / "c", index="exact") as exact:
             assert collection.ids().size == 256
             for id_ in collection.ids()[::8].tolist():
@@ -112,6 +111,9 @@ def test_the_command_line_does_it(home, photos):
 def test_a_damaged_index_is_told(home, tmp_path):
     """Whatever it says meanwhile, and what to do is what helps."""
     shutil.copytree(home, tmp_path / "home")
+    with (tmp_path / "home" / "seealso.yaml").open("w") as file:
+        file.write("collections:\n  photos: {path: ./photos.seealso, index: ppp-codes}\n")
+    assert run(tmp_path / "home", "rebuild").returncode == 0
     (codes,) = (tmp_path / "home" / "photos.seealso" / "index").rglob("0_codes.npy")
     content = bytearray(codes.read_bytes())
     content[-1] ^= 1
