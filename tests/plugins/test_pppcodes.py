@@ -15,7 +15,7 @@ from conftest import SAMPLES
 from plugins.pppcodes_reference import Reference
 from seealso.distances.vectors import Cosine, Euclidean, Manhattan
 from seealso_pppcodes import index as index_module
-from seealso_pppcodes import kernels, ranking, segment
+from seealso_pppcodes import kernels, merging, ranking, segment
 from seealso_pppcodes.ids import AscendingIds
 from seealso_pppcodes.index import PPPCodesIndex
 from seealso_pppcodes.options import PPPCodesOptions
@@ -344,25 +344,6 @@ def test_no_segment_is_larger_than_its_places_can_be_written(make, monkeypatch):
         index.add(np.arange(50) + 50 * number, points(50, seed=number))
     assert [part.size for part in index._settle().segments] == [200] * 5
     assert index.ids().tolist() == list(range(1000))
-
-
-def test_changes_during_a_merge(make):
-    """What is removed, or replaced, while segments are made one stays so."""
-    index = make()
-    index.train(points(50))
-    for number in range(2):
-        index.add(np.arange(30) + 30 * number, points(30, seed=number))
-        index._state = index._state.sealed()
-    before = index._state
-    merged = segment.Segment.merge(list(zip(before.segments, before.hidden, strict=True)))
-    index.remove(np.array([3, 40]))
-    index.add(np.array([5, 100]), points(2))
-    index._state = index._state.merged(before, before.segments, merged)
-    expected = sorted({*range(60), 100} - {3, 40})
-    assert index.ids().tolist() == expected
-    assert sorted(everything(index, points(1)[0])) == expected
-    index.remove(np.arange(50))
-    assert index.ids().tolist() == [*range(50, 60), 100]
 
 
 def test_queries_while_it_changes(make):
@@ -774,3 +755,36 @@ def test_an_earlier_state_is_not_changed():
     assert (
         [state.objects for state in states] == [int(state.counts.sum()) for state in states] == list(map(len, expected))
     )
+
+
+def test_changes_during_a_merge():
+    """What is removed, or replaced, while segments are made one stays so."""
+    shape = segment.CodeShape.of(1, 4, 1)
+    codes = np.arange(120, dtype=np.uint8)[:, np.newaxis] % 4
+    state = State.empty(shape)
+    for part in (np.arange(30), np.arange(30, 60), np.arange(60, 90)):
+        state = state.added(part, codes[part]).sealed()
+    before = state.removed(np.array([1, 31]))
+    first, *others = before.segments
+    merged = merging.merge(before, tuple(others))
+    assert merged.size == 59
+    after = before.removed(np.array([3, 40])).added(np.array([5, 50, 100]), codes[:3])
+    after = after.merged(before, tuple(others), merged)
+    assert after.segments == (first, merged)
+    expected = sorted({*range(90), 100} - {1, 3, 31, 40})
+    assert after.ids().tolist() == expected
+    assert sorted(after.live()[0].tolist()) == expected
+    assert after.objects == int(after.counts.sum()) == len(expected)
+    assert after.removed(np.arange(100)).ids().tolist() == [100]
+
+
+def test_a_merge_of_which_nothing_is_left():
+    shape = segment.CodeShape.of(1, 4, 1)
+    codes = np.zeros((30, 1), np.uint8)
+    state = State.empty(shape).added(np.arange(10), codes[:10]).sealed().added(np.arange(10, 30), codes[10:]).sealed()
+    before = state.removed(np.arange(10))
+    merged = merging.merge(before, before.segments[:1])
+    assert merged is None
+    after = before.removed(np.array([29])).merged(before, before.segments[:1], merged)
+    assert after.segments == before.segments[1:]
+    assert after.ids().tolist() == [*range(10, 29)]
