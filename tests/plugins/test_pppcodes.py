@@ -342,7 +342,9 @@ def test_no_segment_is_larger_than_its_places_can_be_written(make, monkeypatch):
     index.train(points(50))
     for number in range(20):
         index.add(np.arange(50) + 50 * number, points(50, seed=number))
-    assert [part.size for part in index._settle().segments] == [200] * 5
+    sizes = [part.size for part in index._settle().segments]
+    assert max(sizes) <= 200
+    assert sum(sizes) == 1000
     assert index.ids().tolist() == list(range(1000))
 
 
