@@ -759,6 +759,39 @@ def test_an_earlier_state_is_not_changed():
     )
 
 
+def put(array: np.ndarray, place: object, value: object) -> np.ndarray:
+    changed = array.copy()
+    changed[place] = value
+    return changed
+
+
+DAMAGES = {
+    "an ID twice": ("firsts", lambda firsts: put(firsts, 1, firsts[0])),
+    "a run that reaches into the next": ("firsts", lambda firsts: put(firsts, 2, firsts[1] + 1)),
+    "a negative ID": ("firsts", lambda firsts: put(firsts, 0, -3)),
+    "runs that do not begin at 0": ("run_starts", lambda starts: put(starts, 0, 1)),
+    "an empty run": ("run_starts", lambda starts: put(starts, 1, starts[0])),
+    "a run behind the end": ("run_starts", lambda starts: put(starts, -1, 1000)),
+    "a first cell that does not start at 0": ("starts", lambda starts: put(starts, (0, 0), 1)),
+    "a last cell that does not reach the end": ("starts", lambda starts: put(starts, (0, -1), 99)),
+    "cells that go back": ("starts", lambda starts: put(starts, (0, 1), 80)),
+    "places of another number": ("low", lambda low: low[:, :-1]),
+    "symbols of another type": ("codes", lambda codes: codes.astype(np.uint16)),
+    "nothing": ("codes", lambda codes: codes[:0]),
+}
+
+
+@pytest.mark.parametrize(("name", "damage"), DAMAGES.values(), ids=DAMAGES)
+def test_arrays_that_do_not_fit_together_are_refused(name, damage):
+    shape = segment.CodeShape.of(1, 4, 1)
+    ids = np.concatenate([np.arange(3 * number, 3 * number + 2) for number in range(50)])
+    arrays = segment.Segment.build(shape, ids, (np.arange(100, dtype=np.uint8) % 4)[:, np.newaxis]).arrays()
+    assert segment.Segment.of_arrays(shape, dict(arrays)).ids.all().tolist() == ids.tolist()
+    arrays[name] = damage(arrays[name])
+    with pytest.raises(ValueError):
+        segment.Segment.of_arrays(shape, arrays)
+
+
 def test_changes_during_a_merge():
     """What is removed, or replaced, while segments are made one stays so."""
     shape = segment.CodeShape.of(1, 4, 1)
