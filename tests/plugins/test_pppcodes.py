@@ -823,3 +823,26 @@ def test_a_merge_of_which_nothing_is_left():
     after = before.removed(np.array([29])).merged(before, before.segments[:1], merged)
     assert after.segments == before.segments[1:]
     assert after.ids().tolist() == [*range(10, 29)]
+
+
+def test_a_merge_that_fails_is_told_once(make, monkeypatch):
+    """And nothing is lost: the next change tries again."""
+    index = make()
+    index.train(points(50))
+
+    def fail(*_):
+        raise MemoryError("no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(merging, "merge", fail)
+        for number in range(2):
+            index.add(np.arange(30) + 30 * number, points(30, seed=number))
+            index._state = index._state.sealed()
+        index._merge_in_background()
+        while not index._merging.done():
+            pass
+        with pytest.raises(MemoryError, match="no room"):
+            index._merge_in_background()
+    index.remove(np.array([3]))
+    assert index._settle().ids().tolist() == [i for i in range(60) if i != 3]
+    assert len(index._state.segments) == 1

@@ -115,8 +115,9 @@ class PPPCodesIndex(MetricIndex):
         if self._merging is not None:
             if not self._merging.done():
                 return
-            self._merging.result()
-            self._merging = None
+            # Forgotten first: what it raises is told once, and the next change tries again.
+            finished, self._merging = self._merging, None
+            finished.result()
         assert self._state is not None
         if merging.due(self._state):
             self._merging = self._merger.submit(self._merge, merging.due)
