@@ -1,5 +1,7 @@
 """The index ppp-codes: its answers are the reference's, whatever the order in which things come and go."""
 
+import subprocess
+import sys
 import tempfile
 import threading
 import zlib
@@ -823,6 +825,12 @@ def test_a_merge_of_which_nothing_is_left():
     after = before.removed(np.array([29])).merged(before, before.segments[:1], merged)
     assert after.segments == before.segments[1:]
     assert after.ids().tolist() == [*range(10, 29)]
+
+
+def test_numba_waits_until_it_is_needed():
+    """Every command lists the plugins; few need the kernels."""
+    program = "import sys, seealso; seealso.load_plugins().list_all(); sys.exit('numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 
 
 def test_a_merge_that_fails_is_told_once(make, monkeypatch):

@@ -1,6 +1,6 @@
 """Loops over arrays and nothing else; types, checks and threads stay outside.
 
-Compiled when first called, and kept on disk. None holds the interpreter's lock. A *symbol* is the number of a pivot in its
+Numba is heavy: this module is imported where a kernel is first needed. Compiled when first called, and kept on disk. None holds the interpreter's lock. A *symbol* is the number of a pivot in its
 space; a *code* is the row of an object's symbols, space after space; a *place* is the number of a row in a segment.
 """
 

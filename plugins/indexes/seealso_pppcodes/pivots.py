@@ -8,7 +8,6 @@ from typing import Literal
 import numpy as np
 
 from seealso import Distance
-from seealso_pppcodes import kernels
 from seealso_pppcodes.segment import CodeShape
 
 PivotChoice = Literal["random", "farthest-first", "balanced"]
@@ -41,6 +40,8 @@ class PivotSpaces:
 
     def codes(self, descriptors: np.ndarray) -> np.ndarray:
         """Descriptors ``(n, dim)`` → symbols ``(n, spaces × length)``; one distance to every pivot each."""
+        from seealso_pppcodes import kernels
+
         codes = np.empty((len(descriptors), self.shape.spaces * self.shape.length), self.shape.dtype)
         step = max(1, CHUNK_BYTES // (4 * len(self._flat)))
         for start in range(0, len(descriptors), step):

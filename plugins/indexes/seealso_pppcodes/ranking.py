@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from seealso import CandidateBlock, IdSet
-from seealso_pppcodes import kernels
 from seealso_pppcodes.options import PPPCodesOptions
 from seealso_pppcodes.pivots import PivotSpaces
 from seealso_pppcodes.state import State
@@ -153,6 +152,8 @@ class CandidateSearch:
 
     def _choose(self, space: int, depth: int) -> int:
         """Choose cells of one space; returns a score below which no object is in any other cell."""
+        from seealso_pppcodes import kernels
+
         tables = self._tables.values[space]
         second = tables[1] if len(tables) > 1 else np.empty(0, np.int32)
         limit = kernels.choose_cells(self._state.counts[space], tables[0], second, depth, BUCKETS, self._chosen[space])
@@ -160,6 +161,8 @@ class CandidateSearch:
 
     def _visit(self, cells: np.ndarray) -> None:
         """Score what is in these cells, bool ``(spaces, cells)``, and was not come across before."""
+        from seealso_pppcodes import kernels
+
         state, shape = self._state, self._state.shape
         lists = [np.flatnonzero(row) for row in cells.view(np.bool_)]
         for number, segment in enumerate(state.segments):
@@ -187,6 +190,8 @@ class CandidateSearch:
 
     def _score(self, codes: np.ndarray, places: np.ndarray, base: int) -> None:
         """Score rows of a segment, or of the tail, and keep those that are allowed."""
+        from seealso_pppcodes import kernels
+
         if self._allowed is not None:
             places = places[self._allowed.contains(self._ids(places + base))]
         scores = np.zeros((places.size, self._scores.shape[1]), np.int32)

@@ -8,7 +8,6 @@ from typing import Self
 
 import numpy as np
 
-from seealso_pppcodes import kernels
 from seealso_pppcodes.ids import AscendingIds
 
 CAPACITY = 1 << 24
@@ -43,6 +42,8 @@ class CodeShape:
 
     def count(self, codes: np.ndarray) -> np.ndarray:
         """How many of the codes ``(n, spaces × length)`` are in each cell: uint32 ``(spaces, cells)``."""
+        from seealso_pppcodes import kernels
+
         counts = np.zeros((self.spaces, self.cells), np.uint32)
         kernels.count_cells(codes, self.length, self.bits, counts)
         return counts
@@ -71,6 +72,8 @@ class Segment:
     @classmethod
     def build(cls, shape: CodeShape, ids: np.ndarray, codes: np.ndarray) -> Self:
         """From ascending IDs ``(n,)`` and their codes; O(n × spaces)."""
+        from seealso_pppcodes import kernels
+
         starts = np.zeros((shape.spaces, shape.cells + 1), np.uint32)
         starts[:, 1:] = shape.count(codes)
         low = np.empty((shape.spaces, ids.size), np.uint16)
@@ -84,6 +87,8 @@ class Segment:
 
         Where their IDs do not overlap, as is usual, their rows are only copied.
         """
+        from seealso_pppcodes import kernels
+
         parts = sorted(parts, key=lambda part: int(part[0].ids.firsts[0]))
         kept = [np.flatnonzero(~unpacked(hidden, segment.size)) for segment, hidden in parts]
         ids = np.concatenate([segment.ids.at(places) for (segment, _), places in zip(parts, kept, strict=True)])
