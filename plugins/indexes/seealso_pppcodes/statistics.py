@@ -64,4 +64,4 @@ def _query_cost(spaces: PivotSpaces, state: State, search: Callable[[np.ndarray]
         taken.append(1000 * (time.perf_counter() - started))
         visited.append(one.visited)
     share = 100 * median(visited) / max(1, state.objects)
-    return f"{median(taken):.1f} ms and {share:.2g} % of the objects for {WANTED} candidates"
+    return f"{median(taken):.1f} ms and {share:.1f} % of the objects for {WANTED} candidates"
