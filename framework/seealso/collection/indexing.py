@@ -137,6 +137,9 @@ class LiveIndex:
 
     def _renew_if_outgrown(self, catalog: Catalog) -> None:
         """Build a new generation of an index that has outgrown its training, beside this one; then take its place."""
+        # Asked before the lock is taken: a query must not wait for a writer that holds it.
+        if self._renewing is not None or not self.index.outgrown():
+            return
         with self._lock:
             if self._renewing is None and self.index.outgrown():
                 self._renewing = threading.Thread(target=self._renew, args=(catalog,), name="renew the index")
@@ -156,7 +159,7 @@ class LiveIndex:
     def _finish_renewing(self) -> None:
         """Wait for the new generation, where one is being built."""
         renewing = self._renewing
-        if renewing is not None and renewing is not threading.current_thread():
+        if renewing is not None:
             renewing.join()
 
     def _train(self, catalog: Catalog) -> bool:

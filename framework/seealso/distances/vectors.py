@@ -113,10 +113,11 @@ class Cosine(Distance):
         check_pair(query, descriptors, (1, 2))
         out = output(descriptors.shape[:1], out)
         dtype = working_dtype(np.promote_types(query.dtype, descriptors.dtype))
+        converted = query.astype(dtype, copy=False)
         for rows in row_blocks(descriptors.shape[0], descriptors.shape[1] * np.dtype(dtype).itemsize):
             block = descriptors[rows].astype(dtype, copy=False)
-            angles = (block @ query.astype(dtype))[np.newaxis]
-            doubtful = _angle_finish(np.vecdot(block, block))(query.astype(dtype)[np.newaxis], angles)
+            angles = (block @ converted)[np.newaxis]
+            doubtful = _angle_finish(np.vecdot(block, block))(converted[np.newaxis], angles)
             out[rows] = angles[0]
             recompute(out[np.newaxis, rows], doubtful, query[np.newaxis], block, _angles_between)
         return out

@@ -100,8 +100,8 @@ class PPPCodesIndex(MetricIndex):
             if self._state.tail.size > TAIL:
                 self._state = self._state.sealed()
         self._merge_in_background()
-        if len(self._state.segments) > SEGMENTS and self._merging is not None:
-            self._merging.result()
+        if len(self._state.segments) > SEGMENTS:
+            self._finish_merging()
 
     def remove(self, ids: np.ndarray) -> None:
         """Remove objects; their room is given back when a quarter of a segment is gone."""
@@ -112,15 +112,19 @@ class PPPCodesIndex(MetricIndex):
         self._merge_in_background()
 
     def _merge_in_background(self) -> None:
-        if self._merging is not None:
-            if not self._merging.done():
-                return
-            # Forgotten first: what it raises is told once, and the next change tries again.
-            finished, self._merging = self._merging, None
-            finished.result()
+        if self._merging is not None and not self._merging.done():
+            return
+        self._finish_merging()
         assert self._state is not None
         if merging.due(self._state):
             self._merging = self._merger.submit(self._merge, merging.due)
+
+    def _finish_merging(self) -> None:
+        """Wait for the merging under way, where there is one."""
+        # Forgotten first: what it raises is told once, and the next change tries again.
+        finished, self._merging = self._merging, None
+        if finished is not None:
+            finished.result()
 
     def _merge(self, which: Callable[[State], tuple[Segment, ...]]) -> None:
         assert self._state is not None
@@ -132,8 +136,7 @@ class PPPCodesIndex(MetricIndex):
     def _settle(self) -> State | None:
         """Finish all merging, and have as few segments as can be."""
         if self._state is not None:
-            if self._merging is not None:
-                self._merging.result()
+            self._finish_merging()
             with self._changing:
                 self._state = self._state.sealed()
             self._merger.submit(self._merge, merging.due).result()
