@@ -318,3 +318,15 @@ def test_what_is_wrong_with_the_snapshot_is_told(grown, monkeypatch):
     assert collection.verify().problems == []
     monkeypatch.setattr(type(collection._current().index.index), "verify", lambda _: ["it is torn"])
     assert collection.verify().problems == ["it is torn; run `seealso rebuild`"]
+
+
+def test_a_query_waits_for_no_writer(reopen, tmp_path):
+    """Where nothing is to be caught up with: whoever rebuilds or saves holds the index's lock for long."""
+    collection = reopen()
+    collection.index([tmp_path / "photos"])
+    answers = []
+    asking = threading.Thread(target=lambda: answers.append(found(collection)), daemon=True)
+    with collection._open().index._lock:
+        asking.start()
+        asking.join(30)
+        assert answers == [collection.ids().tolist()]
