@@ -1,7 +1,8 @@
 """Loops over arrays and nothing else; types, checks and threads stay outside.
 
-Numba is heavy: this module is imported where a kernel is first needed. Compiled when first called, and kept on disk. None holds the interpreter's lock. A *symbol* is the number of a pivot in its
-space; a *code* is the row of an object's symbols, space after space; a *place* is the number of a row in a segment.
+Numba is heavy: this module is imported where a kernel is first needed. Compiled when first called, and kept on disk. None
+holds the interpreter's lock. A *symbol* is the number of a pivot in its space; a *code* is the row of an object's symbols,
+space after space; a *place* is the number of a row in a segment.
 """
 
 from typing import Any
@@ -10,6 +11,8 @@ import numpy as np
 from numba import njit
 
 Array = np.ndarray
+
+BLOCK = 256  # rows that are touched before they are read; they stay in the first-level cache
 
 _kernel = njit(nogil=True, cache=True)
 
@@ -178,23 +181,34 @@ def visit_rows(codes: Array, length: int, bits: int, chosen: Array, hidden: Arra
 
 
 @_kernel
-def score(codes: Array, places: Array, tables: Array, inversions: int, scores: Array) -> None:
+def score(codes: Array, places: Array, tables: Array, inversions: int, scores: Array) -> int:
     """Add the scores of the rows at ``places`` to ``scores``: in each space ``(n, spaces)``, or in all ``(n, 1)``.
 
-    The lower the better. A score is the sum of ``tables`` ``(spaces, length, 2 ** bits)`` over the symbols of the prefix; with ``inversions`` the
-    number of its pairs of symbols that the first of the tables orders the other way round is added, that many times each.
+    The lower the better. A score is the sum of ``tables`` ``(spaces, length, 2 ** bits)`` over the symbols of the prefix;
+    with ``inversions`` the number of its pairs of symbols that the first of the tables orders the other way round is added,
+    that many times each.
+
+    The rows are scattered over memory, so the time is that of waiting for them. A block of them is touched first: loads
+    that depend on nothing wait all at once. Returns what was read there, so that no compiler leaves it out.
     """
     spaces, length, mask = tables.shape[0], tables.shape[1], tables.shape[2] - 1
-    for number in range(places.size):
-        row = places[number]
-        for space in range(spaces):
-            total = np.int32(0)
-            for at in range(length):
-                total += tables[space, at, codes[row, space * length + at] & mask]
-            if inversions:
+    touched = 0
+    for start in range(0, places.size, BLOCK):
+        end = min(places.size, start + BLOCK)
+        for number in range(start, end):
+            row = places[number]
+            touched += codes[row, 0] + codes[row, codes.shape[1] - 1]
+        for number in range(start, end):
+            row = places[number]
+            for space in range(spaces):
+                total = np.int32(0)
                 for at in range(length):
-                    rank = tables[space, 0, codes[row, space * length + at] & mask]
-                    for after in range(at + 1, length):
-                        if rank > tables[space, 0, codes[row, space * length + after] & mask]:
-                            total += inversions
-            scores[number, space if scores.shape[1] > 1 else 0] += total
+                    total += tables[space, at, codes[row, space * length + at] & mask]
+                if inversions:
+                    for at in range(length):
+                        rank = tables[space, 0, codes[row, space * length + at] & mask]
+                        for after in range(at + 1, length):
+                            if rank > tables[space, 0, codes[row, space * length + after] & mask]:
+                                total += inversions
+                scores[number, space if scores.shape[1] > 1 else 0] += total
+    return touched
