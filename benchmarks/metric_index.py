@@ -209,11 +209,11 @@ def measure_size(size: int) -> list[Figure]:
     figures = [
         Figure(
             f"memory an object at {size}",
-            float(statistics["bytes an object"]),
+            float(statistics["bytes_per_object"]),
             "bytes",
             "<= 55",
-            float(statistics["bytes an object"]) <= 55,
-            f"all but the pivots ({statistics['bytes of the pivots']} bytes); peak of the process "
+            float(statistics["bytes_per_object"]) <= 55,
+            f"all but the pivots ({statistics['bytes_pivots']} bytes); peak of the process "
             f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB",
         ),
         Figure(

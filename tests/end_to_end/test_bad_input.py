@@ -315,7 +315,7 @@ def test_the_catalogue_is_gone(home):
 def test_a_damaged_index_is_built_anew(home):
     run(home, "index", "photos")
     for file in (home / "disk" / "c.seealso" / "index").rglob("*"):
-        if file.is_file() and file.name == "ids.npy":
+        if file.is_file() and file.name == "pivots.npy":
             file.write_bytes(b"rubbish")
     done = run(home, "similar", "id:3", "-k", "100", "--paths")
     assert done.returncode == 0

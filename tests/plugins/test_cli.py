@@ -349,7 +349,7 @@ def test_plugins(call, home):
         "provides": {"store": ["lmdb"]},
     } in listed["plugins"]
     assert listed["defaults"] == {
-        "extractor": "onnx", "distance": "euclidean", "index": "exact", "codec": "raw", "store": "lmdb", "frontend": "cli"
+        "extractor": "onnx", "distance": "euclidean", "index": "ppp-codes", "codec": "raw", "store": "lmdb", "frontend": "cli"
     }  # fmt: skip
     assert listed["problems"] == []
     assert "thumbnail" in call("plugins")[1]

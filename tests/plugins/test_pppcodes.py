@@ -17,7 +17,8 @@ from conftest import SAMPLES
 from plugins.pppcodes_reference import Reference
 from seealso.distances.vectors import Cosine, Euclidean, Manhattan
 from seealso_pppcodes import index as index_module
-from seealso_pppcodes import kernels, merging, ranking, segment
+from seealso_pppcodes import merging, ranking, segment
+from seealso_pppcodes.cells import CellOrder
 from seealso_pppcodes.ids import AscendingIds
 from seealso_pppcodes.index import PPPCodesIndex
 from seealso_pppcodes.options import PPPCodesOptions
@@ -55,7 +56,7 @@ def _everything_happens_when_it_is_small(monkeypatch):
     monkeypatch.setattr(index_module, "TAIL", 40)
     monkeypatch.setattr(index_module, "SEGMENTS", 3)
     monkeypatch.setattr(index_module, "WORTH_A_THREAD", 50)
-    monkeypatch.setattr(ranking, "LEAST_VISITED", 1)
+    monkeypatch.setattr(ranking, "LEAST_SCORED", 1)
 
 
 @pytest.fixture
@@ -153,7 +154,7 @@ def test_candidates_are_those_of_the_reference(
         ranking=ranked,
         aggregation=aggregation,
         percentile=percentile,
-        visited_per_candidate=1e9,
+        scored_per_candidate=1e9,
     )
     filled(index, descriptors)
     reference = Reference(METRICS[metric], index._spaces.pivots, index.options)
@@ -188,7 +189,7 @@ def test_visiting_less_changes_no_percentile(seed, ranked, percentile, wanted, s
     found = []
     for visited in (1, 1e9):
         index = empty(
-            3, ranking=ranked, aggregation="percentile", percentile=percentile, visited_per_candidate=visited, pivots=16
+            3, ranking=ranked, aggregation="percentile", percentile=percentile, scored_per_candidate=visited, pivots=16
         )
         filled(index, descriptors)
         found.append(everything(index, query, wanted=wanted, allowed=allowed))
@@ -208,7 +209,7 @@ def test_visiting_less_loses_nothing_in_the_end(seed, ranked, wanted, share):
     """Every object that is allowed comes once, and scores ascend within the blocks and across them."""
     random = np.random.default_rng(seed)
     descriptors = draw_descriptors(random, "manhattan", 400, coarse=False)
-    index = filled(empty(3, ranking=ranked, visited_per_candidate=1, pivots=16), descriptors)
+    index = filled(empty(3, ranking=ranked, scored_per_candidate=1, pivots=16), descriptors)
     ids = numbers(400)
     index.remove(ids[::7])
     chosen = ids[random.random(400) < share]
@@ -233,7 +234,7 @@ def test_few_cells_are_visited_where_few_candidates_are_wanted(make):
     index = filled(make(pivots=64), points(3000))
     search = index._search(points(1, seed=1)[0])
     next(search.blocks(10))
-    assert 10 <= search.visited < 1500
+    assert 10 <= search.scored < 1500
 
 
 @settings(deadline=None, max_examples=40)
@@ -242,21 +243,47 @@ def test_few_cells_are_visited_where_few_candidates_are_wanted(make):
     span=st.sampled_from([1, 3, 4096, 5000, 49 * 4096, 3 * 49 * 4096 + 1, 1 << 29]),
     pairs=st.booleans(),
 )
-def test_chosen_cells_hold_what_is_wanted(seed, span, pairs):
-    """Also where a bound lies on the border between two buckets."""
+def test_cells_in_their_order(seed, span, pairs):
+    """Each once, those with lower bounds first, as many as hold what is asked for; also with bounds on a border of buckets."""
     random = np.random.default_rng(seed)
     first = random.integers(0, span, 16).astype(np.int32)
     first[:2] = 0, span - 1
-    second = np.zeros(16, np.int32) if pairs else np.empty(0, np.int32)
+    second = np.zeros(16, np.int32) if pairs else np.zeros(1, np.int32)
     if pairs and span > 4096:
         first[2:] = first[2:] // (span // 4096) * (span // 4096)
     counts = random.integers(0, 3, 256 if pairs else 16).astype(np.uint32)
-    bounds = (first[:, np.newaxis] + second).ravel() if pairs else first
-    for wanted in range(1, int(counts.sum()) + 1, 5 if pairs else 1):
-        chosen = np.zeros(counts.size, np.uint8)
-        limit = kernels.choose_cells(counts, first, second, wanted, ranking.BUCKETS, chosen)
-        assert counts[chosen > 0].sum() >= wanted
-        assert chosen.astype(bool).tolist() == ((bounds < limit) & (counts > 0)).tolist()
+    bounds = (first[:, np.newaxis] + second).ravel()
+    order = CellOrder(counts, np.stack([first, second, second + 7]) if pairs else first[np.newaxis])
+    visited = np.zeros(counts.size, bool)
+    for depth in sorted(random.integers(1, 2 + counts.sum(), 9)):
+        cells = order.advance(int(depth))
+        assert not visited[cells].any()
+        visited[cells] = True
+        assert counts[visited].sum() >= min(depth, counts.sum())
+        assert visited.tolist() == ((bounds < order.limit) & (counts > 0)).tolist()
+        assert order.least_score == order.limit + (7 if pairs else 0)
+    order.advance(int(counts.sum()))
+    assert order.limit > bounds[counts > 0].max()
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 2**32 - 1), spaces=st.sampled_from([1, 2, 5]), aggregation=st.sampled_from(AGGREGATIONS))
+def test_what_is_scored_is_in_the_nearest_cells_of_two_spaces(seed, spaces, aggregation):
+    """In those of one, where there is but one space, or where ranks count everything in it."""
+    index = empty(pivot_spaces=spaces, aggregation=aggregation, scored_per_candidate=1, pivots=16)
+    filled(index, points(500, seed=seed))
+    index.remove(numbers(500)[::9])
+    search = index._search(points(1, seed=seed + 1)[0])
+    next(search.blocks(20))
+    ids, codes = index._state.live()
+    length = index._state.shape.length
+    seen = np.zeros(ids.size, int)
+    for space, cells in enumerate(search._cells):
+        values = search._tables.values[space]
+        seen += values[0, codes[:, space * length]] + values[1, codes[:, space * length + 1]] < cells.limit
+    least = 2 if spaces > 1 and aggregation == "score-sum" else 1
+    assert sorted(search._ids(search._places).tolist()) == sorted(ids[seen >= least].tolist())
+    index.close()
 
 
 # Coming and going
@@ -291,14 +318,14 @@ def step(random: np.random.Generator, index: PPPCodesIndex, known: dict[int, np.
 def test_grown_in_many_steps_or_built_at_once(seed, steps, aggregation):
     random = np.random.default_rng(seed)
     sample = points(40, seed=seed)
-    grown = empty(aggregation=aggregation, visited_per_candidate=1)
+    grown = empty(aggregation=aggregation, scored_per_candidate=1)
     grown.train(sample)
     known: dict[int, np.ndarray] = {}
     for _ in range(steps):
         grown = step(random, grown, known)
         assert grown.ids().tolist() == sorted(known)
         assert grown.statistics()["objects"] == len(known)
-    at_once = empty(aggregation=aggregation, visited_per_candidate=1)
+    at_once = empty(aggregation=aggregation, scored_per_candidate=1)
     at_once.train(sample)
     if known:
         at_once.add(np.array(sorted(known)), np.stack([known[id_] for id_ in sorted(known)]))
@@ -352,7 +379,7 @@ def test_no_segment_is_larger_than_its_places_can_be_written(make, monkeypatch):
 
 def test_queries_while_it_changes(make):
     """Every answer is of things as they stood at some moment: what stays is in it, and nothing is in it twice."""
-    index = make(visited_per_candidate=1)
+    index = make(scored_per_candidate=1)
     index.train(points(50))
     stays, comes = np.arange(0, 600, 2), np.arange(1, 600, 2)
     index.add(stays, points(300))
@@ -512,11 +539,11 @@ def test_statistics_tell_where_the_memory_goes(make):
     index = filled(make(), points(300))
     told = index.statistics()
     assert told["objects"] == 300
-    assert told["bytes"] > told["bytes of the pivots"] == index._spaces.pivots.nbytes
-    by_part = [value for name, value in told.items() if name.startswith("bytes an object, ")]
-    assert sum(by_part) == pytest.approx(told["bytes an object"], abs=0.05)
+    assert told["bytes"] > told["bytes_pivots"] == index._spaces.pivots.nbytes
+    by_part = [value for name, value in told.items() if name.startswith("bytes_per_object_")]
+    assert sum(by_part) == pytest.approx(told["bytes_per_object"], abs=0.05)
     assert "64 in a space are in use" in told["cells"]
-    assert told["a query"].endswith("% of the objects for 5000 candidates")
+    assert told["query"].endswith("% of the objects scored for 5000 candidates")
 
 
 # On disk

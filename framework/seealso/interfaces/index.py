@@ -156,7 +156,7 @@ class MetricIndex(Plugin):
         return None
 
     def statistics(self) -> dict[str, int | float | str]:
-        """What there is to say of the index: at least ``objects`` and ``bytes`` (in memory)."""
+        """What there is to say of the index: at least ``objects`` and ``bytes`` (in memory). Keys that begin with ``bytes`` are bytes."""
         return {"objects": int(self.ids().size)}
 
     def close(self) -> None:

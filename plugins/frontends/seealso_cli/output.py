@@ -124,6 +124,6 @@ def size(number: float) -> str:
     """Bytes for people: ``1.4 MB``."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if number < 1000:
-            return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
+            return f"{number} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
         number /= 1000
     return f"{number:.1f} TB"

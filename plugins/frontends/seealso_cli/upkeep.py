@@ -14,6 +14,8 @@ from seealso_cli.output import count, json_option, note, printable, size, write_
 from seealso_cli.progress import showing_progress
 from seealso_cli.session import Session
 
+INLINE = 80  # columns of facts in one line; more get a line each
+
 
 @click.command("status")
 @json_option
@@ -36,8 +38,12 @@ def status_command(session: Session, as_json: bool) -> None:
         click.echo(f"weights      SHA-256 {provenance['weights']}")
     for kind, choice in status["parts"].items():
         name = choice if isinstance(choice, str) else choice["plugin"]
-        facts = ", ".join(_fact(key, value) for key, value in status.get(kind, {}).items())
-        click.echo(f"{kind:<12} {name}" + (f" ({facts})" if facts else ""))
+        facts = [_fact(key, value) for key, value in status.get(kind, {}).items()]
+        inline = ", ".join(facts)
+        if len(inline) <= INLINE:
+            click.echo(f"{kind:<12} {name}" + (f" ({inline})" if facts else ""))
+        else:
+            click.echo("\n".join([f"{kind:<12} {name}", *(f"{'':<12}   {fact}" for fact in facts)]))
 
 
 def _fact(key: str, value: object) -> str:

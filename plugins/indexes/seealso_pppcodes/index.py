@@ -27,7 +27,6 @@ SEGMENTS = 24
 OUTGROWN = 4
 """Pivots are drawn anew when there are so many times as many objects as they were drawn from."""
 
-SMALLEST_SAMPLE = 4096  # descriptors to draw pivots from
 WORTH_A_THREAD = 1 << 15  # rows to score
 
 
@@ -40,13 +39,14 @@ class PPPCodesIndex(MetricIndex):
     """
 
     name = "ppp-codes"
+    preference = 20
     Options = PPPCodesOptions
 
     options: PPPCodesOptions
 
     def __init__(self, options: PPPCodesOptions, context: IndexContext) -> None:
         super().__init__(options, context)
-        self.sample_size = max(SMALLEST_SAMPLE, 2 * options.pivot_spaces * options.pivots)
+        self.sample_size = 2 * options.pivot_spaces * options.pivots
         self._spaces: PivotSpaces | None = None
         self._state: State | None = None
         self._trained_on = 0

@@ -110,73 +110,81 @@ def copy_rows(source: Array, places: Array, target: Array) -> None:
 
 
 @_kernel
-def choose_cells(counts: Array, first: Array, second: Array, wanted: int, buckets: int, chosen: Array) -> int:
-    """Choose the cells of one space whose bound is lowest, until they hold ``wanted`` objects.
+def count_by_bound(counts: Array, first: Array, second: Array, low: int, shift: int, sizes: Array) -> None:
+    """Add the objects of every cell to ``sizes``, by the bound of the cell: ``(bound − low) >> shift``.
 
-    The bound of a cell is ``first[a] + second[b]`` for its two symbols (``second`` is empty where codes have one symbol).
-    Bounds are told apart by at most so many ``buckets``: of cells in one bucket all are chosen or none. ``chosen`` ``(cells,)``
-    is set to 1 for those that are chosen, and left as it is for the others. Returns the lowest bound that a cell may have
-    that is not chosen.
+    The bound of a cell is ``first[a] + second[b]`` for its two symbols; where codes have one symbol, ``second`` is one 0.
     """
-    one = np.zeros(1, np.int32)
-    other = second if second.size else one
-    low = np.int64(first.min()) + other.min()
-    span = np.int64(first.max()) + other.max() - low + 1
-    # Whole numbers throughout: what is counted for a bucket is what lies below its limit, to the last cell.
-    shift = 0
-    while (span - 1) >> shift >= buckets:
-        shift += 1
-    sizes = np.zeros(buckets, np.int64)
     for a in range(first.size):
-        for b in range(other.size):
-            count = counts[a * other.size + b]
+        for b in range(second.size):
+            count = counts[a * second.size + b]
             if count:
-                sizes[(first[a] + np.int64(other[b]) - low) >> shift] += count
-    held, bucket = 0, 0
-    while bucket < buckets and held < wanted:
-        held += sizes[bucket]
-        bucket += 1
-    limit = low + (np.int64(bucket) << shift)
-    for a in range(first.size):
-        for b in range(other.size):
-            cell = a * other.size + b
-            if counts[cell] and first[a] + np.int64(other[b]) < limit:
-                chosen[cell] = 1
-    return limit
+                sizes[(first[a] + np.int64(second[b]) - low) >> shift] += count
 
 
 @_kernel
-def visit_cells(cells: Array, starts: Array, low: Array, high: Array, hidden: Array, places: Array, found: int) -> int:
-    """Write the places in ``cells`` of one space to ``places`` from ``found`` on; returns how many are there now.
+def cells_between(counts: Array, first: Array, second: Array, low: int, high: int, cells: Array) -> int:
+    """Write the cells that hold anything and have a bound from ``low`` to below ``high``; returns how many there are."""
+    least = np.int64(second.min())
+    found = 0
+    for a in range(first.size):
+        if first[a] + least >= high:
+            continue
+        for b in range(second.size):
+            bound = first[a] + np.int64(second[b])
+            if low <= bound < high and counts[a * second.size + b]:
+                cells[found] = a * second.size + b
+                found += 1
+    return found
 
-    ``hidden`` is a bit set of places to pass over; every place written is added to it.
+
+@_kernel
+def visit_cells(
+    cells: Array, starts: Array, low: Array, high: Array, seen: Array, hidden: Array, places: Array, found: int
+) -> int:
+    """Come across the places in ``cells`` of one space; returns how many are in ``places`` now, after ``found`` before.
+
+    ``hidden`` is a bit set of places to pass over. A place that is in the bit set ``seen`` is written to ``places``, and from
+    then on hidden; any other is added to ``seen``. Where ``seen`` is empty, every place counts as seen.
     """
     rows = low.size
     for cell in cells:
         for at in range(starts[cell], starts[cell + 1]):
             place = np.int64(low[at]) | (np.int64(high[at]) << 16)
-            bit = np.uint8(1 << (place & 7))
             # A damaged file must not make us read outside of the arrays.
-            if place < rows and not hidden[place >> 3] & bit:
-                hidden[place >> 3] |= bit
+            if place >= rows:
+                continue
+            byte, bit = place >> 3, np.uint8(1 << (place & 7))
+            if seen.size and not seen[byte] & bit:
+                seen[byte] |= bit
+            elif not hidden[byte] & bit:
+                hidden[byte] |= bit
                 places[found] = place
                 found += 1
     return found
 
 
 @_kernel
-def visit_rows(codes: Array, length: int, bits: int, chosen: Array, hidden: Array, places: Array) -> int:
-    """The same for rows that are in no order: those with a code in a chosen cell; ``hidden`` is a bool a row."""
+def visit_rows(codes: Array, tables: Array, limits: Array, least: int, hidden: Array, places: Array) -> int:
+    """The same for rows that are in no order: those with a bound below the limit in ``least`` spaces or more.
+
+    ``tables`` as in `score`, ``limits`` int64 ``(spaces,)``, ``hidden`` a bool a row.
+    """
+    spaces, length, mask = tables.shape[0], tables.shape[1], tables.shape[2] - 1
     found = 0
     for row in range(codes.shape[0]):
         if hidden[row]:
             continue
-        for space in range(chosen.shape[0]):
-            if chosen[space, cell_of(codes, row, space * length, length, bits)]:
-                hidden[row] = True
-                places[found] = row
-                found += 1
-                break
+        seen = 0
+        for space in range(spaces):
+            bound = np.int64(0)
+            for at in range(min(2, length)):
+                bound += tables[space, at, codes[row, space * length + at] & mask]
+            seen += bound < limits[space]
+        if seen >= least:
+            hidden[row] = True
+            places[found] = row
+            found += 1
     return found
 
 

@@ -14,7 +14,7 @@ class PPPCodesOptions(PluginOptions):
     """How the space is divided, and how the objects are ranked. The first five shape what is kept; a change rebuilds it."""
 
     query_time: ClassVar[frozenset[str]] = frozenset(
-        {"ranking", "weight", "aggregation", "percentile", "visited_per_candidate"}
+        {"ranking", "weight", "aggregation", "percentile", "scored_per_candidate"}
     )
 
     pivot_spaces: int = Field(5, ge=1, le=32, description="independent sets of pivots; more cost memory and find more")
@@ -42,8 +42,6 @@ class PPPCodesOptions(PluginOptions):
         description="how the spaces' rankings become one: by the sum of the scores; or by a percentile of the ranks",
     )
     percentile: float = Field(0.5, gt=0, le=1, description="percentile: which, as a share; 0.5 is the median")
-    visited_per_candidate: float = Field(
-        4.0,
-        ge=1,
-        description="objects come across in each space for each candidate wanted; more find more and take longer",
+    scored_per_candidate: float = Field(
+        12.0, ge=1, description="objects scored for each candidate wanted; more find more and take longer"
     )

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from seealso import CandidateBlock, IdSet
+from seealso_pppcodes.cells import CellOrder
 from seealso_pppcodes.options import PPPCodesOptions
 from seealso_pppcodes.pivots import PivotSpaces
 from seealso_pppcodes.state import State
-
-BUCKETS = 4096
-"""How finely the bounds of cells are told apart."""
 
 LARGEST_SCORE = 1 << 30
 """Scores are integers up to about this, so that their sums do not depend on the order of the additions."""
@@ -22,8 +20,11 @@ LARGEST_SCORE = 1 << 30
 UNRANKED = np.iinfo(np.int64).max
 """The rank of an object whose rank is not known yet."""
 
-LEAST_VISITED = 4096
-"""Objects to come across in each space, at least, however few candidates are wanted: they cost little."""
+LEAST_SCORED = 16384
+"""Objects to score, at least, however few candidates are wanted: they cost little."""
+
+SPACES_SEEN_IN = 2
+"""In so many spaces an object is come across before it is scored: what is near in one alone is hardly ever near."""
 
 MapRows = Callable[[Callable[[slice], None], int], None]
 """Calls a function with slices that cover so many rows, perhaps in several threads."""
@@ -73,9 +74,9 @@ def _padded(values: np.ndarray, bits: int) -> np.ndarray:
 class CandidateSearch:
     """One query's way through the index.
 
-    In each space it visits the cells whose first two symbols cost least, until they hold enough objects; everything that
-    it came across in any space is scored in all of them. As the caller takes more, it visits more. Which objects it comes
-    across depends on the pivots, the query, and the set of objects alone, not on how they lie in segments.
+    In each space it visits the cells whose first two symbols cost least. What it comes across in two spaces is scored in all
+    of them; when enough is scored, the best of it are the candidates. As the caller takes more, it visits more. Which objects
+    are scored depends on the pivots, the query, and the set of objects alone, not on how they lie in segments.
 
     Args:
         state: what the index holds.
@@ -93,21 +94,24 @@ class CandidateSearch:
         self._options = options
         self._allowed = allowed
         self._map_rows = map_rows
-        self._chosen = np.zeros((state.shape.spaces, state.shape.cells), np.uint8)
-        # Removed, or visited already.
+        self._percentile = options.percentile if options.aggregation == "percentile" else None
+        # The ranks of MEDRANK count everything with a lower score in a space, wherever else it is.
+        self._least_seen = 1 if self._percentile is not None else min(SPACES_SEEN_IN, state.shape.spaces)
+        self._cells = [CellOrder(state.counts[space], tables.values[space]) for space in range(state.shape.spaces)]
+        # Come across in one space; and removed, or scored already.
+        self._seen = [np.zeros(hidden.size if self._least_seen > 1 else 0, np.uint8) for hidden in state.hidden]
         self._hidden = [hidden.copy() for hidden in state.hidden]
         self._tail_hidden = state.tail.hidden[: state.tail.size].copy()
         self._bases = np.cumsum([0, *(segment.size for segment in state.segments)])
-        self._percentile = options.percentile if options.aggregation == "percentile" else None
-        # Of everything that was visited: where it is, its score in each space or the sum, and whether it is not yet taken.
+        # Of everything that was scored: where it is, its score in each space or the sum, and whether it is not yet taken.
         self._places = np.empty(0, np.int64)
         self._scores = np.empty((0, 1 if self._percentile is None else state.shape.spaces), np.int32)
         self._left = np.empty(0, np.bool_)
         self._complete = False
 
     @property
-    def visited(self) -> int:
-        """How many objects it came across so far."""
+    def scored(self) -> int:
+        """How many objects it scored so far."""
         return int(self._places.size)
 
     def blocks(self, wanted: int) -> Iterator[CandidateBlock]:
@@ -116,66 +120,65 @@ class CandidateSearch:
         among = objects if self._allowed is None else len(self._allowed)
         if not objects or not among:
             return
-        # Of what is visited only the share that is allowed can be taken.
-        depth = max(LEAST_VISITED, wanted * self._options.visited_per_candidate) * max(1.0, objects / among)
         taken, last = 0, np.float32(-np.inf)
         while True:
-            keys = self._deepen(depth)
+            enough = max(LEAST_SCORED, (taken + wanted) * self._options.scored_per_candidate)
+            keys = self._deepen(enough, wanted, max(1.0, objects / among))
             ready = np.flatnonzero(self._left & (keys < UNRANKED))
-            if ready.size >= wanted or self._complete:
-                if not ready.size:
-                    return
-                ids, scores = self._take(ready, keys[ready], wanted)
-                # What was come across too late for its score is passed on with that of the last.
-                scores = np.maximum(scores, last)
-                last = scores[-1]
-                yield CandidateBlock(ids, scores)
-                taken += ids.size
-                wanted = taken
-            depth *= 2
+            if not ready.size:
+                return
+            ids, scores = self._take(ready, keys[ready], wanted)
+            # What was come across too late for its score is passed on with that of the last.
+            scores = np.maximum(scores, last)
+            last = scores[-1]
+            yield CandidateBlock(ids, scores)
+            taken += ids.size
+            wanted = taken
 
-    def _deepen(self, depth: float) -> np.ndarray:
-        """Visit the cells that hold the best ``depth`` objects in each space; returns what everything visited is ranked by."""
-        limits = np.full(self._state.shape.spaces, np.iinfo(np.int64).max)
-        if not self._complete:
-            before = self._chosen.copy()
-            self._complete = depth >= self._state.objects
-            for space in range(self._state.shape.spaces):
-                limit = self._choose(space, min(int(depth), self._state.objects))
-                # When everything is visited no score is missing, however high.
-                if not self._complete:
-                    limits[space] = limit
-            self._visit(self._chosen & ~before)
+    def _deepen(self, enough: float, wanted: int, sparse: float) -> np.ndarray:
+        """Visit cells until ``enough`` objects are scored and ``wanted`` of them can be taken, or nothing is left to visit.
+
+        Only one object in ``sparse`` is allowed. Returns what everything scored is ranked by.
+        """
+        keys = self._keys()
+        # Of what is visited only the share that is allowed can be taken.
+        depth = enough * sparse
+        while not self._complete and (
+            self.scored < enough or np.count_nonzero(self._left & (keys < UNRANKED)) < wanted
+        ):
+            self._visit(depth)
+            keys = self._keys()
+            # What two spaces have in common grows faster than what is visited in each.
+            depth *= min(8.0, max(1.25, (enough / max(1, self.scored)) ** (2 / 3)))
+        return keys
+
+    def _keys(self) -> np.ndarray:
         if self._percentile is None:
             return self._scores[:, 0]
-        return percentile_ranks(self._scores, limits, self._percentile)
+        # When everything is visited no score is missing, however high.
+        least = [UNRANKED if self._complete else cells.least_score for cells in self._cells]
+        return percentile_ranks(self._scores, np.array(least), self._percentile)
 
-    def _choose(self, space: int, depth: int) -> int:
-        """Choose cells of one space; returns a score below which no object is in any other cell."""
+    def _visit(self, depth: float) -> None:
+        """Visit the cells that hold the best ``depth`` objects in each space, as far as that was not done yet."""
         from seealso_pppcodes import kernels
 
-        tables = self._tables.values[space]
-        second = tables[1] if len(tables) > 1 else np.empty(0, np.int32)
-        limit = kernels.choose_cells(self._state.counts[space], tables[0], second, depth, BUCKETS, self._chosen[space])
-        return int(limit) + int(tables[2:].min(axis=1).sum())
-
-    def _visit(self, cells: np.ndarray) -> None:
-        """Score what is in these cells, bool ``(spaces, cells)``, and was not come across before."""
-        from seealso_pppcodes import kernels
-
-        state, shape = self._state, self._state.shape
-        lists = [np.flatnonzero(row) for row in cells.view(np.bool_)]
+        state = self._state
+        self._complete = depth >= state.objects
+        visits = [cells.advance(min(int(depth), state.objects)) for cells in self._cells]
         for number, segment in enumerate(state.segments):
-            sizes = segment.starts[:, 1:] - segment.starts[:, :-1]
-            room = sum(int(sizes[space, chosen].sum()) for space, chosen in enumerate(lists))
-            places = np.empty(min(room, segment.size), np.int64)
+            sizes = (
+                segment.starts[space, cells + 1] - segment.starts[space, cells] for space, cells in enumerate(visits)
+            )
+            places = np.empty(min(sum(int(each.sum()) for each in sizes), segment.size), np.int64)
             found = 0
-            for space, chosen in enumerate(lists):
+            for space, cells in enumerate(visits):
                 found = kernels.visit_cells(
-                    chosen,
+                    cells,
                     segment.starts[space],
                     segment.low[space],
                     segment.high[space],
+                    self._seen[number],
                     self._hidden[number],
                     places,
                     found,
@@ -185,7 +188,8 @@ class CandidateSearch:
         tail = state.tail
         codes = tail.codes[: tail.size]
         places = np.empty(tail.size, np.int64)
-        found = kernels.visit_rows(codes, shape.length, shape.bits, cells, self._tail_hidden, places)
+        limits = np.array([cells.limit for cells in self._cells])
+        found = kernels.visit_rows(codes, self._tables.values, limits, self._least_seen, self._tail_hidden, places)
         self._score(codes, places[:found], int(self._bases[-1]))
 
     def _score(self, codes: np.ndarray, places: np.ndarray, base: int) -> None:

@@ -27,9 +27,9 @@ def describe(
     shown: dict[str, int | float | str] = {
         "objects": state.objects,
         "bytes": sum(parts.values()) + spaces.pivots.nbytes,
-        "bytes of the pivots": spaces.pivots.nbytes,
-        **{f"bytes an object, {part}": round(size / objects, 2) for part, size in parts.items()},
-        "bytes an object": round(sum(parts.values()) / objects, 2),
+        "bytes_pivots": spaces.pivots.nbytes,
+        "bytes_per_object": round(sum(parts.values()) / objects, 2),
+        **{f"bytes_per_object_{part}": round(size / objects, 2) for part, size in parts.items()},
         "segments": len(state.segments),
         "pivots": f"{spaces.pivots.shape[0]} spaces of {spaces.pivots.shape[1]}, drawn from {trained_on} objects",
     }
@@ -39,7 +39,7 @@ def describe(
             f"{sizes.size / spaces.shape.spaces:.0f} of {spaces.shape.cells} in a space are in use; half hold up to {half} "
             f"objects, 99 % up to {most}, the largest {int(sizes.max())}"
         )
-        shown["a query"] = _query_cost(spaces, state, search)
+        shown["query"] = _query_cost(spaces, state, search)
     return shown
 
 
@@ -56,12 +56,12 @@ def bytes_by_part(state: State) -> dict[str, int]:
 
 
 def _query_cost(spaces: PivotSpaces, state: State, search: Callable[[np.ndarray], CandidateSearch]) -> str:
-    taken, visited = [], []
+    taken, scored = [], []
     for pivot in spaces.pivots[0, :TRIED]:
         started = time.perf_counter()
         one = search(pivot)
         next(one.blocks(WANTED), None)
         taken.append(1000 * (time.perf_counter() - started))
-        visited.append(one.visited)
-    share = 100 * median(visited) / max(1, state.objects)
-    return f"{median(taken):.1f} ms and {share:.1f} % of the objects for {WANTED} candidates"
+        scored.append(one.scored)
+    share = 100 * median(scored) / max(1, state.objects)
+    return f"{median(taken):.1f} ms and {share:.1f} % of the objects scored for {WANTED} candidates"
