@@ -107,7 +107,7 @@ def cpu(run: Callable[[list[Path]], float], files: list[Path]) -> tuple[float, f
 
 def main() -> None:
     """Measure and report."""
-    options = arguments(__doc__ or "", photos="../shared/photos", rounds=3, small=1000, large=10_000)
+    options = arguments(__doc__ or "", photos="", rounds=3, small=1000, large=10_000)
     originals = photographs_below(options.photos)
     files = originals[:: max(1, len(originals) // 300)] if options.quick else originals
     rounds = 1 if options.quick else options.rounds

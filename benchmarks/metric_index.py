@@ -1,13 +1,18 @@
 """The metric index ppp-codes: what it finds, what it takes in memory, how fast it answers and is built.
 
-    python benchmarks/metric_index.py --photos ~/Pictures [--size 1000000] [--quick] [--json FILE]
+    python benchmarks/metric_index.py --photos ~/Pictures [--size 1000000] [--largest 20000000] [--quick] [--json FILE]
 
 What it finds is measured on descriptors of random crops of photographs (made once, and kept), beside a plain NumPy
-implementation of the method that ranks every object. One crop is the query, its sibling crops are left out of the answer.
-Time and memory are measured on ``--size`` synthetic descriptors of 64 values in clusters, generated in chunks.
+implementation of the method that ranks every object, and beside faiss and hnswlib where they are installed
+(``pip install -r benchmarks/requirements.txt``). One crop is the query, its sibling crops are left out of the answer. Time
+and memory are measured on synthetic descriptors of 64 values in clusters, generated in chunks: 100,000 of them, ``--size``,
+and ``--largest``. ``--quick`` leaves the others out: a thousand descriptors are too few to train them on.
 """
 
+import os
+import re
 import resource
+import sys
 import tempfile
 import threading
 import time
@@ -18,25 +23,29 @@ from statistics import median
 import numpy as np
 from crops import crop_descriptors
 from report import Figure, arguments, report
+from rivals import BruteForce, Faiss, Graph, Ours, Rival, make_index
+from synthetic import CHUNK, DIM, Clusters, Nearest
 
 import seealso
 
 CANDIDATES = (100, 500, 1000, 2000, 5000)
 NEIGHBOURS = 10
-DIM = 64
-CLUSTERS = 2000
-CHUNK = 1 << 16
+SAMPLE = 2560
+COMPARED = 1000  # candidates that are refined, of each of those compared
 
 
-def make_index(dim: int, sample: np.ndarray, threads: int = 1, **options: object) -> seealso.MetricIndex:
-    """A trained index on the Euclidean distance."""
-    plugins = seealso.load_plugins()
-    cls = plugins.get("index", "ppp-codes")
-    distance = plugins.get("distance", "euclidean")()
-    context = seealso.IndexContext(distance, None, dim, np.dtype(np.float32), threads)
-    index = cls(cls.Options(**options), context)
+def trained(dim: int, sample: np.ndarray, distance: str = "euclidean") -> seealso.MetricIndex:
+    """Our index with its defaults, in one thread."""
+    index = make_index("ppp-codes", dim, 1, distance=distance)
     index.train(sample)
     return index
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long it takes."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
 
 
 # What it finds
@@ -73,92 +82,143 @@ def reference_rankings(
         yield np.argsort(scores, kind="stable")
 
 
-def recall(ranking: np.ndarray, owners: np.ndarray, query: int, neighbours: np.ndarray) -> list[float]:
-    """The share of the true neighbours among the first candidates, for each number of candidates."""
+def recall(ranking: np.ndarray, owners: np.ndarray, query: int, neighbours: np.ndarray, count: int) -> float:
+    """The share of the true neighbours among the first ``count`` that are no siblings."""
     others = ranking[owners[ranking] != owners[query]]
-    return [float(np.isin(neighbours, others[:count]).mean()) for count in CANDIDATES]
+    return float(np.isin(neighbours, others[:count]).mean())
 
 
-def measure_recall(photos: str, crops: int, asked: int) -> list[Figure]:
-    """Recall beside the reference's, and how fast the index was built beside a matrix product of the same size."""
-    mapped, owners = crop_descriptors(photos, crops)
-    descriptors = np.array(mapped)
-    random = np.random.default_rng(0)
-    index = make_index(descriptors.shape[1], descriptors[random.permutation(crops)[:4096]])
-    queries = random.permutation(crops)[:asked]
-    neighbours = true_neighbours(descriptors, owners, queries)
+class Photographs:
+    """Descriptors of crops, and queries among them with their true neighbours."""
 
-    # Both take turns, a slice each; the first of each only warms up.
-    pivots = index.pivots
-    flat = pivots.reshape(-1, pivots.shape[2])
-    ratios = []
-    for start in range(0, crops, 8192):
-        part = descriptors[start : start + 8192]
-        product = seconds(lambda part=part: part @ flat.T)
-        ratios.append(product / seconds(lambda part=part, start=start: index.add(start + np.arange(len(part)), part)))
+    def __init__(self, folder: str, crops: int, asked: int) -> None:
+        mapped, self.owners = crop_descriptors(folder, crops)
+        self.descriptors = np.array(mapped)
+        self.random = np.random.default_rng(0)
+        self.sample = self.descriptors[self.random.permutation(crops)[:SAMPLE]]
+        self.queries = self.random.permutation(crops)[:asked]
+        self.neighbours = true_neighbours(self.descriptors, self.owners, self.queries)
+        self.siblings = -(-crops // len(np.unique(self.owners)))
 
-    siblings = -(-crops // len(np.unique(owners)))
-    taken = []
-    for query in queries:
-        near = neighbours[len(taken)]
-        blocks = [next(index.candidates(descriptors[query], wanted=count + siblings)) for count in CANDIDATES]
-        taken.append([recall(block.ids, owners, query, near)[place] for place, block in enumerate(blocks)])
-    ours = np.mean(taken, axis=0)
-    options = index.options
-    rankings = reference_rankings(descriptors, pivots, queries, options.prefix_length, options.weight)
-    plain = np.mean(
-        [recall(r, owners, q, near) for r, q, near in zip(rankings, queries, neighbours, strict=True)], axis=0
-    )
-    figures = [
-        Figure(
-            f"recall of the {NEIGHBOURS} nearest among {count} candidates",
-            float(ours[place]),
-            "",
-            ">= the reference's − 0.01",
-            bool(ours[place] >= plain[place] - 0.01),
-            f"reference, every object ranked: {plain[place]:.3f}; {crops} crops, {asked} queries",
+    def recall(self, search: Callable[[np.ndarray, int], np.ndarray], count: int) -> float:
+        """Mean recall among ``count`` candidates; the siblings are asked for on top."""
+        return float(
+            np.mean(
+                [
+                    recall(search(self.descriptors[query], count + self.siblings), self.owners, query, near, count)
+                    for query, near in zip(self.queries, self.neighbours, strict=True)
+                ]
+            )
         )
-        for place, count in enumerate(CANDIDATES)
-    ]
+
+
+def measure_recall(photographs: Photographs) -> list[Figure]:
+    """Recall beside the reference's."""
+    descriptors, queries = photographs.descriptors, photographs.queries
+    index = trained(descriptors.shape[1], photographs.sample)
+    for start in range(0, len(descriptors), 8192):
+        part = descriptors[start : start + 8192]
+        index.add(start + np.arange(len(part)), part)
+    options = index.options
+    plain = np.zeros(len(CANDIDATES))
+    rankings = reference_rankings(descriptors, index.pivots, queries, options.prefix_length, options.weight)
+    for ranking, query, near in zip(rankings, queries, photographs.neighbours, strict=True):
+        plain += [recall(ranking, photographs.owners, query, near, count) for count in CANDIDATES]
+    plain /= len(queries)
+    figures = []
+    for count, reference in zip(CANDIDATES, plain, strict=True):
+        ours = photographs.recall(lambda query, wanted: next(index.candidates(query, wanted=wanted)).ids, count)
+        figures.append(
+            Figure(
+                f"recall of the {NEIGHBOURS} nearest among {count} candidates",
+                ours,
+                "",
+                ">= the reference's",
+                round(ours, 3) >= round(float(reference), 3),
+                f"reference, every object ranked: {reference:.4f}; {len(descriptors)} crops, {len(queries)} queries",
+            )
+        )
+    index.close()
+    return figures
+
+
+def measure_building(photographs: Photographs, metric: str, size: int) -> list[Figure]:
+    """How fast an index is built, beside a matrix product of the same size; both take turns, a slice each."""
+    descriptors = photographs.descriptors
+    index = trained(descriptors.shape[1], photographs.sample, metric)
+    flat = index.pivots.reshape(-1, descriptors.shape[1])
+    ratios, building, added = [], 0.0, 0
+    while added < size:
+        start = added % (len(descriptors) - 8191) if len(descriptors) > 8192 else 0
+        part = descriptors[start : start + min(8192, size - added)]
+        product = seconds(lambda part=part: part @ flat.T)
+        took = seconds(lambda part=part, added=added: index.add(added + np.arange(len(part)), part))
+        building += took
+        ratios.append(product / took)
+        added += len(part)
+    index.close()
+    # The first only warms up.
     ratio = median(ratios[1:] or ratios)
-    figures.append(
+    dim = descriptors.shape[1]
+    return [
         Figure(
-            "building, as a share of the machine's matrix-multiply rate",
+            f"building, {metric}, as a share of the machine's matrix-multiply rate",
             ratio,
             "",
             ">= 0.5",
             ratio >= 0.5,
-            f"{descriptors.shape[1]} dimensions, euclidean, {len(flat)} pivots; the same products by sgemm in turns",
-        )
-    )
+            f"{dim} dimensions, {len(flat)} pivots; the same products by sgemm in turns",
+        ),
+        Figure(f"adding {size} of {dim} dimensions, {metric}", building, "s", "in minutes", building < 600),
+    ]
+
+
+# Beside others
+
+
+def measure_rivals(photographs: Photographs) -> list[Figure]:
+    """Recall, time, memory, building, adding and removing a tenth: ours and others', on the same descriptors."""
+    descriptors = photographs.descriptors
+    most = len(descriptors) * 9 // 10
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    figures = []
+    rivals: tuple[type[Rival], ...] = (Ours, Faiss, Graph, BruteForce)
+    for make in rivals:
+        try:
+            rival = make(descriptors.shape[1], threads)
+        except ImportError as error:
+            print(f"{make.name} is left out: {error}", file=sys.stderr)
+            continue
+        building = seconds(lambda rival=rival: rival.build(descriptors[:most]))
+        adding = seconds(lambda rival=rival: rival.add(most, descriptors[most:]))
+        size = rival.bytes()
+
+        def answer(query: np.ndarray, count: int, rival: Rival = rival) -> np.ndarray:
+            """Candidates, ordered by their true distance."""
+            ids = rival.search(query, count)
+            if rival.refines:
+                ids = ids[np.argsort(np.linalg.norm(descriptors[ids] - query, axis=1))]
+            return ids
+
+        found = photographs.recall(answer, COMPARED)
+        times = [
+            1000 * seconds(lambda query=query: answer(query, COMPARED)) for query in descriptors[photographs.queries]
+        ]
+        removing = seconds(lambda rival=rival: rival.remove(np.arange(most, len(descriptors))))
+        beside = f"{COMPARED} candidates refined; {rival.setting}"
+        name = rival.name
+        figures += [
+            Figure(f"{name}: recall of the {NEIGHBOURS} nearest", found, "", beside=beside),
+            Figure(f"{name}: a query with refinement, one core", median(times), "ms"),
+            Figure(f"{name}: memory an object", size / len(descriptors), "bytes"),
+            Figure(f"{name}: building nine tenths", building, "s", beside=f"{threads} threads"),
+            Figure(f"{name}: adding a tenth", adding, "s"),
+            Figure(f"{name}: removing a tenth", removing, "s"),
+        ]
     return figures
 
 
 # Time and memory
-
-
-class Clusters:
-    """Synthetic descriptors: clusters that are flat in most directions; a chunk is the same whenever it is made."""
-
-    def __init__(self) -> None:
-        random = np.random.default_rng(0)
-        self.centres = 0.6 * random.normal(size=(CLUSTERS, DIM)).astype(np.float32)
-        self.directions = 0.35 * random.normal(size=(CLUSTERS, 8, DIM)).astype(np.float32)
-
-    def chunk(self, number: int, count: int = CHUNK) -> np.ndarray:
-        """Descriptors ``(count, DIM)``."""
-        random = np.random.default_rng([1, number])
-        cluster = random.integers(0, CLUSTERS, count)
-        along = random.normal(size=(count, 8)).astype(np.float32)
-        noise = 0.1 * random.normal(size=(count, DIM)).astype(np.float32)
-        return self.centres[cluster] + np.einsum("nj,njd->nd", along, self.directions[cluster]) + noise
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """How long it takes."""
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
 
 
 def query_times(index: seealso.MetricIndex, queries: np.ndarray) -> list[float]:
@@ -166,9 +226,93 @@ def query_times(index: seealso.MetricIndex, queries: np.ndarray) -> list[float]:
     return [1000 * seconds(lambda query=query: next(index.candidates(query, wanted=5000))) for query in queries]
 
 
-def measure_merging(index: seealso.MetricIndex, clusters: Clusters, size: int) -> list[float]:
-    """Query times at ten a second, while what was added makes all segments one."""
-    queries = clusters.chunk(1 << 30, 200)
+def own_memory() -> int:
+    """Bytes that this process holds now, mapped files not counted; where the system tells, else its peak."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return 1024 * int(re.search(r"RssAnon:\s+(\d+) kB", status.read_text())[1])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def measure_size(size: int, queries: int, goal: float | None) -> list[Figure]:
+    """Time of a query, what it finds, and memory, at one size."""
+    clusters = Clusters()
+    index = trained(DIM, clusters.chunk(0)[:SAMPLE])
+    nearest = Nearest(clusters.queries(queries), NEIGHBOURS)
+    building = 0.0
+    for start in range(0, size, CHUNK):
+        part = clusters.chunk(start)[: size - start]
+        building += seconds(lambda part=part, start=start: index.add(start + np.arange(len(part)), part))
+        nearest.offer(start, part)
+    with tempfile.TemporaryDirectory() as folder:
+        saving = seconds(lambda: index.save(Path(folder)))
+        fresh = make_index("ppp-codes", DIM, 1)
+        opening = seconds(lambda: fresh.load(Path(folder)))
+        fresh.close()
+    statistics = index.statistics()
+    query_times(index, nearest.queries[:20])
+    times = query_times(index, nearest.queries)
+    found = [next(index.candidates(query, wanted=5000)).ids for query in nearest.queries]
+    ours = np.mean([np.isin(near, ids).mean() for near, ids in zip(nearest.ids, found, strict=True)])
+    # Ranking every object takes seconds where there are 20 million: fewer queries tell.
+    some = slice(max(5, min(queries, 50_000_000 // size)))
+    index.options = index.options.model_copy(update={"scored_per_candidate": float(size)})
+    ranked = [next(index.candidates(query, wanted=5000)).ids for query in nearest.queries[some]]
+    every = np.mean([np.isin(near, ids).mean() for near, ids in zip(nearest.ids[some], ranked, strict=True)])
+    index.close()
+    return [
+        Figure(
+            f"5,000 candidates of {size}, one core",
+            median(times),
+            "ms",
+            "" if goal is None else f"<= {goal:g}",
+            None if goal is None else median(times) <= goal,
+            f"slowest of {len(times)}: {max(times):.1f} ms",
+        ),
+        Figure(
+            f"recall of the {NEIGHBOURS} nearest among 5,000 of {size}",
+            float(ours),
+            "",
+            ">= all ranked − 0.01",
+            bool(ours >= every - 0.01),
+            f"every object ranked: {every:.4f} ({len(ranked)} queries)",
+        ),
+        Figure(
+            f"memory an object at {size}",
+            float(statistics["bytes_per_object"]),
+            "bytes",
+            "<= 55" if size >= 1_000_000 else "",
+            float(statistics["bytes_per_object"]) <= 55 if size >= 1_000_000 else None,
+            f"all but the pivots ({statistics['bytes_pivots']} bytes)",
+        ),
+        Figure(
+            f"opening a snapshot of {size}",
+            opening,
+            "s",
+            "< 1" if size <= 1_000_000 else "",
+            opening < 1 if size <= 1_000_000 else None,
+            f"saving took {saving:.2f} s",
+        ),
+        Figure(f"adding {size} of {DIM} dimensions, one thread", building, "s"),
+    ]
+
+
+def measure_merging(size: int) -> list[Figure]:
+    """Query times at ten a second, and memory, while what is added makes all segments one."""
+    clusters = Clusters()
+    before = own_memory()
+    index = trained(DIM, clusters.chunk(0)[:SAMPLE])
+    for start in range(0, size, CHUNK):
+        part = clusters.chunk(start)[: size - start]
+        index.add(start + np.arange(len(part)), part)
+    with tempfile.TemporaryDirectory() as folder:
+        index.save(Path(folder))
+    queries = clusters.queries(200)
+    query_times(index, queries[:20])
+    quiet = query_times(index, queries)
+    # A quarter more makes the largest segment merge. It is made beforehand, so that its memory is not the merge's.
+    more = [clusters.chunk(size + start) for start in range(0, size // 3, CHUNK)]
+    steady, peak = own_memory(), [own_memory()]
     times: list[float] = []
     stop = threading.Event()
 
@@ -176,80 +320,66 @@ def measure_merging(index: seealso.MetricIndex, clusters: Clusters, size: int) -
         while not stop.wait(0.1):
             times.extend(query_times(index, queries[len(times) % 200][np.newaxis]))
 
-    asking = threading.Thread(target=ask)
-    asking.start()
-    more = 0
-    # A quarter more makes the largest segment merge.
-    while more < size // 3:
-        index.add(size + more + np.arange(CHUNK), clusters.chunk(size + more))
-        more += CHUNK
-    time.sleep(2)
-    stop.set()
-    asking.join()
-    return times
+    def watch() -> None:
+        while not stop.wait(0.005):
+            peak.append(own_memory())
 
-
-def measure_size(size: int) -> list[Figure]:
-    """Memory, the time of a query, opening a snapshot, and queries during a merge, at one size."""
-    clusters = Clusters()
-    index = make_index(DIM, clusters.chunk(0)[:4096])
-    building = 0.0
-    for start in range(0, size, CHUNK):
-        part = clusters.chunk(start)[: size - start]
-        building += seconds(lambda part=part, start=start: index.add(start + np.arange(len(part)), part))
-    queries = clusters.chunk(1 << 31, 110)
+    threads = [threading.Thread(target=work) for work in (ask, watch)]
+    for thread in threads:
+        thread.start()
+    for number, part in enumerate(more):
+        index.add(size + number * CHUNK + np.arange(CHUNK), part)
+    # Merging goes on in the background; saving waits for it.
     with tempfile.TemporaryDirectory() as folder:
-        saving = seconds(lambda: index.save(Path(folder)))
-        fresh = make_index(DIM, clusters.chunk(0)[:4096])
-        opening = seconds(lambda: fresh.load(Path(folder)))
-        fresh.close()
-    statistics = index.statistics()
-    query_times(index, queries[:10])
-    times = query_times(index, queries[10:])
-    figures = [
-        Figure(
-            f"memory an object at {size}",
-            float(statistics["bytes_per_object"]),
-            "bytes",
-            "<= 55",
-            float(statistics["bytes_per_object"]) <= 55,
-            f"all but the pivots ({statistics['bytes_pivots']} bytes); peak of the process "
-            f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB",
-        ),
-        Figure(
-            f"5,000 candidates at {size}, one core",
-            median(times),
-            "ms",
-            "<= 10 at 1 M, <= 25 at 20 M",
-            {1_000_000: median(times) <= 10, 20_000_000: median(times) <= 25}.get(size),
-            f"slowest of {len(times)}: {max(times):.1f} ms",
-        ),
-        Figure(f"opening a snapshot of {size}", opening, "s", "< 1 at 1 M", opening < 1, f"saving took {saving:.2f} s"),
-        Figure(f"adding {size} of {DIM} dimensions", building, "s"),
-    ]
-    quiet = query_times(index, queries)
-    merging = measure_merging(index, clusters, size)
-    slower = max(merging) - max(quiet)
-    figures.append(
+        index.save(Path(folder))
+    stop.set()
+    for thread in threads:
+        thread.join()
+    held = int(index.statistics()["bytes"])
+    added = held - held * size // (size + len(more) * CHUNK)
+    index.close()
+    slower = max(times) - max(quiet)
+    return [
         Figure(
             f"slowest query during a merge, beyond the slowest without, at {size}",
             slower,
             "ms",
             "<= 50",
             slower <= 50,
-            f"{max(merging):.1f} and {max(quiet):.1f} ms; {len(merging)} queries, ten a second, while objects are added",
-        )
-    )
-    index.close()
-    return figures
+            f"{max(times):.1f} and {max(quiet):.1f} ms; {len(times)} queries, ten a second, while objects are added",
+        ),
+        Figure(
+            f"memory at {size}, at rest",
+            (steady - before - sum(part.nbytes for part in more)) / 2**20,
+            "MiB",
+            beside=f"of the process, beyond what it held before; the index after the merge {held / 2**20:.1f} MiB",
+        ),
+        Figure(
+            "more than that at the peak of the merge",
+            (max(peak) - steady) / 2**20,
+            "MiB",
+            beside=f"{added / 2**20:.1f} MiB of it are the objects that were added",
+        ),
+    ]
 
 
 def main() -> None:
     """Measure and report."""
-    options = arguments(__doc__ or "", photos="../shared/photos", crops=150_000, size=1_000_000)
-    crops, size, asked = (6000, 100_000, 50) if options.quick else (options.crops, options.size, 200)
-    figures = measure_recall(options.photos, crops, asked) + measure_size(size)
-    if options.quick:
+    options = arguments(__doc__ or "", photos="", crops=150_000, size=1_000_000, largest=20_000_000)
+    quick = options.quick
+    crops, asked = (1000, 50) if quick else (options.crops, 200)
+    photographs = Photographs(options.photos, crops, asked)
+    figures = measure_recall(photographs)
+    for metric, size in (("euclidean", 10_000 if quick else 1_000_000), ("cosine", 10_000 if quick else 100_000)):
+        figures += measure_building(photographs, metric, size)
+    if not quick:
+        figures += measure_rivals(photographs)
+    del photographs
+    goals = {1_000_000: 10.0, 20_000_000: 25.0}
+    for size in (50_000,) if quick else dict.fromkeys((100_000, options.size, options.largest)):
+        figures += measure_size(size, 20 if quick else 100, goals.get(size))
+    figures += measure_merging(100_000 if quick else options.size)
+    if quick:
         for figure in figures:
             figure.holds = None
     report("Metric index", figures, options.json)

@@ -37,9 +37,9 @@ def arguments(description: str, **defaults: object) -> argparse.Namespace:
 
 def photographs_below(folder: str) -> list[Path]:
     """The JPEG files below a folder, in order; without any the benchmark ends here."""
-    found = sorted(Path(folder).rglob("*.jpg"))
+    found = sorted(Path(folder).rglob("*.jpg")) if folder else []
     if not found:
-        raise SystemExit(f"there are no .jpg files below {folder}; name a folder of photographs: --photos DIR")
+        raise SystemExit(f"there are no .jpg files below {folder!r}; name a folder of photographs: --photos DIR")
     return found
 
 

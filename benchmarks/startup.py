@@ -59,7 +59,7 @@ def run(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
 
 def main() -> None:
     """Measure and report."""
-    options = arguments(__doc__ or "", photos="../shared/photos", rounds=15)
+    options = arguments(__doc__ or "", photos="", rounds=15)
     rounds = 5 if options.quick else options.rounds
     photographs = photographs_below(options.photos)[: 100 if options.quick else None]
 
