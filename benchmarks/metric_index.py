@@ -34,11 +34,16 @@ SAMPLE = 2560
 COMPARED = 1000  # candidates that are refined, of each of those compared
 
 
-def trained(dim: int, sample: np.ndarray, distance: str = "euclidean") -> seealso.MetricIndex:
-    """Our index with its defaults, in one thread."""
-    index = make_index("ppp-codes", dim, 1, distance=distance)
+def trained(dim: int, sample: np.ndarray, distance: str = "euclidean", threads: int = 1) -> seealso.MetricIndex:
+    """Our index with its defaults."""
+    index = make_index("ppp-codes", dim, threads, distance=distance)
     index.train(sample)
     return index
+
+
+def usable_threads() -> int:
+    """How many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -145,7 +150,7 @@ def measure_recall(photographs: Photographs) -> list[Figure]:
 def measure_building(photographs: Photographs, metric: str, size: int) -> list[Figure]:
     """How fast an index is built, beside a matrix product of the same size; both take turns, a slice each."""
     descriptors = photographs.descriptors
-    index = trained(descriptors.shape[1], photographs.sample, metric)
+    index = trained(descriptors.shape[1], photographs.sample, metric, usable_threads())
     flat = index.pivots.reshape(-1, descriptors.shape[1])
     ratios, building, added = [], 0.0, 0
     while added < size:
@@ -167,7 +172,7 @@ def measure_building(photographs: Photographs, metric: str, size: int) -> list[F
             "",
             ">= 0.5",
             ratio >= 0.5,
-            f"{dim} dimensions, {len(flat)} pivots; the same products by sgemm in turns",
+            f"{dim} dimensions, {len(flat)} pivots; the same products by sgemm in turns, on as many cores",
         ),
         Figure(f"adding {size} of {dim} dimensions, {metric}", building, "s", "in minutes", building < 600),
     ]
@@ -180,7 +185,7 @@ def measure_rivals(photographs: Photographs) -> list[Figure]:
     """Recall, time, memory, building, adding and removing a tenth: ours and others', on the same descriptors."""
     descriptors = photographs.descriptors
     most = len(descriptors) * 9 // 10
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = usable_threads()
     figures = []
     rivals: tuple[type[Rival], ...] = (Ours, Faiss, Graph, BruteForce)
     for make in rivals:

@@ -55,7 +55,7 @@ def _everything_happens_when_it_is_small(monkeypatch):
     """Segments are sealed and merged, cells passed over and threads used among a few hundred objects."""
     monkeypatch.setattr(index_module, "TAIL", 40)
     monkeypatch.setattr(index_module, "SEGMENTS", 3)
-    monkeypatch.setattr(index_module, "WORTH_A_THREAD", 50)
+    monkeypatch.setattr(index_module, "WORTH_A_THREAD", 200)
     monkeypatch.setattr(ranking, "LEAST_SCORED", 1)
 
 

@@ -27,7 +27,7 @@ SEGMENTS = 24
 OUTGROWN = 4
 """Pivots are drawn anew when there are so many times as many objects as they were drawn from."""
 
-WORTH_A_THREAD = 1 << 15  # rows to score
+WORTH_A_THREAD = 1 << 20  # looks at a symbol or a distance
 
 
 class PPPCodesIndex(MetricIndex):
@@ -94,7 +94,7 @@ class PPPCodesIndex(MetricIndex):
         self.context.check(descriptors)
         if not ids.size:
             return
-        codes = self._spaces.codes(descriptors)
+        codes = self._spaces.codes(descriptors, self._map_rows)
         with self._changing:
             self._state = self._state.added(ids, codes)
             if self._state.tail.size > TAIL:
@@ -164,9 +164,9 @@ class PPPCodesIndex(MetricIndex):
         tables = Tables.of(self._spaces, query, self.options)
         return CandidateSearch(self._state, tables, self.options, allowed, self._map_rows)
 
-    def _map_rows(self, work: Callable[[slice], None], rows: int) -> None:
+    def _map_rows(self, work: Callable[[slice], None], rows: int, looks: int) -> None:
         """Do the work on all rows, in several threads where that pays."""
-        threads = max(1, min(self.context.threads, rows // WORTH_A_THREAD))
+        threads = max(1, min(self.context.threads, rows * looks // WORTH_A_THREAD))
         parts = [slice(rows * part // threads, rows * (part + 1) // threads) for part in range(threads)]
         others = [self._workers.submit(work, part) for part in parts[1:]]
         work(parts[0])

@@ -18,6 +18,14 @@ CHUNK_BYTES = 1 << 24
 SWAPS = 4
 """How often `balanced` may move a pivot, as a multiple of the number of pivots."""
 
+MapRows = Callable[[Callable[[slice], None], int, int], None]
+"""Calls a function with slices that cover so many rows, perhaps in several threads; a row means so many looks."""
+
+
+def at_once(work: Callable[[slice], None], rows: int, _: int) -> None:
+    """All rows in this thread."""
+    work(slice(0, rows))
+
 
 class PivotSpaces:
     """Several sets of pivots, each of which divides the space in its own way.
@@ -38,7 +46,7 @@ class PivotSpaces:
         self._flat = pivots.reshape(-1, pivots.shape[-1])
         self.shape = CodeShape.of(pivots.shape[0], pivots.shape[1], length)
 
-    def codes(self, descriptors: np.ndarray) -> np.ndarray:
+    def codes(self, descriptors: np.ndarray, map_rows: MapRows = at_once) -> np.ndarray:
         """Descriptors ``(n, dim)`` → symbols ``(n, spaces × length)``; one distance to every pivot each."""
         from seealso_pppcodes import kernels
 
@@ -47,7 +55,11 @@ class PivotSpaces:
         for start in range(0, len(descriptors), step):
             part = slice(start, start + step)
             distances = self.distance.many_to_many(descriptors[part], self._flat)
-            kernels.nearest_pivots(distances, self.shape.spaces, self.shape.length, codes[part])
+
+            def encode(rows: slice, distances: np.ndarray = distances, coded: np.ndarray = codes[part]) -> None:
+                kernels.nearest_pivots(distances[rows], self.shape.spaces, self.shape.length, coded[rows])
+
+            map_rows(encode, len(distances), len(self._flat))
         return codes
 
     def distances(self, query: np.ndarray) -> np.ndarray:

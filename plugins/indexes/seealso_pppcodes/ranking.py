@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from seealso import CandidateBlock, IdSet
 from seealso_pppcodes.cells import CellOrder
 from seealso_pppcodes.options import PPPCodesOptions
-from seealso_pppcodes.pivots import PivotSpaces
+from seealso_pppcodes.pivots import MapRows, PivotSpaces
 from seealso_pppcodes.state import State
 
 LARGEST_SCORE = 1 << 30
@@ -25,9 +25,6 @@ LEAST_SCORED = 16384
 
 SPACES_SEEN_IN = 2
 """In so many spaces an object is come across before it is scored: what is near in one alone is hardly ever near."""
-
-MapRows = Callable[[Callable[[slice], None], int], None]
-"""Calls a function with slices that cover so many rows, perhaps in several threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +200,7 @@ class CandidateSearch:
         def score(rows: slice) -> None:
             kernels.score(codes, places[rows], self._tables.values, self._tables.inversions, scores[rows])
 
-        self._map_rows(score, places.size)
+        self._map_rows(score, places.size, codes.shape[1])
         self._places = np.concatenate([self._places, places + base])
         self._scores = np.concatenate([self._scores, scores])
         self._left = np.concatenate([self._left, np.ones(places.size, np.bool_)])
