@@ -122,6 +122,8 @@ class _ArrayStore:
 
 
 class _ArrayBlock:
+    reads = bytes_read = 0
+
     def __init__(self, ids: np.ndarray, descriptors: np.ndarray) -> None:
         self.ids = ids
         self.descriptors = descriptors

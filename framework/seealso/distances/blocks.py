@@ -58,7 +58,8 @@ def recompute(
     """
     if not doubtful.any():  # far cheaper than to look for them
         return
-    rows, columns = np.nonzero(doubtful)
+    # In one dimension NumPy looks through them several times as fast.
+    rows, columns = np.divmod(np.flatnonzero(doubtful), doubtful.shape[1])
     for pairs in row_blocks(rows.size, 8 * a.shape[1]):
         i, j = rows[pairs], columns[pairs]
         out[i, j] = of_pairs(a[i].astype(np.float64), b[j].astype(np.float64))

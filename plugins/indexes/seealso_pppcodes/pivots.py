@@ -52,9 +52,10 @@ class PivotSpaces:
 
         codes = np.empty((len(descriptors), self.shape.spaces * self.shape.length), self.shape.dtype)
         step = max(1, CHUNK_BYTES // (4 * len(self._flat)))
+        room = np.empty((min(step, len(descriptors)), len(self._flat)), np.float32)
         for start in range(0, len(descriptors), step):
-            part = slice(start, start + step)
-            distances = self.distance.many_to_many(descriptors[part], self._flat)
+            part = slice(start, min(start + step, len(descriptors)))
+            distances = self.distance.many_to_many(descriptors[part], self._flat, room[: part.stop - start])
 
             def encode(rows: slice, distances: np.ndarray = distances, coded: np.ndarray = codes[part]) -> None:
                 kernels.nearest_pivots(distances[rows], self.shape.spaces, self.shape.length, coded[rows])
