@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from seealso.images import decode_image as decode_image
     from seealso.interfaces.codec import Codec as Codec
     from seealso.interfaces.codec import CodecContext as CodecContext
+    from seealso.interfaces.codec import Records as Records
     from seealso.interfaces.distance import Distance as Distance
     from seealso.interfaces.extractor import Extractor as Extractor
     from seealso.interfaces.extractor import ExtractorContext as ExtractorContext
@@ -98,7 +99,7 @@ _MODULES = {
     ),
     "seealso.hookspecs": ("hookimpl",),
     "seealso.images": ("DecodedImage", "ImageLimits", "decode_image"),
-    "seealso.interfaces.codec": ("Codec", "CodecContext"),
+    "seealso.interfaces.codec": ("Codec", "CodecContext", "Records"),
     "seealso.interfaces.distance": ("Distance",),
     "seealso.interfaces.extractor": ("Extractor", "ExtractorContext", "Provenance"),
     "seealso.interfaces.frontend": ("Frontend",),

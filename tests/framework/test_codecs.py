@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from seealso.codecs.raw import Raw
 from seealso.distances.vectors import Euclidean
-from seealso.interfaces.codec import CodecContext
+from seealso.interfaces.codec import CodecContext, Records
 from seealso.interfaces.plugin import PluginOptions
 
 
@@ -48,3 +48,16 @@ def test_distances_on_records():
     codec = raw(5)
     expected = Euclidean().one_to_many(descriptors[0], descriptors)
     assert np.array_equal(codec.distances(Euclidean(), descriptors[0], codec.encode(descriptors)), expected)
+
+
+@given(st.lists(st.binary(max_size=9), max_size=9), st.slices(9))
+def test_records_in_one_buffer(records, some):
+    together = Records.of(records)
+    assert [bytes(record) for record in together] == records
+    assert [bytes(record) for record in together[some]] == records[some]
+    assert Records.of(together) is together
+    assert len(together[some]) == len(records[some])
+    if records:
+        assert bytes(together[-1]) == records[-1]
+    with pytest.raises(IndexError):
+        together[len(records)]

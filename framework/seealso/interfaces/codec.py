@@ -1,9 +1,11 @@
 """The codec: how a descriptor is written."""
 
+from __future__ import annotations
+
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, overload
 
 import numpy as np
 
@@ -12,6 +14,47 @@ from seealso.interfaces.plugin import Plugin, PluginOptions
 
 Record = bytes | memoryview
 """One encoded descriptor."""
+
+
+class Records(Sequence[memoryview]):
+    """Encoded descriptors in one buffer, so that a kernel can go through them without a Python object for each.
+
+    Args:
+        buffer: uint8 ``(bytes,)``; other things may lie between the records.
+        starts: where each record starts in it, int64 ``(n,)``.
+        lengths: its length in bytes, int64 ``(n,)``.
+    """
+
+    __slots__ = ("buffer", "lengths", "starts")
+
+    def __init__(self, buffer: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> None:
+        self.buffer = buffer
+        self.starts = starts
+        self.lengths = lengths
+
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> Records:
+        """The same records in one buffer: as they are where they are in one already, else copied."""
+        if isinstance(records, Records):
+            return records
+        lengths = np.fromiter(map(len, records), np.int64, len(records))
+        buffer = np.frombuffer(bytearray().join(records), np.uint8)
+        return cls(buffer, np.cumsum(lengths) - lengths, lengths)
+
+    def __len__(self) -> int:
+        return self.starts.size
+
+    @overload
+    def __getitem__(self, which: int) -> memoryview: ...
+
+    @overload
+    def __getitem__(self, which: slice) -> Records: ...
+
+    def __getitem__(self, which: int | slice) -> memoryview | Records:
+        if isinstance(which, slice):
+            return Records(self.buffer, self.starts[which], self.lengths[which])
+        start = int(self.starts[which])
+        return memoryview(self.buffer)[start : start + int(self.lengths[which])]
 
 
 @dataclass(frozen=True, slots=True)
