@@ -54,7 +54,7 @@ class Records(Sequence[memoryview]):
         if isinstance(which, slice):
             return Records(self.buffer, self.starts[which], self.lengths[which])
         start = int(self.starts[which])
-        return memoryview(self.buffer)[start : start + int(self.lengths[which])]
+        return self.buffer[start : start + int(self.lengths[which])].data
 
 
 @dataclass(frozen=True, slots=True)
