@@ -78,4 +78,4 @@ def report(title: str, figures: list[Figure], json_file: Path | None) -> None:
     if json_file is not None:
         document: dict[str, object] = {"date": date.today().isoformat(), "machine": machine(), "versions": versions}
         document["figures"] = [asdict(figure) for figure in figures]
-        json_file.write_text(json.dumps(document, indent=1) + "\n")
+        json_file.write_text(json.dumps(document, indent=1, default=lambda value: value.item()) + "\n")

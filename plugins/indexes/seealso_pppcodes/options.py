@@ -43,5 +43,7 @@ class PPPCodesOptions(PluginOptions):
     )
     percentile: float = Field(0.5, gt=0, le=1, description="percentile: which, as a share; 0.5 is the median")
     scored_per_candidate: float = Field(
-        12.0, ge=1, description="objects scored for each candidate wanted; more find more and take longer"
+        12.0,
+        ge=1,
+        description="objects scored for each candidate wanted, beyond a million somewhat more; more find more and take longer",
     )

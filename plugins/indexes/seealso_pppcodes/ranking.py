@@ -23,6 +23,11 @@ UNRANKED = np.iinfo(np.int64).max
 LEAST_SCORED = 16384
 """Objects to score, at least, however few candidates are wanted: they cost little."""
 
+FINE_UP_TO = 1 << 20
+COARSENING = 0.125
+"""There are as many cells however many objects: in more than `FINE_UP_TO` their symbols say less of each, and so more is scored,
+by this power of how many times more they are (measured up to 20 million)."""
+
 SPACES_SEEN_IN = 2
 """In so many spaces an object is come across before it is scored: what is near in one alone is hardly ever near."""
 
@@ -118,8 +123,9 @@ class CandidateSearch:
         if not objects or not among:
             return
         taken, last = 0, np.float32(-np.inf)
+        per_candidate = self._options.scored_per_candidate * max(1.0, objects / FINE_UP_TO) ** COARSENING
         while True:
-            enough = max(LEAST_SCORED, (taken + wanted) * self._options.scored_per_candidate)
+            enough = max(LEAST_SCORED, (taken + wanted) * per_candidate)
             keys = self._deepen(enough, wanted, max(1.0, objects / among))
             ready = np.flatnonzero(self._left & (keys < UNRANKED))
             if not ready.size:
