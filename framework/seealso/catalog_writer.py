@@ -68,10 +68,10 @@ class CatalogWriter(Catalog):
                     self._connection.execute("ROLLBACK")
                 raise
 
-    def set_meta(self, key: str, value: str) -> None:
-        """Record a value of the collection's own."""
+    def set_meta(self, values: Mapping[str, str]) -> None:
+        """Record values of the collection's own, in one transaction."""
         with self._transaction() as connection:
-            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+            connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
 
     def reserve_ids(self, count: int) -> int:
         """Reserve ``count`` IDs, ``first`` … ``first + count − 1``; returns ``first``. They are never given again."""

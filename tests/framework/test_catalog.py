@@ -267,7 +267,7 @@ def test_the_writer_closes_while_its_log_is_copied(writer, tmp_path, while_copie
 def test_the_log_is_begun_anew_while_it_is_copied(writer, tmp_path, while_copied):
     def begin_anew():
         assert writer._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()[0] == 0
-        writer.set_meta("key", "value")
+        writer.set_meta({"key": "value"})
 
     writer.commit([row(1)], [Location(b"/a", 1, STATE)], [])
     while_copied[1] = begin_anew

@@ -734,3 +734,17 @@ def test_serve_sees_what_is_indexed_meanwhile(home, make_photos):
         assert len(json.loads(ask(b"similar id:1 -k 1000 --json"))["hits"]) == 35
         child.stdin.close()
         assert child.wait(10) == 0
+
+
+def test_convert(indexed):
+    assert indexed("convert", "lmdb")[:2] == (0, "nothing to do: the descriptors are kept in just that way\n")
+    status, out, err = indexed("convert", "lmdb", "--codec", "raw")
+    assert (status, err) == (0, "")
+    assert re.fullmatch(r"20 descriptors copied: .* before, .* now \(\d+\.\d s\)\n", out)
+    assert len(json.loads(indexed("similar", "id:3", "-k", "30", "--json")[1])["hits"]) == 20
+    assert indexed("convert", "--codec", "raw")[0] == 2
+    status, _, err = indexed("convert")
+    assert (status, err) == (1, "seealso: say which store, or name one in the configuration (`store:`)\n")
+    status, _, err = indexed("convert", "lmbd")
+    assert status == 1
+    assert "did you mean" in err

@@ -16,6 +16,7 @@ from seealso.catalog import Catalog, Counts, Failure, ObjectRecord
 from seealso.catalog_writer import CatalogWriter
 from seealso.collection import parts as parts_module
 from seealso.collection.answer import Answer, Hit, Query
+from seealso.collection.conversion import Conversion, convert, remove_other_stores
 from seealso.collection.creation import create, exists, explain_absence
 from seealso.collection.ingest import Ingest, IngestParts, IngestReport, Progress
 from seealso.collection.lock import write_lock
@@ -26,9 +27,9 @@ from seealso.collection.prune import prune, prune_failures
 from seealso.collection.query import check_query, describe_query, read_query
 from seealso.collection.scan import Scan, ScanRules, is_absent
 from seealso.collection.search import search
-from seealso.config import Config
+from seealso.config import Config, validate_options
 from seealso.durability import writing_in
-from seealso.errors import QueryError
+from seealso.errors import ConfigError, QueryError, SeealsoError
 from seealso.interfaces.extractor import Provenance
 from seealso.interfaces.index import IdSet
 from seealso.interfaces.plugin import PluginChoice
@@ -51,6 +52,8 @@ class Collection:
         self.path = self.settings.path
         self._lock = threading.RLock()
         self._opened: Opened | None = None
+        # Opened before the descriptors moved to another store; somebody may still be reading from it.
+        self._left: list[Opened] = []
         self._parts: Parts | None = None
 
     def __enter__(self) -> Self:
@@ -62,9 +65,9 @@ class Collection:
     def close(self) -> None:
         """Let go of files, memory and devices. A closed collection opens itself anew when it is used again."""
         with self._lock:
-            if self._opened is not None:
-                self._opened.close()
-                self._opened = None
+            for opened in (*self._left, *filter(None, [self._opened])):
+                opened.close()
+            self._opened, self._left = None, []
             if self._parts is not None:
                 if "extractor" in vars(self._parts):
                     self._parts.extractor.close()
@@ -93,6 +96,10 @@ class Collection:
 
     def _open(self) -> Opened:
         with self._lock:
+            if self._opened is not None and self._opened.moved():
+                self.parts.recorded = parts_module.recorded_choices(self._opened.catalog)
+                self._left.append(self._opened)
+                self._opened = None
             if self._opened is None:
                 self._require()
                 self._opened = Opened.open(self.path, self.parts)
@@ -108,6 +115,23 @@ class Collection:
         opened.catalog.refresh()
         opened.index.catch_up(opened.catalog)
         return opened
+
+    def _answer(self, ask: Callable[[Opened], Answer]) -> Answer:
+        """Ask what is opened; again where its store was left for another one meanwhile, for then it may have been half gone."""
+        started = time.perf_counter()
+        while True:
+            opened = self._current()
+            try:
+                answer = ask(opened)
+            except (SeealsoError, OSError):
+                if not opened.moved():
+                    raise
+                continue
+            if not opened.moved():
+                break
+        answer.cost.ms.total = 1000 * (time.perf_counter() - started)
+        self.plugins.observe("searched", answer=answer)
+        return answer
 
     @contextmanager
     def _writing(self) -> Iterator[tuple[Opened, CatalogWriter]]:
@@ -263,28 +287,30 @@ class Collection:
             ImageError: the file cannot be read as an image.
             ProvenanceMismatch: a descriptor would have to be extracted, by another extractor than made the collection.
         """
-        started = time.perf_counter()
-        opened = self._current()
+
+        def ask(opened: Opened) -> Answer:
+            started = time.perf_counter()
+            asked, descriptor = self._describe(opened, query)
+            extracted = 1000 * (time.perf_counter() - started)
+            skip = [asked.id] if others and asked.id is not None else []
+            answer = self._search(opened, asked, descriptor, k, candidates, allowed, skip)
+            answer.cost.ms.extract = extracted
+            return answer
+
+        return self._answer(ask)
+
+    def _describe(self, opened: Opened, query: PathLike | int) -> tuple[Query, np.ndarray]:
+        """What is asked, and its descriptor: from the store where it is there."""
         if isinstance(query, int):
             asked = Query(id=query, path=self._paths(opened, query)[0])
-            id_: int | None = query
         else:
             path = absolute(query)
             data = read_query(path, self.settings.images)
-            id_ = opened.catalog.id_of_hash(hashlib.sha256(data).digest())
-            asked = Query(id=id_, path=path)
-        if id_ is not None:
-            descriptor = opened.store.get_many(np.array([id_], dtype=np.int64))[0]
-        else:
-            self.parts.check_provenance(opened.provenance)
-            descriptor = describe_query(data, path, self.parts, self.settings.images)
-        extracted = 1000 * (time.perf_counter() - started)
-        skip = [id_] if others and id_ is not None else []
-        answer = self._search(opened, asked, descriptor, k, candidates, allowed, skip)
-        answer.cost.ms.extract = extracted
-        answer.cost.ms.total = 1000 * (time.perf_counter() - started)
-        self.plugins.observe("searched", answer=answer)
-        return answer
+            asked = Query(id=opened.catalog.id_of_hash(hashlib.sha256(data).digest()), path=path)
+            if asked.id is None:
+                self.parts.check_provenance(opened.provenance)
+                return asked, describe_query(data, path, self.parts, self.settings.images)
+        return asked, opened.store.get_many(np.array([asked.id], dtype=np.int64))[0]
 
     def similar_to_descriptor(
         self, descriptor: np.ndarray, k: int = 10, *, candidates: int | None = None, allowed: IdSet | None = None
@@ -294,12 +320,8 @@ class Collection:
         Raises:
             QueryError: it is not of the collection's dimension and dtype, or holds values that are not finite.
         """
-        started = time.perf_counter()
-        opened = self._current()
-        answer = self._search(opened, Query(), np.asarray(descriptor), k, candidates, allowed, ())
-        answer.cost.ms.total = 1000 * (time.perf_counter() - started)
-        self.plugins.observe("searched", answer=answer)
-        return answer
+        asked = np.asarray(descriptor)
+        return self._answer(lambda opened: self._search(opened, Query(), asked, k, candidates, allowed, ()))
 
     def _search(
         self,
@@ -411,4 +433,44 @@ class Collection:
         with self._writing() as (opened, writer):
             before = bytes_below(self.path)
             dropped, removed = keep_up(writer, opened.store, opened.index)
+            remove_other_stores(self.path, writer)
             return Upkeep(dropped, removed, before, bytes_below(self.path))
+
+    def convert(
+        self, store: PluginChoice | None = None, progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> Conversion | None:
+        """Move the descriptors to another store, or another codec. Searches go on meanwhile.
+
+        It may be interrupted at any moment: the collection is then as it was, and the next conversion to the same store
+        goes on where this one ended.
+
+        Args:
+            store: the new store; by default the one that the configuration names.
+            progress: told how many descriptors are done, and of how many.
+
+        Returns:
+            What was done; None where the collection is kept by just that store already.
+
+        Raises:
+            ConfigError: no store is named, or its options do not fit.
+            CollectionBusy: another process is writing.
+            CorruptRecord, MissingObject: a descriptor is lost; `maintain` lets go of its object.
+            DiskFull: no space is left; nothing has changed.
+        """
+        self._require()
+        wanted = store or self.settings.store
+        if wanted is None:
+            raise ConfigError("say which store, or name one in the configuration (`store:`)")
+        cls = self.plugins.get("store", wanted.plugin)
+        wanted = PluginChoice(cls.name, validate_options(cls, wanted, location=("store",)).model_dump(mode="json"))
+        self.close()
+        # What the configuration says of the store is where it is going, not where it is.
+        settings = {**self.config.collections, self.name: self.settings.model_copy(update={"store": None})}
+        with Collection(self.config.model_copy(update={"collections": settings}), self.plugins, self.name) as found:
+            if found.parts.choices()["store"] == wanted:
+                return None
+            with found._writing() as (opened, writer):
+                converted = convert(self.path, found.parts, opened, writer, wanted, progress)
+                opened.store.close()
+                remove_other_stores(self.path, writer)
+                return converted

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from pathlib import Path
 
-from seealso.catalog import FILE_NAME
+from seealso.catalog import FILE_NAME, Catalog
 from seealso.catalog_writer import create_catalog
 from seealso.collection import lock
 from seealso.collection.parts import Parts, record
@@ -14,6 +15,19 @@ from seealso.durability import make_directory, writing_in
 from seealso.errors import CollectionError, CorruptCollection, NoCollection
 
 STORE, INDEX = "store", "index"
+STORE_FOLDER = (
+    "store_folder"  # where the catalogue keeps the name of the store's folder, once it is another than `STORE`
+)
+
+
+def store_folder(catalog: Catalog) -> str:
+    """The name of the folder that holds the descriptors."""
+    return catalog.meta(STORE_FOLDER) or STORE
+
+
+def is_store_folder(name: str) -> bool:
+    """Whether a folder of a collection has such a name."""
+    return re.fullmatch(rf"{STORE}(-\d+)?", name) is not None
 
 
 def exists(path: Path) -> bool:
@@ -62,14 +76,15 @@ def create(path: Path, parts: Parts) -> None:
 
 def _strangers(path: Path) -> list[str]:
     """What lies in a directory and is no part of a collection."""
-    ours = (STORE, INDEX, lock.FILE_NAME)
-    return [name for name in os.listdir(path) if name not in ours and not name.startswith(FILE_NAME)]
+    ours = (INDEX, lock.FILE_NAME)
+    names = (name for name in os.listdir(path) if name not in ours and not is_store_folder(name))
+    return [name for name in names if not name.startswith(FILE_NAME)]
 
 
 def _has_descriptors(path: Path) -> bool:
     """Whether the store was ever opened; which a collection's catalogue comes before."""
-    store = path / STORE
-    return store.is_dir() and any(store.iterdir())
+    stores = (folder for folder in path.iterdir() if is_store_folder(folder.name) and folder.is_dir())
+    return any(any(store.iterdir()) for store in stores)
 
 
 def _lost_catalogue(path: Path) -> CorruptCollection:

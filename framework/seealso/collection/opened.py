@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from seealso.catalog import Catalog
+from seealso.collection.creation import store_folder
 from seealso.collection.indexing import LiveIndex
 from seealso.collection.parts import Parts, recorded_provenance
 from seealso.errors import CollectionError
@@ -18,13 +19,14 @@ from seealso.interfaces.store import ObjectStore
 
 @dataclass(slots=True)
 class Opened:
-    """The catalogue, the store and the index of a collection, and what they hold descriptors of."""
+    """The catalogue, the store (and its folder) and the index of a collection, and what they hold descriptors of."""
 
     catalog: Catalog
     provenance: Provenance
     distance: Distance
     store: ObjectStore
     index: LiveIndex
+    folder: Path
 
     @classmethod
     def open(cls, path: Path, parts: Parts) -> Self:
@@ -37,15 +39,16 @@ class Opened:
         """
         catalog = Catalog(path)
         try:
-            if not (path / "store").is_dir():
+            folder = path / store_folder(catalog)
+            if not folder.is_dir():
                 raise CollectionError(
-                    f"{path / 'store'}: the folder of the descriptors is missing; restore it from a backup; or make it, "
+                    f"{folder}: the folder of the descriptors is missing; restore it from a backup; or make it, "
                     "empty, then run `seealso maintain` and index again: every image is then extracted anew"
                 )
             provenance = recorded_provenance(catalog)
             distance = parts.distance(provenance.dtype)
             writable = os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
-            store = parts.store(path / "store", provenance, read_only=not writable)
+            store = parts.store(folder, provenance, read_only=not writable)
             try:
                 made_by = parts.index_made_by()
                 index = LiveIndex(lambda: parts.make_index(store, provenance), made_by, path / "index", store)
@@ -55,7 +58,11 @@ class Opened:
         except BaseException:
             catalog.close()
             raise
-        return cls(catalog, provenance, distance, store, index)
+        return cls(catalog, provenance, distance, store, index, folder)
+
+    def moved(self) -> bool:
+        """Whether the descriptors are in another store by now."""
+        return store_folder(self.catalog) != self.folder.name
 
     def describe(self) -> dict[str, object]:
         """What there is to say of them; what the plugins say of themselves included."""

@@ -26,6 +26,7 @@ from seealso.plugins import Plugins
 from seealso.yaml_file import Location
 
 PARTS = ("extractor", "distance", "index", "store")
+CONFIGURATION = "configuration"  # where the catalogue keeps the choices
 
 
 def usable_threads() -> int:
@@ -141,16 +142,23 @@ class Parts:
             raise ConfigError(
                 f"{self.config.source.place(('collections', self.name, 'store'))}: this collection keeps its "
                 f"descriptors in the store {recorded.plugin}, not {chosen.cls.name}; write `store: {recorded.plugin}`, or "
-                "index into a new collection"
+                "run `seealso convert`"
             )
-        assert issubclass(chosen.cls, ObjectStore)
+        return self.make_store(chosen.as_choice(), directory, provenance, read_only=read_only)
+
+    def make_store(
+        self, choice: PluginChoice, directory: Path, provenance: Provenance, *, read_only: bool
+    ) -> ObjectStore:
+        """A store as it is chosen, whatever the configuration says."""
+        cls = self.plugins.get("store", choice.plugin)
         dtype = np.dtype(provenance.dtype)
 
         def make_codec(choice: PluginChoice) -> Codec:
             cls = self.plugins.get("codec", choice.plugin)
             return cls(validate_options(cls, choice, location=("codec",)), CodecContext(provenance.dim, dtype))
 
-        return chosen.cls(chosen.options, StoreContext(directory, provenance.dim, dtype, read_only, make_codec))
+        options = validate_options(cls, choice, location=("store",))
+        return cls(options, StoreContext(directory, provenance.dim, dtype, read_only, make_codec))
 
     def make_index(self, store: ObjectStore, provenance: Provenance) -> MetricIndex:
         """An empty metric index."""
@@ -187,10 +195,12 @@ class Parts:
 
 def record(choices: dict[str, PluginChoice], provenance: Provenance) -> dict[str, str]:
     """What the catalogue keeps of the parts of a new collection."""
-    return {
-        "configuration": json.dumps({kind: choice.as_yaml() for kind, choice in choices.items()}),
-        "provenance": json.dumps(asdict(provenance)),
-    }
+    return {CONFIGURATION: configuration_record(choices), "provenance": json.dumps(asdict(provenance))}
+
+
+def configuration_record(choices: dict[str, PluginChoice]) -> str:
+    """The choices in the form in which the catalogue keeps them."""
+    return json.dumps({kind: choice.as_yaml() for kind, choice in choices.items()})
 
 
 def recorded_choices(catalog: Catalog) -> dict[str, PluginChoice]:
@@ -200,7 +210,7 @@ def recorded_choices(catalog: Catalog) -> dict[str, PluginChoice]:
         FormatError: the record cannot be read.
     """
     try:
-        stored = json.loads(catalog.meta("configuration") or "")
+        stored = json.loads(catalog.meta(CONFIGURATION) or "")
         return {kind: PluginChoice.parse(choice) for kind, choice in stored.items()}
     except (ValueError, AttributeError):
         raise FormatError(f"{catalog.file}: the record of the collection's configuration is damaged") from None

@@ -27,6 +27,7 @@ COMMANDS = {
     "verify": "upkeep",
     "rebuild": "upkeep",
     "maintain": "upkeep",
+    "convert": "upkeep",
     "plugins": "deploying",
     "config": "deploying",
     "init": "deploying",

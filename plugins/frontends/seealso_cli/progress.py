@@ -57,6 +57,30 @@ def _bar() -> Iterator[Callable[[Progress], None]]:
         yield tell
 
 
+@contextmanager
+def showing_share(verb: str, what: str) -> Iterator[Callable[[int, int], None]]:
+    """Gives the function to tell how many are done, and of how many."""
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        columns = (TextColumn(verb), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("", total=None)
+            yield lambda done, total: bar.update(task, total=total, completed=done)
+        return
+    last = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= SECONDS_BETWEEN_LINES:
+            last = time.monotonic()
+            note(f"{done:,} of {count(total, what)}")
+
+    yield tell
+
+
 def _lines() -> Callable[[Progress], None]:
     last = time.monotonic()
 

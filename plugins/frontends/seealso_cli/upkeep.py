@@ -1,4 +1,5 @@
-"""The commands about the state of a collection: ``status``, ``failures``, ``verify``, ``rebuild``, ``maintain``."""
+"""The commands about the state of a collection: ``status``, ``failures``, ``verify``, ``rebuild``, ``maintain``,
+``convert``."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import click
 from seealso import shown_path, uri_of_path
 from seealso_cli.indexing import finish
 from seealso_cli.output import count, json_option, note, printable, size, write_json, write_rows
-from seealso_cli.progress import showing_progress
+from seealso_cli.progress import showing_progress, showing_share
 from seealso_cli.session import Session
 
 INLINE = 80  # columns of facts in one line; more get a line each
@@ -47,6 +48,8 @@ def status_command(session: Session, as_json: bool) -> None:
 
 
 def _fact(key: str, value: object) -> str:
+    if key == "bytes" and isinstance(value, int):
+        return f"{size(value)} in all"
     if key.startswith("bytes") and isinstance(value, int | float):
         return f"{key.replace('_', ' ').replace('bytes', '').strip()} {size(value)}".strip()
     return f"{key.replace('_', ' ')} {value:,}" if isinstance(value, int | float) else f"{key} {value}"
@@ -125,3 +128,32 @@ def maintain_command(session: Session) -> None:
         )
     removed = f", {count(upkeep.removed, 'descriptor')} of no object removed" if upkeep.removed else ""
     click.echo(f"{size(upkeep.bytes_before)} before, {size(upkeep.bytes_after)} now{removed}")
+
+
+@click.command("convert")
+@click.argument("store", required=False)
+@click.option("--codec", metavar="NAME", help="How the descriptors are written there.")
+@click.pass_obj
+def convert_command(session: Session, store: str | None, codec: str | None) -> None:
+    """Move the descriptors to another STORE, or another codec; by default to what the configuration names.
+
+    Searches go on meanwhile. It may be interrupted at any moment: the collection is then as it was, and the same command goes
+    on where it ended. It needs room for both stores until it is done.
+    """
+    from seealso import PluginChoice
+
+    if codec is not None and store is None:
+        raise click.UsageError("--codec belongs to a STORE; name it: `seealso convert STORE --codec NAME`")
+    wanted = None if store is None else PluginChoice(store, {} if codec is None else {"codec": codec})
+    started = time.monotonic()
+    with showing_share("Converting", "descriptor") as progress:
+        done = session.collection().convert(wanted, progress)
+    if done is None:
+        click.echo("nothing to do: the descriptors are kept in just that way")
+        return
+    before = f", {count(done.found, 'descriptor')} had been before" if done.found else ""
+    lossy = "" if done.lossless else "; lossy: they are close to what they were, and not the same"
+    click.echo(
+        f"{count(done.copied, 'descriptor')} copied{before}: {size(done.bytes_before)} before, {size(done.bytes_after)} now "
+        f"({time.monotonic() - started:.1f} s){lossy}"
+    )
