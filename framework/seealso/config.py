@@ -52,6 +52,11 @@ class SearchConfig(BaseModel):
     candidates: StrictInt = Field(
         default=5000, gt=0, description="how many candidates are refined with the true distance, at most"
     )
+    patience: StrictInt | None = Field(
+        default=None,
+        gt=0,
+        description="stop refining when the nearest have not changed over so many steps of 500 candidates; null: refine all",
+    )
 
 
 class CollectionConfig(BaseModel):

@@ -176,3 +176,36 @@ def test_fewer_candidates_are_refined_when_asked(tmp_path, make_photos):
         assert collection.similar(5, 3, candidates=7).cost.candidates == 7
         assert collection.similar(5, 10, candidates=7).cost.candidates == 10
         assert collection.similar(5, 3).cost.candidates == 40
+
+
+def test_refinement_stops_when_nothing_changes(collection, monkeypatch):
+    """Only when it is told to; and never before there are k."""
+    monkeypatch.setattr("seealso.collection.search.STEP", 4)
+    query = collection.descriptors(collection.ids()[:1])[0]
+    opened = collection._current()
+
+    def ask(k, patience):
+        from seealso.collection.search import search
+
+        return search(
+            opened.catalog,
+            opened.store,
+            opened.index.index,
+            opened.distance,
+            query,
+            k=k,
+            candidates=60,
+            patience=patience,
+        )
+
+    hits, cost = ask(3, None)
+    assert cost.candidates == 60 or opened.index.index.name == "exact"
+    patient_hits, patient = ask(3, 100)
+    assert patient_hits == hits
+    assert patient.candidates == cost.candidates
+    few, less = ask(1, 2)
+    assert few == hits[:1]
+    if opened.index.index.name == "pivot":
+        # The query itself comes first; eight others after it change nothing.
+        assert 12 <= less.candidates < 16
+    assert len(ask(60, 1)[0]) == 60

@@ -344,6 +344,7 @@ class Collection:
             descriptor,
             k=k,
             candidates=max(k, candidates or self.settings.search.candidates),
+            patience=self.settings.search.patience,
             allowed=allowed,
             skip=skip,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable
 
@@ -13,6 +14,7 @@ from seealso.interfaces.distance import Distance
 from seealso.interfaces.index import IdSet, MetricIndex
 from seealso.interfaces.store import ObjectStore
 
+STEP = 500  # candidates that are refined together where refinement may stop early
 SPARE = 64  # kept beyond the k best, for those that turn out to have no place any more
 
 
@@ -41,6 +43,7 @@ def search(
     *,
     k: int,
     candidates: int,
+    patience: int | None = None,
     allowed: IdSet | None = None,
     skip: Iterable[int] = (),
 ) -> tuple[tuple[Hit, ...], Cost]:
@@ -57,6 +60,7 @@ def search(
         query: a descriptor ``(dim,)``.
         k: how many hits.
         candidates: how many candidates to refine, at most.
+        patience: stop when the k best have not changed over so many steps of `STEP` candidates; None: refine them all.
         allowed: only these objects.
         skip: not these objects.
     """
@@ -65,6 +69,8 @@ def search(
     hits: list[Hit] = []
     best = Best(k + SPARE)
     exact = False
+    changed = 0  # how many candidates there had been when the best changed last
+    unchanged = math.inf if patience is None else patience * STEP  # so many without a change are enough
     blocks = iter(index.candidates(query, allowed=allowed, wanted=candidates))
     while True:
         started = time.perf_counter()
@@ -83,9 +89,17 @@ def search(
                 break
         else:
             ids = ids[: candidates - cost.candidates]
-            cost.candidates += ids.size
-            _refine(store, distance, query, ids, best, cost)
-            if cost.candidates >= candidates:
+            size = STEP if patience else candidates
+            for start in range(0, ids.size, size):
+                step = ids[start : start + size]
+                before = best.ids[:k]
+                _refine(store, distance, query, step, best, cost)
+                cost.candidates += step.size
+                if not np.array_equal(best.ids[:k], before):
+                    changed = cost.candidates
+                if cost.candidates - changed >= unchanged:
+                    break
+            if cost.candidates >= candidates or cost.candidates - changed >= unchanged:
                 break
     if not exact:
         hits = _hits(catalog, best.ids, best.distances, k)
