@@ -14,6 +14,7 @@ import numpy as np
 import platformdirs
 
 from seealso.catalog import Catalog
+from seealso.codecs.choice import choose_codec
 from seealso.config import Config, validate_options
 from seealso.errors import ConfigError, FormatError, ProvenanceMismatch
 from seealso.interfaces.codec import Codec, CodecContext
@@ -145,12 +146,18 @@ class Parts:
             )
         assert issubclass(chosen.cls, ObjectStore)
         dtype = np.dtype(provenance.dtype)
+        encoded = CodecContext(provenance.dim, dtype)
 
-        def make_codec(choice: PluginChoice) -> Codec:
+        def make(choice: PluginChoice) -> Codec:
             cls = self.plugins.get("codec", choice.plugin)
-            return cls(validate_options(cls, choice, location=("codec",)), CodecContext(provenance.dim, dtype))
+            return cls(validate_options(cls, choice, location=("codec",)), encoded)
 
-        return chosen.cls(chosen.options, StoreContext(directory, provenance.dim, dtype, read_only, make_codec))
+        def choose(descriptors: np.ndarray) -> PluginChoice:
+            classes = {name: self.plugins.get("codec", name) for name in self.plugins.classes("codec")}
+            return choose_codec(classes, encoded, descriptors)
+
+        context = StoreContext(directory, provenance.dim, dtype, read_only, make, choose)
+        return chosen.cls(chosen.options, context)
 
     def make_index(self, store: ObjectStore, provenance: Provenance) -> MetricIndex:
         """An empty metric index."""

@@ -25,6 +25,9 @@ class StoreContext:
         dtype: their type.
         read_only: nothing may be written.
         codec: makes the codec that a configuration chooses, for these descriptors.
+        choose_codec: what to write descriptors with where the configuration chooses no codec: takes the first ones
+            ``(n, dim)``, and returns the choice, with all its options, for the store to keep. Costs what encoding a
+            few hundred costs.
     """
 
     directory: Path
@@ -32,6 +35,7 @@ class StoreContext:
     dtype: np.dtype
     read_only: bool
     codec: Callable[[PluginChoice], Codec]
+    choose_codec: Callable[[np.ndarray], PluginChoice]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,7 @@ class ObjectStore(Plugin):
         """Store descriptors ``(n, dim)`` under int64 IDs ``(n,)``; an ID put again is replaced.
 
         Raises:
+            StoreError: the codec cannot hold one of the values; nothing was stored.
             DiskFull: no space is left; what was there before is untouched.
         """
 
@@ -133,7 +138,10 @@ class ObjectStore(Plugin):
 
     @abstractmethod
     def statistics(self) -> dict[str, int | float | str]:
-        """What there is to say of the store: at least ``objects`` and ``bytes`` (on disk)."""
+        """What there is to say of the store: at least ``objects`` and ``bytes`` (on disk).
+
+        `Codec.statistics` says what there is to say of the codec.
+        """
 
     @abstractmethod
     def get_many(self, ids: np.ndarray) -> np.ndarray:
