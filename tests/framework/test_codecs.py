@@ -1,53 +1,350 @@
-"""The codecs: what is written can be read again."""
+"""The codecs: what is written can be read again, what is damaged is refused, and distances are those of what was decoded."""
+
+import subprocess
+import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+import zstandard
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from seealso.codecs.raw import Raw
+import seealso
+from seealso.codecs import register_codecs
+from seealso.distances import register_distances
 from seealso.distances.vectors import Euclidean
-from seealso.interfaces.codec import CodecContext, Records
-from seealso.interfaces.plugin import PluginOptions
+from seealso.interfaces.codec import Codec, CodecContext, Records
+
+CODECS = {cls.name: cls for cls in register_codecs()}
+LOSSLESS = ["raw", "sparse", "zstd"]
+LOSSY = ["f16", "sparse-f16"]
+DTYPES = ["float32", "float64", "float16", "uint8", "int8", "uint16", "int32", "int64"]
+
+# Compiling a kernel for the first time takes seconds.
+patiently = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-def raw(dim: int, dtype: str = "float32") -> Raw:
-    return Raw(PluginOptions(), CodecContext(dim, np.dtype(dtype)))
+def make(name: str, dim: int, dtype: str = "float32", **options) -> Codec:
+    cls = CODECS[name]
+    return cls(cls.Options(**options), CodecContext(dim, np.dtype(dtype)))
 
 
-@given(
-    st.sampled_from(["float32", "float64", "float16", "uint8", "int8"]).flatmap(
-        lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=2, max_dims=2, min_side=0, max_side=12))
-    )
-)
-def test_raw_is_lossless(descriptors):
-    codec = raw(descriptors.shape[1], descriptors.dtype.name)
+@st.composite
+def descriptors_of(draw, dtype: str, largest: int = 140, elements=None):
+    """``(n, dim)`` of a type, with any share of zeros, also negative ones."""
+    n, dim = draw(st.integers(0, 6)), draw(st.sampled_from([0, 1, 7, 8, 63, 64, 65, largest]))
+    values = draw(hnp.arrays(dtype, (n, dim), elements=elements))
+    share = draw(st.sampled_from([0.0, 0.3, 0.9, 1.0]))
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    values[rng.random(values.shape) < share] = 0
+    if values.dtype.kind == "f":
+        values[rng.random(values.shape) < 0.1] = -0.0
+    return values
+
+
+def scattered(records: list[bytes], shift: int, gaps: list[int] | None = None) -> Records:
+    """The same records in one buffer with other things between them, the first at ``shift``."""
+    buffer, starts = bytearray(b"\xa5" * shift), []
+    for number, record in enumerate(records):
+        starts.append(len(buffer))
+        buffer += record + b"\x5a" * (gaps[number % len(gaps)] if gaps else 0)
+    lengths = np.array(list(map(len, records)), np.int64)
+    return Records(np.frombuffer(bytes(buffer), np.uint8), np.array(starts, np.int64), lengths)
+
+
+# Encoding and decoding
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", LOSSLESS)
+@patiently
+@given(data=st.data())
+def test_what_is_lossless_gives_every_bit_back(name, dtype, data):
+    descriptors = data.draw(descriptors_of(dtype))
+    codec = make(name, descriptors.shape[1], dtype)
+    assert codec.lossless
     records = codec.encode(descriptors)
-    assert [len(record) for record in records] == [descriptors.shape[1] * descriptors.itemsize] * len(descriptors)
-    found = codec.decode([memoryview(record) for record in records])
+    assert len(records) == len(descriptors)
+    for form in (records, [memoryview(r) for r in records], Records.of(records), scattered(records, 3, [1, 0, 6])):
+        found = codec.decode(form)
+        assert found.dtype == descriptors.dtype
+        assert found.shape == descriptors.shape
+        assert found.tobytes() == descriptors.tobytes()
+        assert found.flags.writeable
+    assert codec.error(descriptors) == 0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+@pytest.mark.parametrize("name", LOSSY)
+@patiently
+@given(data=st.data())
+def test_what_is_lossy_gives_float16_back(name, dtype, data):
+    width = np.dtype(dtype).itemsize * 8
+    descriptors = data.draw(descriptors_of(dtype, elements=st.floats(-65504, 65504, width=width)))
+    codec = make(name, descriptors.shape[1], dtype)
+    assert not codec.lossless
+    found = codec.decode(codec.encode(descriptors))
     assert found.dtype == descriptors.dtype
-    assert found.shape == descriptors.shape
-    assert found.tobytes() == descriptors.tobytes()
-    assert found.flags.writeable
+    expected = descriptors.astype(np.float16).astype(dtype)
+    assert found.tobytes() == expected.tobytes()
 
 
-def test_raw_is_little_endian():
-    assert raw(1).encode(np.array([[1.0]], ">f4")) == [b"\x00\x00\x80\x3f"]
-
-
-@pytest.mark.parametrize("records", [[b"123"], [b"12345"], [b"123", b"12345"]])
-def test_a_record_of_another_length_is_refused(records):
-    with pytest.raises(ValueError, match="not of 4 bytes"):
-        raw(1).decode(records)
-
-
-def test_distances_on_records():
+@pytest.mark.parametrize("name", LOSSY)
+def test_how_far_a_lossy_one_is_off(name):
     rng = np.random.default_rng(0)
-    descriptors = rng.normal(size=(9, 5)).astype(np.float32)
-    codec = raw(5)
-    expected = Euclidean().one_to_many(descriptors[0], descriptors)
-    assert np.array_equal(codec.distances(Euclidean(), descriptors[0], codec.encode(descriptors)), expected)
+    codec = make(name, 64)
+    assert 2**-14 < codec.error(rng.normal(size=(50, 64)).astype(np.float32)) < 2**-11
+    assert codec.error(np.zeros((3, 64), np.float32)) == 0
+    assert codec.error(np.empty((0, 64), np.float32)) == 0
+
+
+@pytest.mark.parametrize("name", LOSSY)
+def test_what_float16_cannot_hold_is_refused(name):
+    with pytest.raises(ValueError, match=r"values up to 65504, and there is one of 70000; index into a new coll"):
+        make(name, 3).encode(np.array([[1, -70000, 2]], np.float32))
+    with pytest.raises(
+        seealso.ConfigError, match=f"the codec {name} takes descriptors of floating-point numbers, not uint8;"
+    ):
+        make(name, 3, "uint8")
+
+
+def test_sparse_takes_no_wider_values():
+    with pytest.raises(seealso.ConfigError, match="takes values of up to 8 bytes, not complex128"):
+        make("sparse", 3, "complex128")
+
+
+def test_what_is_written():
+    """The formats: collections hold them."""
+    descriptors = np.array([[0, 1, 0, -0.0, 0, 0, 0, 0, 0, 2]], ">f4")
+    one, two, minus = b"\x00\x00\x80\x3f", b"\x00\x00\x00\x40", b"\x00\x00\x00\x80"
+    zero = bytes(4)
+    assert make("raw", 10).encode(descriptors) == [zero + one + zero + minus + zero * 5 + two]
+    assert make("f16", 10).encode(descriptors) == [b"\0\0\0\x3c\0\0\0\x80" + bytes(10) + b"\0\x40"]
+    bitmap = b"\x0a\x02" + bytes(6)
+    assert make("sparse", 10).encode(descriptors) == [bitmap + one + minus + two]
+    assert make("sparse-f16", 10).encode(descriptors) == [bitmap + b"\0\x3c\0\x80\0\x40"]
+    (frame,) = make("zstd", 10).encode(descriptors)
+    assert zstandard.decompress(frame) == descriptors.astype("<f4").tobytes()
+
+
+def test_a_higher_level_of_zstd_is_smaller():
+    descriptors = np.tile(np.random.default_rng(0).integers(0, 9, (4, 500)).astype(np.float32), 8)
+    fast, small = (make("zstd", 4000, level=level).encode(descriptors) for level in (1, 19))
+    assert sum(map(len, small)) < sum(map(len, fast))
+    assert make("zstd", 4000).decode(small).tobytes() == descriptors.tobytes()
+
+
+# Damage
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_records_of_every_other_length_are_refused(name):
+    codec = make(name, 70)
+    descriptor = np.arange(70, dtype=np.float32)
+    (record,) = codec.encode(descriptor[np.newaxis])
+    for length in range(2 * len(record)):
+        if length != len(record):
+            cut = (record + record)[:length]
+            for records in ([cut], [record, cut]):
+                with pytest.raises(ValueError, match=f"of the codec {name}"):
+                    codec.decode(records)
+                with pytest.raises(ValueError, match=f"of the codec {name}"):
+                    codec.distances(Euclidean(), descriptor, records)
+    assert codec.undecodable([record, record[:-1], record, b"", record]) == [1, 3]
+    assert codec.undecodable([record]) == codec.undecodable([]) == []
+
+
+@pytest.mark.parametrize("name", CODECS)
+@patiently
+@given(data=st.data())
+def test_flipped_bits_are_refused_or_decoded(name, data):
+    dim = data.draw(st.sampled_from([1, 10, 64, 130]))
+    codec = make(name, dim)
+    descriptor = np.where(np.arange(dim) % 3, np.float32(0), np.arange(dim, dtype=np.float32))
+    record = bytearray(codec.encode(descriptor[np.newaxis])[0])
+    for bit in data.draw(st.lists(st.integers(0, 8 * len(record) - 1), min_size=1, max_size=4)):
+        record[bit // 8] ^= 1 << bit % 8
+    with np.errstate(all="ignore"):
+        try:
+            decoded = codec.decode([bytes(record)])
+        except ValueError:
+            with pytest.raises(ValueError, match="codec"):
+                codec.distances(Euclidean(), descriptor, [bytes(record)])
+        else:
+            assert decoded.shape == (1, dim)
+            assert codec.distances(Euclidean(), descriptor, [bytes(record)]).shape == (1,)
+
+
+@pytest.mark.parametrize("name", CODECS)
+@patiently
+@given(record=st.binary(max_size=80), dim=st.sampled_from([0, 1, 9, 64, 65]))
+def test_any_bytes_are_refused_or_decoded(name, record, dim):
+    codec = make(name, dim)
+    with np.errstate(all="ignore"):
+        try:
+            assert codec.decode([record]).shape == (1, dim)
+            assert codec.distances(Euclidean(), np.zeros(dim, np.float32), [record]).shape == (1,)
+        except ValueError:
+            pass
+
+
+@pytest.mark.parametrize("name", ["raw", "f16", "sparse", "sparse-f16"])
+@pytest.mark.parametrize(
+    ("start", "length"), [(-8, None), (8, None), (0, 1 << 62), (1 << 62, None), (0, -1), (-(1 << 63), None)]
+)
+def test_records_that_reach_beyond_their_buffer_are_refused(name, start, length):
+    codec = make(name, 64)
+    (record,) = codec.encode(np.ones((1, 64), np.float32))
+    length = len(record) if length is None else length
+    records = Records(np.frombuffer(record, np.uint8), np.array([start]), np.array([length]))
+    for ask in (lambda: codec.decode(records), lambda: codec.distances(Euclidean(), np.ones(64, np.float32), records)):
+        with pytest.raises(ValueError, match=f"of the codec {name}"):
+            ask()
+
+
+def test_a_bitmap_with_bits_beyond_the_dimension_is_refused():
+    record = bytearray(make("sparse", 10).encode(np.ones((1, 10), np.float32))[0])
+    record[1] = 0b111  # ten bits again, the last one the eleventh
+    record[0] = 0b1111111
+    with pytest.raises(ValueError, match="record 0 is none of the codec sparse: its bitmap"):
+        make("sparse", 10).decode([bytes(record)])
+
+
+def test_a_frame_that_would_unfold_without_end_is_not_decompressed():
+    bomb = zstandard.ZstdCompressor().compress(bytes(1 << 28))
+    unsaid = zstandard.ZstdCompressor(write_content_size=False).compress(bytes(40))
+    twice = 2 * make("zstd", 10).encode(np.zeros((1, 10), np.float32))[0]
+    for record in (bomb, unsaid, twice):
+        with pytest.raises(ValueError, match="a record of the codec zstd is"):
+            make("zstd", 10).decode([record])
+
+
+# Distances
+
+
+@pytest.mark.parametrize("metric", register_distances())
+@pytest.mark.parametrize("name", CODECS)
+@patiently
+@given(data=st.data(), shift=st.integers(0, 9))
+def test_distances_are_those_of_what_was_decoded(name, metric, data, shift):
+    distance = metric()
+    dtype = data.draw(
+        st.sampled_from([d for d in metric.dtypes if d.startswith("float") or name in LOSSLESS] or [None])
+    )
+    if dtype is None:
+        return
+    elements = st.floats(-1000, 1000, width=np.dtype(dtype).itemsize * 8) if dtype.startswith("float") else None
+    descriptors = data.draw(descriptors_of(dtype, elements=elements))
+    dim = descriptors.shape[1]
+    codec = make(name, dim, dtype)
+    query = data.draw(hnp.arrays(dtype, dim, elements=elements))
+    if len(descriptors) and data.draw(st.booleans()):
+        query = descriptors[0]
+    records = codec.encode(descriptors)
+    expected = distance.one_to_many(query, codec.decode(records))
+    for form in (
+        records,
+        scattered(records, shift),
+        scattered(records, shift, [5]),
+        scattered(records, shift, [0, 3, 8]),
+    ):
+        found = codec.distances(distance, query, form)
+        assert found.dtype == np.float32
+        assert np.allclose(found, expected, rtol=1e-6, atol=1e-30)
+        assert ((found == 0) == (expected == 0)).all()
+
+
+@pytest.mark.parametrize("name", CODECS)
+@pytest.mark.parametrize("scale", [1e-30, 1e-6, 1, 1e3, 1e30])
+def test_near_equal_descriptors_keep_their_digits(name, scale):
+    if scale == 1e30 and name in LOSSY:
+        pytest.skip("float16 holds values up to 65504")
+    rng = np.random.default_rng(1)
+    query = np.where(rng.random(1280) < 0.5, 0, rng.normal(size=1280) * scale).astype(np.float32)
+    codec = make(name, 1280)
+    query = codec.decode(codec.encode(query[np.newaxis]))[0]
+    descriptors = np.tile(query, (200, 1))
+    for row in range(1, 200):
+        descriptors[row] *= 1 + rng.normal() * 10.0 ** -rng.integers(0, 8)
+    records = codec.encode(descriptors)
+    exact = codec.decode(records).astype(np.float64) - query
+    found = codec.distances(Euclidean(), query, records)
+    assert found[0] == 0
+    # By the largest value, so that the squares do not vanish.
+    expected = scale * np.sqrt(((exact / scale) ** 2).sum(axis=1))
+    assert np.allclose(found, expected, rtol=1e-6, atol=0)
+
+
+class Halved(Euclidean):
+    """A distance of an outsider, which says nothing of what it is."""
+
+    name = "halved"
+    norm = None
+
+    def one_to_many(self, query, descriptors, out=None):
+        return super().one_to_many(query, descriptors, out) / 2
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_a_distance_that_says_nothing_of_itself_is_asked(name):
+    rng = np.random.default_rng(2)
+    descriptors = rng.normal(size=(9, 50)).astype(np.float32)
+    codec = make(name, 50)
+    records = codec.encode(descriptors)
+    expected = Euclidean().one_to_many(descriptors[0], codec.decode(records)) / 2
+    assert np.allclose(codec.distances(Halved(), descriptors[0], records), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", CODECS)
+@pytest.mark.parametrize("shape", [(9,), (11,), (1, 10), ()])
+def test_a_query_of_another_shape_is_refused(name, shape):
+    codec = make(name, 10)
+    with pytest.raises(ValueError, match="cannot be compared"):
+        codec.distances(Euclidean(), np.zeros(shape, np.float32), codec.encode(np.ones((2, 10), np.float32)))
+
+
+class Seen(Euclidean):
+    """Keeps what it was asked about."""
+
+    name = "seen"
+
+    def one_to_many(self, query, descriptors, out=None):
+        self.descriptors = descriptors
+        return super().one_to_many(query, descriptors, out)
+
+
+def test_raw_records_equally_far_apart_are_not_copied():
+    descriptors = np.arange(40, dtype=np.float32).reshape(4, 10)
+    codec, seen = make("raw", 10), Seen()
+    records = codec.encode(descriptors)
+    expected = Euclidean().one_to_many(descriptors[1], descriptors)
+    for shift, gaps, copied in ((0, None, False), (8, [24], False), (3, [5], False), (1, [2, 7], True)):
+        together = scattered(records, shift, gaps)
+        assert np.array_equal(codec.distances(seen, descriptors[1], together), expected)
+        assert np.shares_memory(seen.descriptors, together.buffer) != copied
+        assert not np.shares_memory(codec.decode(together), together.buffer)
+        for places in ([3, 1, 1, 0], [2, 2], [3, 2, 1], [1]):
+            some = together.take(np.array(places))
+            assert np.array_equal(codec.decode(some), descriptors[places])
+            assert np.array_equal(codec.distances(seen, descriptors[1], some), expected[places])
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_no_records(name):
+    codec = make(name, 10)
+    for none in ([], Records.of([])):
+        assert codec.decode(none).shape == (0, 10)
+        assert codec.distances(Euclidean(), np.zeros(10, np.float32), none).shape == (0,)
+        assert codec.statistics(none) == {"codec": name}
+    assert codec.encode(np.empty((0, 10), np.float32)) == []
+
+
+def test_statistics():
+    descriptors = np.zeros((4, 640), np.float32)
+    descriptors[:, ::4] = 1
+    assert make("sparse", 640).statistics(make("sparse", 640).encode(descriptors)) == {"codec": "sparse", "ratio": 3.56}
+    assert make("f16", 640).statistics(make("f16", 640).encode(descriptors)) == {"codec": "f16", "ratio": 2}
 
 
 @given(st.lists(st.binary(max_size=9), max_size=9), st.slices(9))
@@ -56,8 +353,18 @@ def test_records_in_one_buffer(records, some):
     assert [bytes(record) for record in together] == records
     assert [bytes(record) for record in together[some]] == records[some]
     assert Records.of(together) is together
+    assert together.inside()
     assert len(together[some]) == len(records[some])
     if records:
         assert bytes(together[-1]) == records[-1]
+        assert [bytes(record) for record in together.take(np.array([-1, 0]))] == [records[-1], records[0]]
     with pytest.raises(IndexError):
         together[len(records)]
+
+
+def test_what_is_heavy_waits_until_it_is_needed():
+    program = (
+        "import sys, seealso; plugins = seealso.load_plugins(); plugins.list_all(); "
+        "seealso.commented_configuration(plugins); sys.exit(bool({'numba', 'zstandard'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0

@@ -2,11 +2,14 @@
 
 import threading
 
+import lmdb
 import numpy as np
 import pytest
 
 import seealso
 from conftest import SAMPLES, THUMBNAIL
+from seealso.codecs.raw import Raw
+from seealso.distances.vectors import Euclidean
 
 
 @pytest.fixture(params=["lmdb, exact", "plain, exact", "lmdb, pivot", "plain, pivot"])
@@ -166,6 +169,40 @@ def test_hits_without_a_place_are_not_shown(tmp_path, make_photos):
         assert len(collection.similar(int(collection.ids()[0]), 19).hits) == 19
         with pytest.raises(seealso.QueryError):
             collection.show(id_)
+
+
+@pytest.mark.parametrize("index", ["exact", "pivot"])
+@pytest.mark.parametrize("codec", ["raw", "sparse", "zstd", "sparse-f16"])
+def test_a_damaged_descriptor_is_left_out_with_a_warning(tmp_path, make_photos, caplog, index, codec):
+    photos = make_photos(tmp_path / "photos", 40)
+    plugins = [THUMBNAIL, SAMPLES / "plain.py"]
+    choices = {"extractor": "thumbnail", "index": index, "store": {"plugin": "lmdb", "codec": codec}}
+    with seealso.open(tmp_path / "c", plugins=plugins, **choices) as collection:
+        collection.index([tmp_path / "photos"])
+        expected = [hit.id for hit in collection.similar(photos[0], 40).hits]
+        assert len(expected) == 40
+    damaged = expected[3]
+    environment = lmdb.open(str(tmp_path / "c" / "store" / "data-000001"), max_dbs=2)
+    with environment.begin(write=True) as transaction:
+        database = environment.open_db(b"descriptors", txn=transaction)
+        key = damaged.to_bytes(8, "big")
+        transaction.put(key, transaction.get(key, db=database)[:-1], db=database)
+    environment.close()
+    with seealso.open(tmp_path / "c", plugins=plugins, **choices) as collection:
+        answer = collection.similar(photos[0], 40)
+        assert [hit.id for hit in answer.hits] == [id_ for id_ in expected if id_ != damaged]
+        assert answer.hits[0].distance == 0
+        message = f"the stored descriptor of ID {damaged} is damaged, and left out; run `seealso verify`"
+        assert caplog.messages == [message]
+
+
+def test_a_query_that_does_not_fit_is_no_damage(caplog):
+    codec = Raw(seealso.PluginOptions(), seealso.CodecContext(3, np.dtype(np.float32)))
+    records = codec.encode(np.ones((2, 3), np.float32))
+    block = seealso.EncodedBlock(np.array([1, 2]), records, codec, 2, 24)
+    with pytest.raises(ValueError, match="cannot be compared"):
+        block.sound_distances(Euclidean(), np.ones(4, np.float32))
+    assert caplog.messages == []
 
 
 def test_fewer_candidates_are_refined_when_asked(tmp_path, make_photos):

@@ -17,25 +17,33 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import seealso
-from conftest import read_only, small_disk, without_privileges
-from seealso.codecs.raw import Raw
-from seealso.interfaces.codec import CodecContext
+from conftest import SAMPLES, read_only, small_disk, without_privileges
+from seealso.codecs import register_codecs
+from seealso.codecs.choice import choose_codec
+from seealso.distances.vectors import Euclidean
 from seealso_lmdb import environment
 from seealso_lmdb.generations import CURRENT
 from seealso_lmdb.store import LmdbStore
 
 DIM = 16
+CODECS = {cls.name: cls for cls in register_codecs()}
 
 
 def open_store(directory, *, dim=DIM, read_only=False, **options) -> LmdbStore:
     directory.mkdir(exist_ok=True)
     dtype = np.dtype(np.float32)
 
-    def codec(choice):
-        assert choice.plugin == "raw"
-        return Raw(seealso.PluginOptions(), CodecContext(dim, dtype))
+    encoded = seealso.CodecContext(dim, dtype)
 
-    return LmdbStore(LmdbStore.Options(**options), seealso.StoreContext(directory, dim, dtype, read_only, codec))
+    def make(choice):
+        cls = CODECS[choice.plugin]
+        return cls(cls.Options(**choice.options), encoded)
+
+    def choose(descriptors):
+        return choose_codec(CODECS, encoded, descriptors)
+
+    context = seealso.StoreContext(directory, dim, dtype, read_only, make, choose)
+    return LmdbStore(LmdbStore.Options(**options), context)
 
 
 def rows(ids, dim=DIM) -> np.ndarray:
@@ -137,11 +145,143 @@ def test_it_is_there_when_opened_again(store, tmp_path):
 
 
 def test_what_is_opened_has_to_fit(store, tmp_path):
+    put(store, [1])
     with pytest.raises(seealso.FormatError, match="descriptors of dimension 16, not float32 of 17"):
         open_store(tmp_path / "store", dim=17)
-    with pytest.raises(seealso.ConfigError, match="written with the codec raw, not zstd"):
+    with pytest.raises(
+        seealso.ConfigError, match=r"written with the codec raw, not {'plugin': 'zstd', 'level': 3}; take"
+    ):
         open_store(tmp_path / "store", codec="zstd")
     open_store(tmp_path / "store", codec="raw").close()
+    open_store(tmp_path / "store", codec="auto").close()
+
+
+def half_zero(ids) -> np.ndarray:
+    """A descriptor for each ID, of 256 values that float16 holds, every other one zero."""
+    descriptors = rows(ids, 256)
+    descriptors[:, ::2] = 0
+    return descriptors
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_every_codec(tmp_path, name):
+    ids = np.arange(1, 301)
+    store = open_store(tmp_path / "store", dim=256, codec=name)
+    store.put_many(ids, half_zero(ids))
+    store.close()
+    # what was settled stands, whatever is configured later
+    for options in ({}, {"codec": name}, {"codec": {"plugin": name}}, {"codec": "auto"}):
+        again = open_store(tmp_path / "store", dim=256, **options)
+        assert again.statistics()["codec"] == name
+        again.close()
+    store = open_store(tmp_path / "store", dim=256, read_only=True)
+    assert np.array_equal(store.get_many(ids[::-1]), half_zero(ids[::-1]))
+    distances = {}
+    for block in store.read_blocks(ids):
+        assert np.array_equal(block.decode(), half_zero(block.ids))
+        distances |= dict(
+            zip(block.ids.tolist(), block.distances(Euclidean(), half_zero([7])[0]).tolist(), strict=True)
+        )
+    assert distances[7] == 0
+    assert np.allclose([distances[i] for i in ids.tolist()], np.abs(ids - 7) * np.sqrt(128), rtol=1e-6)
+    statistics = store.statistics()
+    assert statistics["ratio"] == 1 if name == "raw" else statistics["ratio"] > 1.5
+    assert statistics.get("lossy_error") == (0 if name in ("f16", "sparse-f16") else None)
+    assert store.verify() == seealso.StoreReport(300)
+    store.close()
+
+
+def test_the_codec_is_chosen_by_what_comes_first(tmp_path):
+    store, reader = (open_store(tmp_path / "store", dim=256, read_only=only) for only in (False, True))
+    for each in (store, reader):
+        each.put_many(np.empty(0, np.int64), rows([], 256)) if each is store else None
+        assert each.statistics()["codec"] == "auto"
+        assert list(each.read_blocks(np.array([1]))) == []
+        assert each.get_many(np.empty(0, np.int64)).shape == (0, 256)
+        assert each.verify().checked == 0
+    # as long as nothing was put, another codec may be configured
+    other = open_store(tmp_path / "store", dim=256, codec="f16")
+    assert other.statistics()["codec"] == "f16"
+    other.close()
+    descriptors = np.concatenate([half_zero([1, 2]), rows([3], 256)]) / np.float32(7)
+    store.put_many(np.array([1, 2]), descriptors[:2])
+    store.put_many(np.array([3]), descriptors[2:])
+    for each in (store, reader):
+        assert each.statistics()["codec"] == "sparse"
+        assert np.array_equal(each.get_many(np.array([2, 3])), descriptors[1:])
+    store.remove_many(np.array([1, 2, 3]))
+    with pytest.raises(seealso.ConfigError, match="written with the codec sparse, not raw"):
+        open_store(tmp_path / "store", dim=256, codec="raw")
+    store.close()
+    reader.close()
+
+
+def test_two_that_choose_at_the_same_time_agree(tmp_path, monkeypatch):
+    store = open_store(tmp_path / "store", dim=256)
+    first = open_store(tmp_path / "store", dim=256, codec="zstd")
+    monkeypatch.setattr(store, "_find_codec", lambda: monkeypatch.undo())  # as if it had looked before the first put
+    first.put_many(np.array([1]), half_zero([1]))
+    store.put_many(np.array([2]), half_zero([2]))
+    assert store.statistics()["codec"] == first.statistics()["codec"] == "zstd"
+    assert np.array_equal(first.get_many(np.array([1, 2])), half_zero([1, 2]))
+    store.close()
+    first.close()
+
+
+def test_what_the_codec_cannot_hold_settles_nothing(tmp_path):
+    store = open_store(tmp_path / "store", codec="f16")
+    with pytest.raises(
+        seealso.StoreError, match=r"store: the codec f16 holds values up to 65504, and there is one of 1\.00"
+    ):
+        put(store, [10**6])
+    store.close()
+    store = open_store(tmp_path / "store", codec="sparse")
+    put(store, [10**6])
+    assert store.ids().tolist() == [10**6]
+    store.close()
+
+
+def test_how_far_a_lossy_codec_was_off_is_kept(tmp_path):
+    ids = np.arange(50)
+    store = open_store(tmp_path / "store", codec="sparse-f16")
+    store.put_many(ids, rows(ids) / 7)
+    error = store.statistics()["lossy_error"]
+    assert 2**-14 < error < 2**-11
+    store.close()
+    store = open_store(tmp_path / "store", read_only=True)
+    assert store.statistics()["lossy_error"] == error
+    store.close()
+
+
+def test_a_codec_that_cannot_be_had_leaves_nothing_behind(tmp_path):
+    with pytest.raises(KeyError):
+        open_store(tmp_path / "store", codec="nothing")
+    assert list((tmp_path / "store").iterdir()) == []
+
+
+@pytest.mark.parametrize("options", [{}, {"codec": "raw"}])
+def test_format_1_opens(tmp_path, options):
+    shutil.copytree(SAMPLES / "lmdb-1", tmp_path / "store")
+    store = open_store(tmp_path / "store", **options)
+    assert store.statistics()["codec"] == "raw"
+    assert np.array_equal(store.get_many(np.array([5, 1, 1 << 40])), rows([5, 1, 1 << 40]))
+    put(store, [7])
+    assert store.verify() == seealso.StoreReport(4)
+    store.close()
+    with pytest.raises(seealso.ConfigError, match="written with the codec raw, not sparse"):
+        open_store(tmp_path / "store", codec="sparse")
+
+
+@pytest.mark.parametrize("record", [b"{", b"[]", b'{"codec": 7}', b'{"codec": "raw", "lossy_error": "x"}'])
+def test_a_damaged_record_of_the_codec(store, tmp_path, record):
+    put(store, [1])
+    store.close()
+    environment = lmdb.open(str(tmp_path / "store" / "data-000001"), max_dbs=2)
+    with environment.begin(write=True) as transaction:
+        transaction.put(b"codec", record, db=environment.open_db(b"meta", txn=transaction))
+    environment.close()
+    with pytest.raises(seealso.FormatError, match="is not a store lmdb"):
+        open_store(tmp_path / "store")
 
 
 @pytest.mark.parametrize(
@@ -492,6 +632,8 @@ def test_statistics(store):
     assert statistics["objects"] == 1000
     assert statistics["bytes"] > 1000 * 4 * DIM
     assert statistics["codec"] == "raw"
+    assert statistics["ratio"] == 1
+    assert "lossy_error" not in statistics
     assert statistics["bytes_free"] >= 0
 
 

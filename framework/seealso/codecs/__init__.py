@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 @hookimpl
 def register_codecs() -> list[type[Codec]]:
     """The codecs that the framework brings."""
+    from seealso.codecs.half import Half
     from seealso.codecs.raw import Raw
+    from seealso.codecs.sparse import Sparse, SparseHalf
+    from seealso.codecs.zstd import Zstd
 
-    return [Raw]
+    return [Raw, Sparse, Zstd, Half, SparseHalf]

@@ -14,6 +14,7 @@ import numpy as np
 import platformdirs
 
 from seealso.catalog import Catalog
+from seealso.codecs.choice import choose_codec
 from seealso.config import Config, validate_options
 from seealso.errors import ConfigError, FormatError, ProvenanceMismatch
 from seealso.interfaces.codec import Codec, CodecContext
@@ -152,13 +153,18 @@ class Parts:
         """A store as it is chosen, whatever the configuration says."""
         cls = self.plugins.get("store", choice.plugin)
         dtype = np.dtype(provenance.dtype)
+        encoded = CodecContext(provenance.dim, dtype)
 
-        def make_codec(choice: PluginChoice) -> Codec:
+        def make(choice: PluginChoice) -> Codec:
             cls = self.plugins.get("codec", choice.plugin)
-            return cls(validate_options(cls, choice, location=("codec",)), CodecContext(provenance.dim, dtype))
+            return cls(validate_options(cls, choice, location=("codec",)), encoded)
+
+        def choose(descriptors: np.ndarray) -> PluginChoice:
+            classes = {name: self.plugins.get("codec", name) for name in self.plugins.classes("codec")}
+            return choose_codec(classes, encoded, descriptors)
 
         options = validate_options(cls, choice, location=("store",))
-        return cls(options, StoreContext(directory, provenance.dim, dtype, read_only, make_codec))
+        return cls(options, StoreContext(directory, provenance.dim, dtype, read_only, make, choose))
 
     def make_index(self, store: ObjectStore, provenance: Provenance) -> MetricIndex:
         """An empty metric index."""

@@ -113,7 +113,7 @@ def _refine(store: ObjectStore, distance: Distance, query: np.ndarray, ids: np.n
         cost.ms.read += 1000 * (read - started)
         cost.reads += block.reads
         cost.bytes_read += block.bytes_read
-        best.add(block.ids, block.distances(distance, query))
+        best.add(*block.sound_distances(distance, query))
         started = time.perf_counter()
         cost.ms.refine += 1000 * (started - read)
 

@@ -33,6 +33,7 @@ class Euclidean(Distance):
     name = "euclidean"
     preference = 10
     dtypes = NUMBERS
+    norm = 2
 
     @_quietly
     def one_to_many(self, query: np.ndarray, descriptors: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -73,6 +74,7 @@ class Manhattan(Distance):
 
     name = "manhattan"
     dtypes = NUMBERS
+    norm = 1
 
     def one_to_many(self, query: np.ndarray, descriptors: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """In blocks that stay in the cache; limited by memory bandwidth."""

@@ -9,6 +9,7 @@ from typing import ClassVar, overload
 
 import numpy as np
 
+from seealso.distances.blocks import row_blocks
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.plugin import Plugin, PluginOptions
 
@@ -40,6 +41,16 @@ class Records(Sequence[memoryview]):
         lengths = np.fromiter(map(len, records), np.int64, len(records))
         buffer = np.frombuffer(bytearray().join(records), np.uint8)
         return cls(buffer, np.cumsum(lengths) - lengths, lengths)
+
+    def take(self, which: np.ndarray) -> Records:
+        """Some of them, by their numbers, in the same buffer."""
+        return Records(self.buffer, self.starts[which], self.lengths[which])
+
+    def inside(self) -> bool:
+        """Whether all of them lie in the buffer."""
+        if (self.starts < 0).any() or (self.lengths < 0).any():
+            return False
+        return not (self.starts > self.buffer.size - self.lengths).any()
 
     def __len__(self) -> int:
         return self.starts.size
@@ -74,6 +85,10 @@ class Codec(Plugin):
     lossless: ClassVar[bool] = True
     """Whether `decode` returns, bit for bit, what `encode` was given."""
 
+    handicap: ClassVar[float] = 1.0
+    """Where the configuration names no codec, a lossless one that offers itself (`preference` above zero) is chosen by the
+    bytes of its records times this number: a codec that is slow to read asks more of itself."""
+
     def __init__(self, options: PluginOptions, context: CodecContext) -> None:
         self.options = options
         self.context = context
@@ -93,6 +108,51 @@ class Codec(Plugin):
     def distances(self, distance: Distance, query: np.ndarray, records: Sequence[Record]) -> np.ndarray:
         """Float32 distances ``(n,)`` from ``query`` to the encoded descriptors.
 
-        The base decodes them; a codec that can work on the encoded form for some distances does better.
+        The base decodes them, a block that stays in the processor's cache at a time. A codec that can work on the
+        encoded form does better, for the distances that say what they are: see `Distance.norm`.
+
+        Raises:
+            ValueError: a record is not one of this codec's.
         """
-        return distance.one_to_many(query, self.decode(records))
+        out = np.empty(len(records), np.float32)
+        for rows in row_blocks(len(records), self.context.dim * self.context.dtype.itemsize):
+            out[rows] = distance.one_to_many(query, self.decode(records[rows]))
+        return out
+
+    def undecodable(self, records: Sequence[Record]) -> list[int]:
+        """The numbers of the records that `decode` refuses, ascending."""
+        if not len(records):
+            return []
+        try:
+            self.decode(records)
+        except ValueError:
+            if len(records) == 1:
+                return [0]
+            middle = len(records) // 2
+            later = self.undecodable(records[middle:])
+            return self.undecodable(records[:middle]) + [middle + place for place in later]
+        return []
+
+    def error(self, descriptors: np.ndarray) -> float:
+        """How far these ``(n, dim)`` are off once they are decoded: the largest |decoded − x| / |x|; 0 if lossless.
+
+        Raises:
+            ValueError: a value cannot be encoded.
+        """
+        if self.lossless or not descriptors.size:
+            return 0.0
+        exact = descriptors.astype(np.float64)
+        difference = self.decode(self.encode(descriptors)) - exact
+        lengths = np.sqrt(np.vecdot(exact, exact))
+        offs = np.sqrt(np.vecdot(difference, difference))
+        return float(np.divide(offs, lengths, out=np.zeros_like(offs), where=lengths > 0).max())
+
+    def statistics(self, sample: Sequence[Record]) -> dict[str, int | float | str]:
+        """What there is to say of how a store's descriptors are written: its name, and from a sample of their records the
+        ratio of what they would take as they are to what they take."""
+        said: dict[str, int | float | str] = {"codec": self.name}
+        written = sum(map(len, sample))
+        if written:
+            size = self.context.dim * self.context.dtype.itemsize
+            said["ratio"] = round(len(sample) * size / written, 2)
+        return said

@@ -20,6 +20,11 @@ class Distance(Plugin):
     zero_vector: ClassVar[str] = "an ordinary point"
     """What a descriptor of nothing but zeros means to it."""
 
+    norm: ClassVar[int | None] = None
+    """2 where the distance is the Euclidean length of the difference of two descriptors, 1 where it is the sum of the
+    absolute differences, and None where it is anything else. A codec or an index that knows what is said here may
+    compute the distance by itself, in its own way, to the rounding of float32."""
+
     def __init__(self, options: PluginOptions | None = None) -> None:
         self.options = options if options is not None else self.Options()
 

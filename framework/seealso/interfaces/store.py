@@ -1,5 +1,6 @@
 """The object store: ID → descriptor, on disk."""
 
+import logging
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -7,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from seealso.interfaces.codec import Codec, Record
+from seealso.interfaces.codec import Codec, Record, Records
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.plugin import Plugin, PluginChoice, PluginOptions
+
+log = logging.getLogger("seealso")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,9 @@ class StoreContext:
         dtype: their type.
         read_only: nothing may be written.
         codec: makes the codec that a configuration chooses, for these descriptors.
+        choose_codec: what to write descriptors with where the configuration chooses no codec: takes the first ones
+            ``(n, dim)``, and returns the choice, with all its options, for the store to keep. Costs what encoding a
+            few hundred costs.
     """
 
     directory: Path
@@ -29,6 +35,7 @@ class StoreContext:
     dtype: np.dtype
     read_only: bool
     codec: Callable[[PluginChoice], Codec]
+    choose_codec: Callable[[np.ndarray], PluginChoice]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +61,28 @@ class EncodedBlock:
         return self.codec.decode(self.records)
 
     def distances(self, distance: Distance, query: np.ndarray) -> np.ndarray:
-        """Float32 distances ``(n,)`` from ``query``, computed on the encoded form where the codec can."""
+        """Float32 distances ``(n,)`` from ``query``, computed on the encoded form where the codec can.
+
+        Raises:
+            ValueError: a record is damaged.
+        """
         return self.codec.distances(distance, query, self.records)
+
+    def sound_distances(self, distance: Distance, query: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """IDs and float32 distances ``(m,)`` of the records that can be decoded; a warning names the ID of each other."""
+        try:
+            return self.ids, self.distances(distance, query)
+        except ValueError:
+            damaged = self.codec.undecodable(self.records)
+            if not damaged:
+                raise
+        for place in damaged:
+            log.warning(
+                "the stored descriptor of ID %d is damaged, and left out; run `seealso verify`", self.ids[place]
+            )
+        sound = np.delete(np.arange(len(self.ids)), damaged)
+        records = Records.of(self.records).take(sound)
+        return self.ids[sound], self.codec.distances(distance, query, records)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +109,7 @@ class ObjectStore(Plugin):
         """Store descriptors ``(n, dim)`` under int64 IDs ``(n,)``; an ID put again is replaced.
 
         Raises:
+            StoreError: the codec cannot hold one of the values; nothing was stored.
             DiskFull: no space is left; what was there before is untouched.
         """
 
@@ -110,7 +138,10 @@ class ObjectStore(Plugin):
 
     @abstractmethod
     def statistics(self) -> dict[str, int | float | str]:
-        """What there is to say of the store: at least ``objects`` and ``bytes`` (on disk)."""
+        """What there is to say of the store: at least ``objects`` and ``bytes`` (on disk).
+
+        `Codec.statistics` says what there is to say of the codec.
+        """
 
     @abstractmethod
     def get_many(self, ids: np.ndarray) -> np.ndarray:

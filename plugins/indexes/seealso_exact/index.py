@@ -79,7 +79,7 @@ class ExactIndex(MetricIndex):
         def scan(part: np.ndarray) -> _Best:
             best = _Best(size, last)
             for block in self.context.store.read_blocks(part):
-                best.offer(block, block.distances(self.context.distance, query))
+                best.offer(block, *block.sound_distances(self.context.distance, query))
             return best
 
         # NumPy lets go of the interpreter's lock, and so does the store where it waits for the disk.
@@ -147,14 +147,14 @@ class _Best:
         self._reads = 0
         self._bytes_read = 0
 
-    def offer(self, block: EncodedBlock, distances: np.ndarray) -> None:
-        """Take what may be among the best; a distance that is no number never is."""
+    def offer(self, block: EncodedBlock, ids: np.ndarray, distances: np.ndarray) -> None:
+        """Take what may be among the best of what was read in a block; a distance that is no number never is."""
         self._reads += block.reads
         self._bytes_read += block.bytes_read
         wanted = distances <= self._bound
         if self._last is not None:
-            wanted &= (distances > self._last[0]) | ((distances == self._last[0]) & (block.ids > self._last[1]))
-        self._hold(block.ids[wanted], distances[wanted])
+            wanted &= (distances > self._last[0]) | ((distances == self._last[0]) & (ids > self._last[1]))
+        self._hold(ids[wanted], distances[wanted])
 
     def merge(self, other: Self) -> None:
         """Take the best of another part of the collection."""

@@ -204,6 +204,10 @@ class Environment:
             value: bytes | None = transaction.get(key, db=self._meta)
             return value
 
+    def add_meta(self, transaction: Any, key: bytes, value: bytes) -> None:
+        """Add a value to the store's own record, where there is none under that key."""
+        transaction.put(key, value, db=self._meta, overwrite=False)
+
     def grow(self) -> None:
         """Double the map."""
         with self._lock.alone():

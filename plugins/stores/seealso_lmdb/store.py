@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,13 +10,13 @@ from typing import Any
 
 import lmdb
 import numpy as np
-from pydantic import Field, StrictInt
+from pydantic import Field, StrictInt, field_validator
 
 from seealso import (
+    Codec,
     ConfigError,
     CorruptRecord,
     EncodedBlock,
-    FormatError,
     MissingObject,
     ObjectStore,
     PluginChoice,
@@ -27,13 +26,14 @@ from seealso import (
     StoreReport,
 )
 from seealso_lmdb.environment import Environment, acquire, release, translate
-from seealso_lmdb.generations import REMEDY, remove_other_generations, state
+from seealso_lmdb.generations import remove_other_generations
+from seealso_lmdb.own_records import CODEC, FORMAT, CodecRecord, check_format, choice_of, format_record, none_of_ours
 
-MAGIC = "seealso-lmdb"
-FORMAT_VERSION = 1
+AUTO = "auto"
 CHECKSUM_BYTES = 4
 BLOCK_BYTES = 1 << 20  # stays in the processor's cache, from LMDB's map to the distances
 BLOCK_RECORDS = 1024
+RATIO_SAMPLE = 256  # records that are looked at to say how well they are compressed
 PAGE = 4096  # keys handled in one transaction where all are gone through
 WORTH_COMPACTING = 0.25  # share of the file that has to be free before it is copied
 
@@ -43,7 +43,7 @@ class LmdbStore(ObjectStore):
 
     Every write is a transaction and synced, so `flush` has nothing left to do; a crash at any moment leaves the state of
     the last one. Readers never wait. A record is stored under the ID, as eight bytes big-endian, with the CRC-32 of both
-    before it.
+    before it. The codec is settled, durably, before the first record is.
     """
 
     name = "lmdb"
@@ -54,7 +54,8 @@ class LmdbStore(ObjectStore):
 
         codec: PluginChoice | None = Field(
             default=None,
-            description="how descriptors are written; a collection that exists keeps its own (default: raw)",
+            description="the codec that descriptors are written with, as `sparse` or `{plugin: zstd, level: 9}`; null or auto: "
+            "the lossless one that suits the first descriptors best; a collection that exists keeps its own",
         )
         map_size: StrictInt = Field(
             default=1 << 40,
@@ -62,71 +63,72 @@ class LmdbStore(ObjectStore):
             description="address space reserved for the file, in bytes; takes no disk, and grows by itself",
         )
 
+        @field_validator("codec", mode="before")
+        @classmethod
+        def _auto(cls, value: object) -> object:
+            return None if value == AUTO else value
+
     options: Options
 
     def __init__(self, options: PluginOptions, context: StoreContext) -> None:
         super().__init__(options, context)
         self._dtype = np.dtype(context.dtype)
         self._step = max(1, min(BLOCK_RECORDS, BLOCK_BYTES // max(1, context.dim * self._dtype.itemsize)))
-        if not context.read_only and state(context.directory) is None:
-            # Before a store is made that would be bound to a codec that there is not.
-            context.codec(self._wanted)
+        self._codec: Codec | None = None
+        self._lossy_error: float | None = None
+        # Before a store is made: an error in what was asked for should leave nothing behind.
+        wanted = context.codec(self.options.codec) if self.options.codec else None
+        record = format_record(context.dim, self._dtype)
         with self._translating():
-            shared = acquire(
-                context.directory,
-                self.options.map_size,
-                {b"format": self._format()},
-                writable=not context.read_only,
-            )
+            shared = acquire(context.directory, self.options.map_size, {FORMAT: record}, writable=not context.read_only)
         self._shared: Environment | None = shared
         try:
             with self._translating():
-                self.codec = context.codec(self._check_format(shared.meta(b"format")))
+                check_format(shared.meta(FORMAT), context.directory, context.dim, self._dtype)
+                self._check_codec(wanted)
         except BaseException:
             self.close()
             raise
 
-    @property
-    def _wanted(self) -> PluginChoice:
-        return self.options.codec or PluginChoice("raw")
+    # The codec
 
-    def _format(self) -> bytes:
-        """The store's own record: what it is, and of what."""
-        header = {
-            "magic": MAGIC,
-            "version": FORMAT_VERSION,
-            "dim": self.context.dim,
-            "dtype": self._dtype.name,
-            "codec": self._wanted.as_yaml(),
-        }
-        return json.dumps(header).encode()
-
-    def _check_format(self, raw: bytes | None) -> PluginChoice:
-        """The codec that the store was written with."""
-        where = self.context.directory
-        try:
-            header = json.loads(raw or b"")
-            if header["magic"] != MAGIC:
-                raise ValueError("wrong magic")
-            version, dim, dtype = int(header["version"]), int(header["dim"]), str(header["dtype"])
-            written = PluginChoice.parse(header.get("codec"))
-        except (ValueError, KeyError, TypeError):
-            raise FormatError(f"{where} is not a store lmdb of seealso, or is damaged; {REMEDY}") from None
-        if version > FORMAT_VERSION:
-            raise FormatError(
-                f"{where} was written by a newer seealso (format {version}; this release reads up to {FORMAT_VERSION}); "
-                "upgrade seealso"
-            )
-        if (dim, dtype) != (self.context.dim, self._dtype.name):
-            raise FormatError(
-                f"{where} holds {dtype} descriptors of dimension {dim}, not {self._dtype.name} of {self.context.dim}"
-            )
-        if self.options.codec is not None and self.options.codec != written:
+    def _check_codec(self, wanted: Codec | None) -> None:
+        found = self._find_codec()
+        if wanted and found and choice_of(wanted) != choice_of(found):
             raise ConfigError(
-                f"{where} was written with the codec {written.as_yaml()}, not {self.options.codec.as_yaml()}; "
-                f"take `codec:` out of the configuration, or index into a new collection"
+                f"{self.context.directory} was written with the codec {choice_of(found).as_yaml()}, not "
+                f"{choice_of(wanted).as_yaml()}; take `codec:` out of the configuration, or run `seealso convert`"
             )
-        return written
+
+    def _find_codec(self) -> Codec | None:
+        """The codec that the store is written with; None as long as nothing was put."""
+        if self._codec is None:
+            shared = self._environment
+            record = CodecRecord.parse(shared.meta(CODEC), shared.meta(FORMAT), self.context.directory)
+            if record is not None:
+                self._lossy_error = record.lossy_error
+                self._codec = self.context.codec(record.choice)
+        return self._codec
+
+    def _settled_codec(self) -> Codec:
+        """The codec of records that are there."""
+        codec = self._find_codec()
+        if codec is None:
+            raise none_of_ours(self.context.directory)
+        return codec
+
+    def _settle_codec(self, descriptors: np.ndarray) -> Codec:
+        """Settle what the store is written with: what was asked for, else the best for these descriptors.
+
+        Raises:
+            ValueError: it cannot encode them; nothing was settled.
+        """
+        codec = self.context.codec(self.options.codec or self.context.choose_codec(descriptors))
+        codec.encode(descriptors)
+        record = CodecRecord.of(codec, descriptors).dump()
+        self._write(lambda transaction, _: self._environment.add_meta(transaction, CODEC, record))
+        # It may be another one, of another process that came first.
+        return self._settled_codec()
 
     @property
     def _environment(self) -> Environment:
@@ -144,11 +146,21 @@ class LmdbStore(ObjectStore):
     # Writing
 
     def put_many(self, ids: np.ndarray, descriptors: np.ndarray) -> None:
-        """One transaction: all of them, or on an error none."""
+        """One transaction: all of them, or on an error none. The first ones settle the codec, in a transaction before."""
         self._check(ids, descriptors)
+        if self.context.read_only:
+            raise StoreError(f"{self.context.directory}: the store was opened for reading only")
+        if not ids.size:
+            return
+        with self._translating():
+            codec = self._find_codec()
+        try:
+            records = (codec or self._settle_codec(descriptors)).encode(descriptors)
+        except ValueError as error:
+            raise StoreError(f"{self.context.directory}: {error}") from error
         items = [
             (key, zlib.crc32(record, zlib.crc32(key)).to_bytes(CHECKSUM_BYTES, "little") + record)
-            for key, record in zip(_keys(ids), self.codec.encode(descriptors), strict=True)
+            for key, record in zip(_keys(ids), records, strict=True)
         ]
         self._write(lambda transaction, database: transaction.cursor(database).putmulti(items))
 
@@ -199,9 +211,11 @@ class LmdbStore(ObjectStore):
     def _encoded(self, ids: np.ndarray) -> Iterator[EncodedBlock]:
         for found in self._in_blocks(ids):
             if found:
-                values = [memoryview(value)[CHECKSUM_BYTES:] for _, value in found]
+                values = _records(found)
                 bytes_read = sum(map(len, values))
-                yield EncodedBlock(_ids_of([key for key, _ in found]), values, self.codec, len(values), bytes_read)
+                yield EncodedBlock(
+                    _ids_of([key for key, _ in found]), values, self._settled_codec(), len(values), bytes_read
+                )
 
     def _in_blocks(self, ids: np.ndarray) -> Iterator[list[tuple[bytes, bytes]]]:
         """What there is of these IDs, a block a transaction: copies, which stay valid after it."""
@@ -238,7 +252,7 @@ class LmdbStore(ObjectStore):
         return descriptors if np.array_equal(wanted, ids) else descriptors[places]
 
     def _decode(self, found: Sequence[tuple[bytes, bytes]]) -> np.ndarray:
-        return self.codec.decode([memoryview(value)[CHECKSUM_BYTES:] for _, value in found])
+        return self._settled_codec().decode(_records(found))
 
     def _unusable(self, found: Sequence[tuple[bytes, bytes]]) -> list[int]:
         """The IDs of the records whose checksum fails, or that cannot be decoded."""
@@ -262,16 +276,7 @@ class LmdbStore(ObjectStore):
 
     def _undecodable(self, found: Sequence[tuple[bytes, bytes]]) -> list[int]:
         """The IDs of the records that the codec does not take."""
-        if not found:
-            return []
-        try:
-            self._decode(found)
-        except ValueError:
-            if len(found) == 1:
-                return [int.from_bytes(found[0][0], "big")]
-            middle = len(found) // 2
-            return self._undecodable(found[:middle]) + self._undecodable(found[middle:])
-        return []
+        return [int.from_bytes(found[place][0], "big") for place in self._settled_codec().undecodable(_records(found))]
 
     def _pages(self, count: int, *, values: bool) -> Iterator[list[Any]]:
         """Everything in the order of the IDs, ``count`` a transaction: keys, or keys with values."""
@@ -305,7 +310,10 @@ class LmdbStore(ObjectStore):
     # Upkeep
 
     def statistics(self) -> dict[str, int | float | str]:
-        """Objects, bytes of the file, bytes of it that are free, and the codec."""
+        """Objects, bytes of the file, bytes of it that are free; the codec, its ratio, and how far off a lossy one was.
+
+        ``lossy_error`` is the largest |decoded − x| / |x| of the first descriptors that were put.
+        """
         with self._translating():
             pages, used, page_bytes = self._environment.pages()
             with self._environment.transaction() as (transaction, database):
@@ -314,8 +322,17 @@ class LmdbStore(ObjectStore):
             "objects": objects,
             "bytes": pages * page_bytes,
             "bytes_free": (pages - used) * page_bytes,
-            "codec": self.codec.name,
+            **self._codec_statistics(),
         }
+
+    def _codec_statistics(self) -> dict[str, int | float | str]:
+        with self._translating():
+            codec = self._find_codec()
+        if codec is None:
+            return {"codec": self.options.codec.plugin if self.options.codec else AUTO}
+        # The first records stand for all.
+        said = codec.statistics(_records(next(self._pages(min(RATIO_SAMPLE, self._step), values=True), [])))
+        return said if self._lossy_error is None else said | {"lossy_error": float(f"{self._lossy_error:.3g}")}
 
     def compact(self, order: np.ndarray | None, live: np.ndarray) -> None:
         """Remove what is not live; copy the file where a good part of it is free. ``order`` means nothing to a B+ tree."""
@@ -338,6 +355,11 @@ class LmdbStore(ObjectStore):
 def _check_ids(ids: np.ndarray) -> None:
     if ids.dtype != np.int64 or ids.ndim != 1:
         raise ValueError(f"IDs have to be int64 of shape (n,), not {ids.dtype} of shape {ids.shape}")
+
+
+def _records(found: Sequence[tuple[bytes, bytes]]) -> list[memoryview]:
+    """The records of keys and values."""
+    return [memoryview(value)[CHECKSUM_BYTES:] for _, value in found]
 
 
 def _keys(ids: np.ndarray) -> list[bytes]:
