@@ -150,7 +150,11 @@ class Parts:
             cls = self.plugins.get("codec", choice.plugin)
             return cls(validate_options(cls, choice, location=("codec",)), CodecContext(provenance.dim, dtype))
 
-        return chosen.cls(chosen.options, StoreContext(directory, provenance.dim, dtype, read_only, make_codec))
+        def choose_codec(descriptors: np.ndarray) -> PluginChoice:
+            return PluginChoice("raw")
+
+        context = StoreContext(directory, provenance.dim, dtype, read_only, make_codec, choose_codec)
+        return chosen.cls(chosen.options, context)
 
     def make_index(self, store: ObjectStore, provenance: Provenance) -> MetricIndex:
         """An empty metric index."""

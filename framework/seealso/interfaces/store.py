@@ -22,6 +22,7 @@ class StoreContext:
         dtype: their type.
         read_only: nothing may be written.
         codec: makes the codec that a configuration chooses, for these descriptors.
+        choose_codec: the codec that suits a sample of them ``(n, dim)``, where the configuration chooses none.
     """
 
     directory: Path
@@ -29,6 +30,7 @@ class StoreContext:
     dtype: np.dtype
     read_only: bool
     codec: Callable[[PluginChoice], Codec]
+    choose_codec: Callable[[np.ndarray], PluginChoice]
 
 
 @dataclass(frozen=True, slots=True)
