@@ -24,9 +24,9 @@ from statistics import median
 import numpy as np
 from report import Figure, arguments, report
 from rivals import make_index
-from seealso_flatfile.reading import plans
 
 import seealso
+from seealso_flatfile.reading import plans
 
 DIM = 4096
 CHUNK = 2048

@@ -1,0 +1,11 @@
+"""The conformance kit: what a plugin of a kind has to do, as tests to subclass. Needs ``seealso[test]``."""
+
+import pytest
+
+# Before they are imported, so that a failing test shows its values.
+for _module in ("stores", "shared_stores", "store_fixtures"):
+    pytest.register_assert_rewrite(f"{__name__}.{_module}")
+
+from seealso.testing.stores import ObjectStoreTests  # noqa: E402 - see above
+
+__all__ = ["ObjectStoreTests"]

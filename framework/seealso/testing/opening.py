@@ -1,0 +1,85 @@
+"""Stores as the conformance kit opens them, here and in other processes."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seealso.codecs import register_codecs
+from seealso.codecs.choice import choose_codec
+from seealso.interfaces.codec import Codec, CodecContext
+from seealso.interfaces.plugin import PluginChoice
+from seealso.interfaces.store import ObjectStore, StoreContext
+
+DIM = 16
+CODECS = {codec.name: codec for codec in register_codecs()}
+
+
+def open_store(
+    cls: type[ObjectStore] | str,
+    directory: Path,
+    *,
+    dim: int = DIM,
+    dtype: str = "float32",
+    read_only: bool = False,
+    **options: Any,
+) -> ObjectStore:
+    """A store of this class, or of one named ``module:Class``, with the framework's own codecs."""
+    if isinstance(cls, str):
+        module, _, name = cls.partition(":")
+        cls = getattr(import_module(module), name)
+        assert isinstance(cls, type)
+    directory.mkdir(exist_ok=True)
+
+    encoded = CodecContext(dim, np.dtype(dtype))
+
+    def make(choice: PluginChoice) -> Codec:
+        codec = CODECS[choice.plugin]
+        return codec(codec.Options(**choice.options), encoded)
+
+    def choose(descriptors: np.ndarray) -> PluginChoice:
+        return choose_codec(CODECS, encoded, descriptors)
+
+    context = StoreContext(directory, dim, np.dtype(dtype), read_only, make, choose)
+    return cls(cls.Options(**options), context)
+
+
+def rows(ids: Any, dim: int = DIM) -> np.ndarray:
+    """A descriptor for each ID, float32 ``(n, dim)``, that tells its ID (up to 2²⁴)."""
+    found: np.ndarray = np.asarray(ids, np.float32)[:, np.newaxis] + np.arange(dim, dtype=np.float32)
+    return found
+
+
+def put(store: ObjectStore, ids: Any) -> None:
+    """Store these IDs' `rows`, and flush."""
+    ids = np.asarray(ids, np.int64)
+    store.put_many(ids, rows(ids))
+    store.flush()
+
+
+def start(cls: type[ObjectStore], directory: Path, code: str, *prefix: str, **options: Any) -> subprocess.Popen[str]:
+    """Some code in a process of its own, where ``store(…)`` opens the store, and ``put``, ``rows`` and ``np`` are there."""
+    head = f"""
+    import sys, pathlib; sys.path[:0] = {sys.path!r}
+    import numpy as np, seealso
+    from seealso.testing.opening import open_store, put, rows
+    def store(**options):
+        return open_store({cls.__module__ + ":" + cls.__qualname__!r}, pathlib.Path({str(directory)!r}), **options)
+    """
+    script = textwrap.dedent(head) + textwrap.dedent(code)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | pipes.pop("env", {})
+    return subprocess.Popen([*prefix, sys.executable, "-W", "error", "-c", script], env=environment, **pipes)
+
+
+def run(cls: type[ObjectStore], directory: Path, code: str, *prefix: str, **options: Any) -> str:
+    """The same to its end; what it printed."""
+    with start(cls, directory, code, *prefix, **options) as child:
+        printed, errors = child.communicate()
+    assert child.returncode == 0, errors
+    return printed

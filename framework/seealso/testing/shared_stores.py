@@ -1,0 +1,149 @@
+"""What an object store has to do while several use it, and when it is compacted."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seealso.interfaces.store import ObjectStore
+from seealso.testing.opening import put, rows, run, start
+from seealso.testing.store_fixtures import Open, StoreFixtures, array, found, reading
+
+
+class SharedStoreTests(StoreFixtures):
+    """Threads, processes, and compaction meanwhile."""
+
+    def test_what_one_writes_the_other_reads(self, store: ObjectStore, opened: Open) -> None:
+        put(store, [1])
+        reader = opened(read_only=True)
+        for number in range(2, 30):
+            put(store, [number])
+            assert np.array_equal(reader.get_many(array(number, 1)), rows([number, 1]))
+        store.remove_many(array(1))
+        store.put_many(array(2), rows([50]))
+        assert reader.ids().tolist() == list(range(2, 30))
+        assert np.array_equal(reader.get_many(array(2)), rows([50]))
+        store.close()
+        assert reader.ids().tolist() == list(range(2, 30))
+
+    def test_two_write_in_turn(self, store: ObjectStore, opened: Open) -> None:
+        other = opened()
+        for number in range(0, 40, 2):
+            put(store, [number])
+            put(other, [number + 1])
+        assert store.ids().tolist() == other.ids().tolist() == list(range(40))
+        other.close()
+        put(store, [100])
+        assert np.array_equal(opened().get_many(array(39, 100)), rows([39, 100]))
+
+    def test_another_process_writes(self, store: ObjectStore, folder: Path) -> None:
+        for ids in ([1], [2, 3]):
+            run(self.store_class, folder, f"put(store(), {ids})")
+        assert store.ids().tolist() == [1, 2, 3]
+        put(store, [4])
+        assert run(self.store_class, folder, "print(store(read_only=True).ids().tolist())") == "[1, 2, 3, 4]\n"
+
+    def test_another_process_reads_while_this_one_writes(self, store: ObjectStore, folder: Path) -> None:
+        put(store, range(50))
+        code = """
+        opened, seen = store(read_only=True), 0
+        print("open", flush=True)
+        while seen < 3050:
+            ids = opened.ids()
+            assert ids.size >= seen and np.array_equal(ids, np.arange(ids.size)), ids
+            assert np.array_equal(opened.get_many(ids[::7]), rows(ids[::7]))
+            for block in opened.read_blocks(ids):
+                assert np.array_equal(block.decode(), rows(block.ids))
+            seen = ids.size
+        print(opened.verify().damaged)
+        """
+        with start(self.store_class, folder, code) as child:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "open\n"
+            for first in range(50, 3050, 20):
+                put(store, range(first, first + 20))
+            printed, errors = child.communicate(timeout=60)
+        assert (child.returncode, printed) == (0, "[]\n"), errors
+
+    def test_threads_read_while_one_writes(self, store: ObjectStore) -> None:
+        put(store, range(50))
+        with reading(store, np.arange(50)) as wrong:
+            for first in range(50, 5000, 150):
+                put(store, range(first, first + 150))
+                store.put_many(np.arange(50), rows(range(50)))
+        assert wrong == []
+        assert store.ids().tolist() == list(range(5000))
+
+    @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+    def test_it_can_be_used_after_a_fork(self, store: ObjectStore) -> None:
+        put(store, range(5000))
+        assert found(list(store.read_blocks(np.arange(5000)))) == list(range(5000))
+        child = os.fork()
+        if child == 0:
+            try:
+                fine = found(list(store.read_blocks(np.arange(5000)))) == list(range(5000))
+                store.close()
+                os._exit(0 if fine else 1)
+            finally:
+                os._exit(2)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        put(store, [5000])
+        assert store.ids().size == 5001
+
+    # Compaction
+
+    def test_compaction_keeps_what_lives(self, store: ObjectStore) -> None:
+        put(store, range(1000))
+        store.compact(None, np.array([700, 3, 5000]))
+        assert store.ids().tolist() == [3, 700]
+        put(store, [4])
+        store.compact(None, array())
+        assert store.ids().tolist() == []
+        put(store, [7])
+        assert np.array_equal(store.get_many(array(7)), rows([7]))
+
+    def test_compaction_takes_an_order(self, store: ObjectStore, opened: Open) -> None:
+        ids = np.arange(3000)
+        put(store, ids)
+        order = np.random.default_rng(1).permutation(ids)
+        # Not all have a place in it, some are named twice, and some are not there.
+        store.compact(np.concatenate([order[:2000], order[:5], array(99_999)]), ids[5:])
+        assert store.ids().tolist() == ids[5:].tolist()
+        assert np.array_equal(store.get_many(order[order >= 5]), rows(order[order >= 5]))
+        assert found(list(store.read_blocks(ids))) == ids[5:].tolist()
+        assert store.verify().damaged == []
+        store.close()
+        assert opened().ids().tolist() == ids[5:].tolist()
+
+    def test_compaction_gives_space_back(self, store: ObjectStore, opened: Open) -> None:
+        put(store, range(60_000))
+        before = float(store.statistics()["bytes"])
+        live = np.arange(0, 60_000, 40)
+        reader = opened(read_only=True)
+        blocks = reader.read_blocks(live)
+        first = next(blocks)
+        store.compact(None, live)
+        assert np.array_equal(first.decode(), rows(first.ids))
+        assert found([first, *blocks]) == live.tolist()
+        assert float(store.statistics()["bytes"]) < before / 4
+        assert store.ids().tolist() == reader.ids().tolist() == live.tolist()
+        put(store, [10**6])
+        assert 10**6 in reader.ids()
+
+    def test_another_process_compacts(self, store: ObjectStore, folder: Path) -> None:
+        put(store, range(60_000))
+        code = "s = store(); s.compact(None, np.arange(0, 60_000, 40)); put(s, [10**6])"
+        run(self.store_class, folder, code)
+        assert store.ids().size == 1501
+        put(store, [10**7])
+        assert store.ids().size == 1502
+
+    def test_threads_read_while_one_compacts(self, store: ObjectStore) -> None:
+        ids = np.arange(20_000)
+        put(store, ids)
+        with reading(store, ids[::40]) as wrong:
+            for seed in range(5):
+                store.compact(np.random.default_rng(seed).permutation(ids), ids[::10])
+                put(store, ids)
+        assert wrong == []

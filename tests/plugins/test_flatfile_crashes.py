@@ -1,0 +1,235 @@
+"""The store flat-file when a process is killed, the power fails, or the disk is full: nothing that was flushed is lost."""
+
+import os
+import random
+import shutil
+import signal
+import time
+
+import numpy as np
+import pytest
+
+import seealso
+from conftest import small_disk
+from durability.power_cut import PowerCut, compile_layer
+from plugins.flatfile_files import open_store, segment, segments, start
+from seealso.testing.opening import put, rows
+from seealso_flatfile import manifest
+from seealso_flatfile.writer import Writer
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def store(folder):
+    store = open_store(folder)
+    yield store
+    store.close()
+
+
+def killed(work, wait: float) -> str:
+    """What a process that does this work has told, through the function that it is given, until it was killed."""
+    reading_end, writing_end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.close(reading_end)
+            work(lambda text: os.write(writing_end, f"{text}\n".encode()))
+        finally:
+            os._exit(3)
+    os.close(writing_end)
+    with os.fdopen(reading_end) as pipe:
+        first = pipe.readline()
+        time.sleep(wait)
+        os.kill(child, signal.SIGKILL)
+        told = first + pipe.read()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    return told
+
+
+forks = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+
+
+@forks
+def test_killed_while_it_writes(folder, monkeypatch):
+    """What a put_many has returned for is there; one that was cut off is there or not, each record whole."""
+    monkeypatch.setattr(Writer, "segment_bytes", 60_000)
+    monkeypatch.setattr(Writer, "checkpoint_bytes", 20_000)
+    rng = random.Random(1)
+    number = 0
+
+    def write(tell):
+        opened = open_store(folder)
+        for turn in range(number, 10**6):
+            put(opened, range(100 * turn, 100 * turn + 100))
+            opened.remove_many(np.array([100 * turn]))
+            tell(turn)
+
+    for _ in range(40):
+        told = killed(write, rng.uniform(0, 0.03)).split()
+        number = int(told[-1]) + 1 if told else number
+        reader = open_store(folder, read_only=True)
+        ids = reader.ids()
+        written = np.arange(100 * number)
+        assert np.isin(written[written % 100 != 0], ids).all()
+        assert not np.isin(written[::100], ids).any()
+        assert np.array_equal(reader.get_many(ids), rows(ids))
+        reader.close()
+    assert number > 40
+    store = open_store(folder)
+    put(store, [10**8])
+    assert store.verify().damaged == []
+    store.close()
+
+
+@forks
+def test_killed_while_it_compacts(store, folder, monkeypatch):
+    monkeypatch.setattr(Writer, "segment_bytes", 100_000)
+    monkeypatch.setattr("seealso_flatfile.compaction.BATCH_BYTES", 20_000)
+    ids = np.arange(8000)
+    put(store, ids)
+    store.close()
+    rng = random.Random(1)
+    done = 0
+
+    def compact(tell):
+        opened = open_store(folder)
+        tell("begins")
+        for turn in range(10**6):
+            opened.compact(np.random.default_rng(turn).permutation(ids), ids)
+            tell(turn)
+
+    for _ in range(40):
+        done += killed(compact, rng.uniform(0, 0.06)).count("\n") - 1
+        reader = open_store(folder, read_only=True)
+        assert np.array_equal(reader.get_many(ids), rows(ids))
+        assert reader.ids().size == ids.size
+        reader.close()
+    assert done > 10
+    # The next writer removes what does not count.
+    opened = open_store(folder)
+    put(opened, [1])
+    counting = manifest.read_manifest(folder).segments
+    assert segments(folder) == [f"{number:08d}.seg" for number in counting]
+    assert len(list(folder.glob("table-*"))) == len(list(folder.glob("pages-*"))) == 1
+    assert opened.verify().damaged == []
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def layer(tmp_path_factory):
+    return compile_layer(tmp_path_factory.mktemp("layer"))
+
+
+STORY = """
+import itertools, os, sys
+from seealso_flatfile.writer import Writer
+Writer.segment_bytes, Writer.checkpoint_bytes = 20_000, 6_000
+calls, last = itertools.count(1), int(sys.argv[1])
+def counted(real):
+    def wrapped(*arguments):
+        if next(calls) == last:
+            os.kill(os.getpid(), 9)
+        return real(*arguments)
+    return wrapped
+os.fsync, os.rename, os.pwrite = counted(os.fsync), counted(os.rename), counted(os.pwrite)
+opened = store()
+for turn in range(4):
+    for first in range(0, 240, 40):
+        put(opened, range(1000 * turn + first, 1000 * turn + first + 40))
+        print("put", 1000 * turn + first, flush=True)
+    opened.put_many(np.arange(900, 903), rows([turn] * 3))
+    kept = opened.ids()[turn::2]
+    print("compacting", turn, flush=True)
+    opened.compact(kept[::-1].copy(), kept)
+    print("compacted", " ".join(map(str, kept.tolist())), flush=True)
+opened.close()
+"""
+
+
+@pytest.mark.parametrize("step", range(8))
+def test_power_fails(layer, tmp_path, step):
+    """At every eighth of the calls that change a file or sync it: what was flushed is there, what was not is whole or gone."""
+    (tmp_path / "disk").mkdir()
+    for last in range(1 + step, 400, 8 * 5):
+        disk = PowerCut(layer, tmp_path / "disk", tmp_path / "scratch")
+        folder = disk.watched / "store"
+        folder.mkdir()
+        disk.adopt()
+        code = STORY.replace("sys.argv[1]", str(last))
+        with start(folder, code, env=disk.environment()) as child:
+            told, errors = child.communicate(timeout=60)
+        assert child.returncode in (0, -signal.SIGKILL), errors
+        disk.cut()
+        expected, doubtful = set(), set()
+        for line in told.splitlines():
+            what, *numbers = line.split()
+            if what == "put":
+                expected |= set(range(int(numbers[0]), int(numbers[0]) + 40))
+            elif what == "compacting":
+                doubtful = set(expected)
+            else:
+                expected, doubtful = set(map(int, numbers)) - {900, 901, 902}, set()
+        opened = open_store(folder)
+        there = set(opened.ids().tolist())
+        assert expected - doubtful <= there
+        ids = np.array(sorted(there - {900, 901, 902}), np.int64)
+        assert np.array_equal(opened.get_many(ids), rows(ids))
+        assert opened.verify().damaged == []
+        put(opened, [5000])
+        assert set(opened.ids().tolist()) == there | {5000}
+        opened.close()
+        shutil.rmtree(folder)
+
+
+def fill(store) -> None:
+    for first in range(1000, 10**6, 1000):
+        put(store, range(first, first + 1000))
+
+
+def test_a_full_disk_ends_with_a_clear_error_and_an_intact_store(tmp_path):
+    with small_disk(tmp_path / "disk", megabytes=2) as disk:
+        store = open_store(disk / "store")
+        reader = open_store(disk / "store", read_only=True)
+        put(store, range(100))
+        (disk / "filler").write_bytes(bytes(300_000))
+        with pytest.raises(seealso.DiskFull, match="the disk is full; make room and run the command again, nothing is"):
+            fill(store)
+        kept = store.ids()
+        assert kept.size % 1000 == 100
+        assert kept.tolist() == reader.ids().tolist() == [*range(100), *range(1000, 900 + kept.size)]
+        with pytest.raises(seealso.DiskFull):
+            store.compact(kept[::-1].copy(), kept[: kept.size * 2 // 3])
+        assert store.verify().damaged == []
+        assert np.array_equal(store.get_many(kept), rows(kept))
+        store.close()
+        again = open_store(disk / "store")
+        assert again.ids().tolist() == reader.ids().tolist() == kept.tolist()
+        (disk / "filler").unlink()
+        again.compact(None, kept[:1000])
+        put(again, [10**7])
+        assert reader.ids().tolist() == [*kept[:1000].tolist(), 10**7]
+        again.close()
+        reader.close()
+
+
+@pytest.mark.parametrize("reader_is_behind", [False, True])
+def test_a_reader_follows_when_what_it_read_was_taken_back(store, folder, reader_is_behind):
+    """A reader may see the records of a write that then fails, and others in their place."""
+    put(store, range(10))
+    size = segment(folder).stat().st_size
+    put(store, range(10, 20))
+    reader = open_store(folder, read_only=True)
+    assert reader.ids().size == 20
+    os.truncate(segment(folder), size)
+    if not reader_is_behind:
+        assert reader.ids().size == 10
+    other = open_store(folder)
+    put(other, range(100, 130))
+    assert reader.ids().tolist() == other.ids().tolist() == [*range(10), *range(100, 130)]
+    assert np.array_equal(reader.get_many(other.ids()), rows(other.ids()))
+    for opened in (reader, other):
+        opened.close()
