@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from seealso_flatfile.files import CAN_FETCH, CAN_TELL
-from seealso_flatfile.places import absent
+from seealso_flatfile.places import PLACE, absent
 from seealso_flatfile.records import ALIGNMENT, record_bytes, sound_headers
-from seealso_flatfile.view import Views
+from seealso_flatfile.view import TRIES, Views
 
 JOIN_GAP = 8 << 10
 """Two records are read at once where no more than this lies between them: from here on, reading over it costs more when
@@ -146,20 +146,24 @@ def read(views: Views, plan: Plan) -> Block:
 
 def blocks(views: Views, ids: np.ndarray, damaged: list[int], block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
     """The records of ``ids`` (each once) that are there, with sound headers; the IDs of the others go to ``damaged``."""
-    for fresh in (False, True):
-        # A second time for what was moved or written anew between our looking for it and our reading it.
-        _, places = views.lookup(ids, fresh=fresh)
+    before = np.empty(0, PLACE)
+    for turn in range(TRIES):
+        # Again for what was moved or written anew between our looking for it and our reading it.
+        _, places = views.lookup(ids, fresh=turn > 0)
+        if turn > 1 and np.array_equal(places, before):
+            break
         there = ~absent(places)
-        failed = []
+        failed: list[int] = []
         for block in _in_flight(views, plans(ids[there], places[there], block_bytes)):
             sound = sound_headers(block.buffer, block.starts, block.ids, block.lengths)
             failed += block.ids[~sound].tolist()
             if sound.any():
                 yield block.only(sound)
-        if not failed:
+        again = np.isin(ids, np.array(failed, np.int64))
+        ids, before = ids[again], places[again]
+        if not ids.size:
             return
-        ids = np.sort(np.array(failed, np.int64))
-    damaged += failed
+    damaged += ids.tolist()
 
 
 def _in_flight(views: Views, planned: list[Plan]) -> Iterator[Block]:
