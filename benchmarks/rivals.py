@@ -114,22 +114,16 @@ class _ArrayStore:
 
     def __init__(self, descriptors: np.ndarray) -> None:
         self.descriptors = descriptors
+        context = seealso.CodecContext(descriptors.shape[1], descriptors.dtype)
+        self.codec = seealso.load_plugins().get("codec", "raw")(seealso.PluginOptions(), context)
 
-    def read_blocks(self, ids: np.ndarray) -> Iterator[_ArrayBlock]:
+    def read_blocks(self, ids: np.ndarray) -> Iterator[seealso.EncodedBlock]:
+        buffer = self.descriptors.reshape(-1).view(np.uint8)
+        size = buffer.size // len(self.descriptors)
         for start in range(0, len(ids), 2048):
             part = ids[start : start + 2048]
-            yield _ArrayBlock(part, self.descriptors[part])
-
-
-class _ArrayBlock:
-    reads = bytes_read = 0
-
-    def __init__(self, ids: np.ndarray, descriptors: np.ndarray) -> None:
-        self.ids = ids
-        self.descriptors = descriptors
-
-    def distances(self, distance: seealso.Distance, query: np.ndarray) -> np.ndarray:
-        return distance.one_to_many(query, self.descriptors)
+            records = seealso.Records(buffer, part * size, np.full(part.size, size))
+            yield seealso.EncodedBlock(part, records, self.codec, 0, 0)
 
 
 class Faiss:
