@@ -12,8 +12,8 @@ from seealso_pppcodes.segment import CodeShape
 
 PivotChoice = Literal["random", "farthest-first", "balanced"]
 
-CHUNK_BYTES = 1 << 24
-"""Bytes of distances to pivots that are computed at once."""
+CHUNK_BYTES = 15 << 20
+"""Bytes of distances to pivots that are computed at once: with 1,280 pivots, of two whole tiles of a matrix product."""
 
 SWAPS = 4
 """How often `balanced` may move a pivot, as a multiple of the number of pivots."""
