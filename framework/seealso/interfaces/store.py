@@ -37,6 +37,33 @@ class StoreContext:
     codec: Callable[[PluginChoice], Codec]
     choose_codec: Callable[[np.ndarray], PluginChoice]
 
+    def check_ids(self, ids: np.ndarray) -> None:
+        """Refuse what are no IDs.
+
+        Raises:
+            ValueError: says what they have to be.
+        """
+        if ids.dtype != np.int64 or ids.ndim != 1:
+            raise ValueError(f"IDs have to be int64 of shape (n,), not {ids.dtype} of shape {ids.shape}")
+
+    def check(self, ids: np.ndarray, descriptors: np.ndarray) -> None:
+        """Refuse descriptors ``(n, dim)`` and IDs ``(n,)`` that cannot be stored.
+
+        Raises:
+            ValueError: says what they have to be.
+        """
+        self.check_ids(ids)
+        if np.unique(ids).size != ids.size or (ids < 0).any():
+            raise ValueError("IDs have to be not negative, each once")
+        dtype = np.dtype(self.dtype)
+        if descriptors.shape != (ids.size, self.dim) or descriptors.dtype != dtype:
+            raise ValueError(
+                f"descriptors have to be {dtype.name} of shape ({ids.size}, {self.dim}), "
+                f"not {descriptors.dtype} of shape {descriptors.shape}"
+            )
+        if dtype.kind == "f" and not np.isfinite(descriptors).all():
+            raise ValueError("descriptors have to be finite numbers")
+
 
 @dataclass(frozen=True, slots=True)
 class EncodedBlock:

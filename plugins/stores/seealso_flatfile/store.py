@@ -130,7 +130,7 @@ class FlatFileStore(ObjectStore):
 
     def put_many(self, ids: np.ndarray, descriptors: np.ndarray) -> None:
         """One write: all of them, or on an error none."""
-        self._check(ids, descriptors)
+        self.context.check(ids, descriptors)
         self._check_writable()
         if not ids.size:
             return
@@ -144,18 +144,6 @@ class FlatFileStore(ObjectStore):
             records, starts, lengths = joined(ids, encoded)
             with self._writer.turn():
                 self._writer.append(ids, records, starts, lengths)
-
-    def _check(self, ids: np.ndarray, descriptors: np.ndarray) -> None:
-        _check_ids(ids)
-        if np.unique(ids).size != ids.size or (ids < 0).any():
-            raise ValueError("IDs have to be not negative, each once")
-        if descriptors.shape != (ids.size, self.context.dim) or descriptors.dtype != self._dtype:
-            raise ValueError(
-                f"descriptors have to be {self._dtype.name} of shape ({ids.size}, {self.context.dim}), "
-                f"not {descriptors.dtype} of shape {descriptors.shape}"
-            )
-        if descriptors.dtype.kind == "f" and not np.isfinite(descriptors).all():
-            raise ValueError("descriptors have to be finite numbers")
 
     def _check_writable(self) -> None:
         _ = self._open
@@ -171,7 +159,7 @@ class FlatFileStore(ObjectStore):
 
     def remove_many(self, ids: np.ndarray) -> None:
         """One write of 24 bytes for each that is there."""
-        _check_ids(ids)
+        self.context.check_ids(ids)
         self._check_writable()
         if not self._known():
             return
@@ -195,7 +183,7 @@ class FlatFileStore(ObjectStore):
 
     def read_blocks(self, ids: np.ndarray) -> Iterator[EncodedBlock]:
         """In the order in which they lie on the disk. A record whose header is damaged is left out, with a warning."""
-        _check_ids(ids)
+        self.context.check_ids(ids)
         return self._encoded(np.unique(ids))
 
     def _encoded(self, ids: np.ndarray) -> Iterator[EncodedBlock]:
@@ -208,7 +196,7 @@ class FlatFileStore(ObjectStore):
 
     def get_many(self, ids: np.ndarray) -> np.ndarray:
         """In the order asked; checksums checked."""
-        _check_ids(ids)
+        self.context.check_ids(ids)
         wanted, places = np.unique(ids, return_inverse=True)
         descriptors = np.empty((wanted.size, self.context.dim), self._dtype)
         known = np.zeros(wanted.size, np.bool_)
@@ -302,9 +290,9 @@ class FlatFileStore(ObjectStore):
 
         The other records are removed in any case.
         """
-        _check_ids(live)
+        self.context.check_ids(live)
         if order is not None:
-            _check_ids(order)
+            self.context.check_ids(order)
         self._check_writable()
         if not self._known():
             return
@@ -344,8 +332,3 @@ def _sizes(directory: Path) -> dict[Path, int]:
 
 def _payloads(block: Block) -> Records:
     return Records(block.buffer, block.starts + HEADER_BYTES, block.lengths)
-
-
-def _check_ids(ids: np.ndarray) -> None:
-    if ids.dtype != np.int64 or ids.ndim != 1:
-        raise ValueError(f"IDs have to be int64 of shape (n,), not {ids.dtype} of shape {ids.shape}")

@@ -147,7 +147,7 @@ class LmdbStore(ObjectStore):
 
     def put_many(self, ids: np.ndarray, descriptors: np.ndarray) -> None:
         """One transaction: all of them, or on an error none. The first ones settle the codec, in a transaction before."""
-        self._check(ids, descriptors)
+        self.context.check(ids, descriptors)
         if self.context.read_only:
             raise StoreError(f"{self.context.directory}: the store was opened for reading only")
         if not ids.size:
@@ -164,21 +164,9 @@ class LmdbStore(ObjectStore):
         ]
         self._write(lambda transaction, database: transaction.cursor(database).putmulti(items))
 
-    def _check(self, ids: np.ndarray, descriptors: np.ndarray) -> None:
-        _check_ids(ids)
-        if np.unique(ids).size != ids.size or (ids < 0).any():
-            raise ValueError("IDs have to be not negative, each once")
-        if descriptors.shape != (ids.size, self.context.dim) or descriptors.dtype != self._dtype:
-            raise ValueError(
-                f"descriptors have to be {self._dtype.name} of shape ({ids.size}, {self.context.dim}), "
-                f"not {descriptors.dtype} of shape {descriptors.shape}"
-            )
-        if descriptors.dtype.kind == "f" and not np.isfinite(descriptors).all():
-            raise ValueError("descriptors have to be finite numbers")
-
     def remove_many(self, ids: np.ndarray) -> None:
         """In transactions of a few thousand each."""
-        _check_ids(ids)
+        self.context.check_ids(ids)
         for start in range(0, ids.size, PAGE):
             keys = _keys(ids[start : start + PAGE])
             self._write(lambda transaction, database, keys=keys: [transaction.delete(key, db=database) for key in keys])
@@ -205,7 +193,7 @@ class LmdbStore(ObjectStore):
 
     def read_blocks(self, ids: np.ndarray) -> Iterator[EncodedBlock]:
         """In the order of the IDs. Each block has a transaction of its own, so that a slow reader pins no old pages."""
-        _check_ids(ids)
+        self.context.check_ids(ids)
         return self._encoded(np.unique(ids))
 
     def _encoded(self, ids: np.ndarray) -> Iterator[EncodedBlock]:
@@ -227,7 +215,7 @@ class LmdbStore(ObjectStore):
 
     def get_many(self, ids: np.ndarray) -> np.ndarray:
         """In the order asked; checksums checked."""
-        _check_ids(ids)
+        self.context.check_ids(ids)
         wanted, places = np.unique(ids, return_inverse=True)
         descriptors = np.empty((wanted.size, self.context.dim), self._dtype)
         damaged: list[int] = []
@@ -336,7 +324,7 @@ class LmdbStore(ObjectStore):
 
     def compact(self, order: np.ndarray | None, live: np.ndarray) -> None:
         """Remove what is not live; copy the file where a good part of it is free. ``order`` means nothing to a B+ tree."""
-        _check_ids(live)
+        self.context.check_ids(live)
         self.remove_many(np.setdiff1d(self.ids(), live, assume_unique=True))
         with self._translating():
             pages, used, page_bytes = self._environment.pages()
@@ -350,11 +338,6 @@ class LmdbStore(ObjectStore):
         shared, self._shared = self._shared, None
         if shared is not None:
             release(shared)
-
-
-def _check_ids(ids: np.ndarray) -> None:
-    if ids.dtype != np.int64 or ids.ndim != 1:
-        raise ValueError(f"IDs have to be int64 of shape (n,), not {ids.dtype} of shape {ids.shape}")
 
 
 def _records(found: Sequence[tuple[bytes, bytes]]) -> list[memoryview]:
