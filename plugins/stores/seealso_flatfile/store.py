@@ -222,27 +222,20 @@ class FlatFileStore(ObjectStore):
             try:
                 descriptors[rows] = self.codec.decode(_payloads(block))
             except ValueError:
-                damaged = self._undecodable(block.ids, _payloads(block))
+                damaged = self._undecodable(block)
         return damaged
 
     def _unusable(self, block: Block) -> list[int]:
         """The IDs of the records whose checksum fails, or that cannot be decoded."""
         sound = sound_payloads(block.buffer, block.starts, block.lengths)
         rest = block.only(sound)
-        return sorted(block.ids[~sound].tolist() + self._undecodable(rest.ids, _payloads(rest)))
+        return sorted(block.ids[~sound].tolist() + self._undecodable(rest))
 
-    def _undecodable(self, ids: np.ndarray, records: Records) -> list[int]:
+    def _undecodable(self, block: Block) -> list[int]:
         """The IDs of the records that the codec does not take."""
-        if not ids.size:
-            return []
-        try:
-            self.codec.decode(records)
-        except ValueError:
-            if ids.size == 1:
-                return [int(ids[0])]
-            middle = ids.size // 2
-            return self._undecodable(ids[:middle], records[:middle]) + self._undecodable(ids[middle:], records[middle:])
-        return []
+        places = self.codec.undecodable(_payloads(block))
+        damaged: list[int] = block.ids[places].tolist() if places else []
+        return damaged
 
     def ids(self) -> np.ndarray:
         """All IDs, ascending."""
