@@ -179,7 +179,7 @@ def bare_loop(folder: Path, ids: np.ndarray, readers: int) -> float:
     """Milliseconds to read the places of candidates in flat-file's own files, and no more."""
     store = open_store("flat-file", "sparse", folder)
     _, places = store._open.lookup(np.sort(ids))
-    reads = [each for plan in plans(np.sort(ids), places) for each in plan.reads]
+    reads = [(plan.segment, *each) for plan in plans(np.sort(ids), places) for each in plan.reads.tolist()]
     store.close()
     drop_cache(folder)
     files = {number: os.open(folder / "segments" / f"{number:08}.seg", os.O_RDONLY) for number in {r[0] for r in reads}}

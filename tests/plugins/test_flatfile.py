@@ -1,5 +1,6 @@
 """The store flat-file: what every store does, its files, reading, and compaction."""
 
+import os
 import shutil
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 import seealso
 from conftest import SAMPLES, read_only, without_privileges
-from plugins.flatfile_files import contents, open_store, run, segments, start
+from plugins.flatfile_files import contents, open_store, run, segment, segments, start
 from seealso.testing import ObjectStoreTests
 from seealso.testing.opening import put, rows
 from seealso_flatfile import files, reading, records
@@ -172,10 +173,34 @@ def test_plans_cover_everything_once():
             assert plan.size == sum(size for *_, size in plan.reads)
             for id_, at, length in zip(plan.ids, plan.starts, plan.lengths, strict=True):
                 where = np.flatnonzero(chosen == id_)[0]
-                inside = [r for r in plan.reads if r[2] <= at and at + records.record_bytes(length) <= r[2] + r[3]]
-                ((file, start_, base, _),) = inside
-                assert file == found["segment"][where]
+                stop = at + records.record_bytes(length)
+                ((start_, base, _),) = [r for r in plan.reads if r[1] <= at and stop <= r[1] + r[2]]
+                assert plan.segment == found["segment"][where]
                 assert start_ + at - base == 8 * int(found["start"][where])
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="the system forgets no file on request")
+def test_what_is_not_cached_is_read_all_the_same(folder):
+    store = open_store(folder, dim=1024)
+    order = np.random.default_rng(1).permutation(3000)
+    store.put_many(order, rows(order, 1024))
+    store.flush()
+    with segment(folder).open("rb") as file:
+        # Some of it stays.
+        os.posix_fadvise(file.fileno(), 2 << 20, 0, os.POSIX_FADV_DONTNEED)
+    wanted = np.arange(0, 3000, 3)
+    assert (store.get_many(wanted) == rows(wanted, 1024)).all()
+    store.close()
+
+
+def test_reading_can_be_given_up(folder):
+    store = open_store(folder, dim=1024)
+    store.put_many(np.arange(3000), rows(np.arange(3000), 1024))
+    reads = store.read_blocks(np.arange(3000))
+    assert next(reads).ids.size < 3000
+    reads.close()
+    assert (store.get_many(np.arange(9)) == rows(np.arange(9), 1024)).all()
+    store.close()
 
 
 # Compaction

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,6 @@ CAN_FETCH = hasattr(os, "posix_fadvise")
 """Whether it can be told what will be read, without waiting for it."""
 
 FETCH_BYTES = 128 << 10  # Linux takes no more at once
-
-_AT_ONCE = getattr(os, "RWF_NOWAIT", 0)
 
 _PREAMBLE = struct.Struct("<8sII")
 PREAMBLE_BYTES = _PREAMBLE.size
@@ -62,9 +61,9 @@ class File:
         self.path = path
         self.descriptor = os.open(path, flags | os.O_CLOEXEC, 0o666)
 
-    def __del__(self) -> None:
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:  # at the end of the interpreter `os` is no more
         if self.descriptor >= 0:
-            os.close(self.descriptor)
+            close(self.descriptor)
 
     def size(self) -> int:
         """Bytes in it."""
@@ -74,13 +73,6 @@ class File:
         """Its size, and when it was last written to."""
         found = os.fstat(self.descriptor)
         return found.st_size, found.st_mtime_ns
-
-    def read_cached(self, buffer: memoryview, offset: int) -> bool:
-        """Fill a buffer from a place on, if that needs no wait for the disk; False where it does, or cannot be told."""
-        try:
-            return os.preadv(self.descriptor, (buffer,), offset, _AT_ONCE) == len(buffer)
-        except OSError:
-            return False
 
     def fetch(self, offset: int, length: int) -> None:
         """Have bytes brought into the operating system's cache: without waiting for them, where that is possible."""

@@ -66,14 +66,10 @@ def removals(ids: np.ndarray) -> bytes:
 
 def sound_headers(buffer: np.ndarray, starts: np.ndarray, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """Which of the records that should start here in the buffer, a multiple of eight bytes, do: bool ``(n,)``."""
-    words = buffer.view("<u8")
-    place = starts // ALIGNMENT
-    first, second, third = words[place], words[place + 1], words[place + 2]
-    sound: np.ndarray = (
-        (first == ids.astype(np.uint64))
-        & (second == lengths.astype(np.uint64))
-        & (third >> 32 == fingerprint(first, second, third & 0xFFFF_FFFF))
-    )
+    from seealso_flatfile import kernels
+
+    sound = np.empty(ids.size, np.bool_)
+    kernels.sound_headers(buffer.view("<u8"), starts // ALIGNMENT, ids, lengths, sound)
     return sound
 
 
