@@ -141,7 +141,7 @@ class ObjectStoreTests(SharedStoreTests, CodedStoreTests):
     # Blocks
 
     def test_blocks_hold_everything_once(self, store: ObjectStore) -> None:
-        ids = np.arange(1, 20_000, 2)
+        ids = np.arange(1, 60_000, 2)
         put(store, ids)
         blocks = list(store.read_blocks(np.concatenate([ids[::-1], array(2, 4, 10**9, -1), ids[:5]])))
         assert len(blocks) > 1

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from seealso import FormatError
 
 FORMAT_VERSION = 1
@@ -74,14 +76,16 @@ class File:
         found = os.fstat(self.descriptor)
         return found.st_size, found.st_mtime_ns
 
-    def fetch(self, offset: int, length: int) -> None:
-        """Have bytes brought into the operating system's cache: without waiting for them, where that is possible."""
-        for start in range(offset, offset + length, FETCH_BYTES):
-            size = min(FETCH_BYTES, offset + length - start)
-            if CAN_FETCH:
+    def fetch(self, reads: np.ndarray) -> None:
+        """Have what will be read brought into the operating system's cache, without waiting for it, where that is possible.
+
+        Args:
+            reads: of each the place, and as its last the number of bytes, int64 ``(n, …)``.
+        """
+        for offset, *_, length in reads.tolist():
+            for start in range(offset, offset + length, FETCH_BYTES):
+                size = min(FETCH_BYTES, offset + length - start)
                 os.posix_fadvise(self.descriptor, start, size, os.POSIX_FADV_WILLNEED)
-            else:
-                os.pread(self.descriptor, size, start)
 
     def read_into(self, buffer: memoryview, offset: int) -> int:
         """Fill a buffer from a place on; returns how many bytes there were, fewer only at the end of the file."""

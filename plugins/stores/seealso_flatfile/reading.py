@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seealso_flatfile.files import CAN_FETCH, CAN_TELL
+from seealso_flatfile.files import CAN_FETCH, CAN_TELL, File
 from seealso_flatfile.places import PLACE, absent
 from seealso_flatfile.records import ALIGNMENT, record_bytes, sound_headers
 from seealso_flatfile.view import TRIES, Views
@@ -22,15 +22,17 @@ JOIN_GAP = 8 << 10
 """Two records are read at once where no more than this lies between them: from here on, reading over it costs more when
 cached than it saves when not."""
 
-BLOCK_BYTES = 512 << 10
-"""Stays in the second-level cache of the processor while it is refined, and what is done once a block costs little."""
+BLOCK_BYTES = 1 << 20
+"""Stays in a processor's cache until it was put to use; and what is done once a block costs little."""
 
-AHEAD = 24
-"""Blocks that are fetched ahead of whoever takes them."""
+IN_FLIGHT = 3 if CAN_FETCH else 32
+"""Blocks of one request in memory at once: one is put to use, the others are being read."""
 
-FETCHERS = 1 if CAN_FETCH else 32
-"""Threads that have blocks fetched. Where that needs no wait for each, one keeps the disk as busy as it gets; more only
-contend for the interpreter."""
+AHEAD = 8
+"""Blocks that the operating system is told to fetch ahead, where it can be told."""
+
+READERS = 32
+"""Threads that read blocks, for all stores of this process; those that wait for the disk hold up nobody else."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,47 +133,7 @@ def plans(ids: np.ndarray, places: np.ndarray, block_bytes: int = BLOCK_BYTES) -
     ]
 
 
-def read(views: Views, plan: Plan) -> Block:
-    """Read one block. What cannot be read is zeros: it is not taken for a record."""
-    buffer, ready = _begin(views, plan)
-    done = int(plan.reads[:ready, 2].sum())
-    data = buffer.data
-    for start, at, size in plan.reads[ready:].tolist():
-        count = 0
-        try:
-            count = views.segment(plan.segment).read_into(data[at : at + size], start)
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            if error.errno != errno.EIO:
-                raise
-        if count < size:
-            buffer[at + count : at + size] = 0
-        done += count
-    return plan.block(buffer, done)
-
-
-def _read_cached(views: Views, plan: Plan) -> Block | None:
-    """Read one block without waiting for the disk; None where that is not possible."""
-    buffer, ready = _begin(views, plan)
-    return plan.block(buffer, plan.size) if ready == len(plan.reads) else None
-
-
-def _begin(views: Views, plan: Plan) -> tuple[np.ndarray, int]:
-    """A buffer for a block, and how many reads were done into it without waiting for the disk."""
-    buffer = np.empty(plan.size, np.uint8)
-    if not CAN_TELL:
-        return buffer, 0
-    from seealso_flatfile import kernels
-
-    try:
-        descriptor = views.segment(plan.segment).descriptor
-    except FileNotFoundError:
-        return buffer, 0
-    return buffer, kernels.read_cached(descriptor, plan.reads, buffer, np.empty(2, np.int64))
-
-
-def blocks(views: Views, ids: np.ndarray, damaged: list[int], block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
+def blocks(views: Views, ids: np.ndarray, damaged: list[int]) -> Iterator[Block]:
     """The records of ``ids`` (each once) that are there, with sound headers; the IDs of the others go to ``damaged``."""
     before = np.empty(0, PLACE)
     for turn in range(TRIES):
@@ -181,7 +143,7 @@ def blocks(views: Views, ids: np.ndarray, damaged: list[int], block_bytes: int =
             break
         there = ~absent(places)
         failed: list[int] = []
-        for block in _in_flight(views, plans(ids[there], places[there], block_bytes)):
+        for block in _in_flight(views, plans(ids[there], places[there])):
             sound = sound_headers(block.buffer, block.starts, block.ids, block.lengths)
             failed += block.ids[~sound].tolist()
             if sound.any():
@@ -194,37 +156,86 @@ def blocks(views: Views, ids: np.ndarray, damaged: list[int], block_bytes: int =
 
 
 def _in_flight(views: Views, planned: list[Plan]) -> Iterator[Block]:
-    """Read the blocks, in their order.
-
-    As long as they are in the operating system's cache, that is all. From the first that is not, the disk is told ahead
-    what will be wanted, and has many reads to do at once, while earlier blocks are read here and put to use.
-    """
-    waiting = iter(planned)
-    flying: deque[tuple[Plan, Future[None]]] = deque()
-    for plan in waiting:
-        block = _read_cached(views, plan)
-        if block is None:
-            flying.append((plan, _pool().submit(_fetch, views, plan)))
-            break
-        yield block
+    """Read the blocks, in their order: the next ones in other threads while one is put to use in this."""
+    reading = Reading(views, planned)
+    if len(planned) == 1:
+        yield reading.block(0)
+        return
+    flying: deque[Future[Block]] = deque()
     try:
+        for number in range(len(planned)):
+            flying.append(_pool().submit(reading.block, number))
+            if len(flying) == IN_FLIGHT:
+                yield flying.popleft().result()
         while flying:
-            while len(flying) < AHEAD and (ahead := next(waiting, None)) is not None:
-                flying.append((ahead, _pool().submit(_fetch, views, ahead)))
-            plan, fetched = flying.popleft()
-            fetched.result()
-            yield read(views, plan)
+            yield flying.popleft().result()
     finally:
-        for _, fetched in flying:
-            fetched.cancel()
+        for block in flying:
+            block.cancel()
 
 
-def _fetch(views: Views, plan: Plan) -> None:
-    """Have a block's bytes brought into the operating system's cache."""
-    for start, _, size in plan.reads.tolist():
-        # It will be told when it is read.
-        with suppress(OSError):
-            views.segment(plan.segment).fetch(start, size)
+class Reading:
+    """The reading of the blocks of one request, by several threads.
+
+    What lies in the operating system's cache is just copied. From the first block that does not, the system is told ahead
+    what will be wanted, and so has many reads to do at once, without a thread that waits for each.
+    """
+
+    def __init__(self, views: Views, planned: list[Plan]) -> None:
+        self._views = views
+        self._planned = planned
+        self._fetched = 0
+        self._lock = threading.Lock()
+
+    def block(self, number: int) -> Block:
+        """Read one. What cannot be read is zeros: it is not taken for a record."""
+        plan = self._planned[number]
+        buffer = np.empty(plan.size, np.uint8)
+        try:
+            file = self._views.segment(plan.segment)
+        except FileNotFoundError:
+            buffer[:] = 0
+            return plan.block(buffer, 0)
+        ready = _read_cached(file, plan, buffer)
+        done = int(plan.reads[:ready, 2].sum())
+        if ready < len(plan.reads):
+            self._fetch_from(number)
+        for start, at, size in plan.reads[ready:].tolist():
+            count = _read(file, buffer.data[at : at + size], start)
+            buffer[at + count : at + size] = 0
+            done += count
+        return plan.block(buffer, done)
+
+    def _fetch_from(self, number: int) -> None:
+        """Have the operating system fetch this block and those that follow, where it has not been told yet."""
+        if not CAN_FETCH:
+            return
+        with self._lock:
+            first = max(number, self._fetched)
+            self._fetched = max(first, min(number + AHEAD, len(self._planned)))
+        for plan in self._planned[first : self._fetched]:
+            # What goes wrong will be told when it is read.
+            with suppress(OSError):
+                self._views.segment(plan.segment).fetch(plan.reads)
+
+
+def _read_cached(file: File, plan: Plan, buffer: np.ndarray) -> int:
+    """Read a block up to the first read that would have to wait for the disk; returns how many reads were done."""
+    if not CAN_TELL:
+        return 0
+    from seealso_flatfile import kernels
+
+    return kernels.read_cached(file.descriptor, plan.reads, buffer, np.empty(2, np.int64))
+
+
+def _read(file: File, buffer: memoryview, start: int) -> int:
+    """Read from a place on; returns how many bytes there were: fewer where the file ends, and none where the disk fails."""
+    try:
+        return file.read_into(buffer, start)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        return 0
 
 
 # Shared by the stores of this process.
@@ -235,7 +246,7 @@ _pools_lock = threading.Lock()
 def _pool() -> ThreadPoolExecutor:
     with _pools_lock:
         if not _pools:
-            _pools.append(ThreadPoolExecutor(FETCHERS, thread_name_prefix="flat-file"))
+            _pools.append(ThreadPoolExecutor(READERS, thread_name_prefix="flat-file"))
         return _pools[0]
 
 
