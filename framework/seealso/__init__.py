@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from seealso.interfaces.store import EncodedBlock as EncodedBlock
     from seealso.interfaces.store import ObjectStore as ObjectStore
     from seealso.interfaces.store import StoreContext as StoreContext
+    from seealso.interfaces.store import StoreOptions as StoreOptions
     from seealso.interfaces.store import StoreReport as StoreReport
     from seealso.paths import shown_path as shown_path
     from seealso.paths import uri_of_path as uri_of_path
@@ -105,7 +106,7 @@ _MODULES = {
     "seealso.interfaces.frontend": ("Frontend",),
     "seealso.interfaces.index": ("CandidateBlock", "IdSet", "IndexContext", "MetricIndex"),
     "seealso.interfaces.plugin": ("Plugin", "PluginChoice", "PluginOptions"),
-    "seealso.interfaces.store": ("EncodedBlock", "ObjectStore", "StoreContext", "StoreReport"),
+    "seealso.interfaces.store": ("EncodedBlock", "ObjectStore", "StoreContext", "StoreOptions", "StoreReport"),
     "seealso.paths": ("shown_path", "uri_of_path"),
     "seealso.plugins": ("Plugins", "load_plugins"),
     "seealso.template": ("commented_configuration",),

@@ -332,7 +332,10 @@ def test_another_store_or_distance_for_a_collection_that_exists(home):
     (home / "store.yaml").write_text(
         text.replace("plugins: [", f"plugins: [{plain}, ").replace("thumbnail}", "thumbnail, store: plain}")
     )
-    failed(run(home, "--config", "store.yaml", "similar", "id:1"), "keeps its descriptors in the store lmdb, not plain")
+    failed(
+        run(home, "--config", "store.yaml", "similar", "id:1"),
+        "keeps its descriptors in the store flat-file, not plain",
+    )
     # Another index or distance is another way to look at the same descriptors.
     (home / "other.yaml").write_text(
         text.replace("plugins: [", f"plugins: [{plain}, ").replace(

@@ -10,12 +10,14 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from PIL import Image
 
 import seealso
 from conftest import THUMBNAIL
+from plugins import flatfile_files
 from seealso_cli.app import run
 from seealso_cli.output import printable, size
 from seealso_cli.session import Session
@@ -290,7 +292,7 @@ def test_status(indexed, home):
     status = json.loads(indexed("status", "--json")[1])
     assert (status["objects"], status["locations"], status["failures"]) == (20, 20, 0)
     assert status["provenance"]["plugin"] == "thumbnail"
-    assert status["parts"]["store"]["plugin"] == "lmdb"
+    assert status["parts"]["store"]["plugin"] == "flat-file"
     assert status["store"]["objects"] == status["index"]["objects"] == 20
     text = indexed("status")[1]
     assert "20 objects at 20 locations" in text
@@ -320,15 +322,14 @@ def test_verify_rebuild_maintain(indexed, home):
 
 
 def test_damage_is_found_and_mended(indexed, home):
-    import lmdb
-
-    environment = lmdb.open(str(home / "c.seealso" / "store" / "data-000001"), max_dbs=2)
-    database = environment.open_db(b"descriptors")
-    with environment.begin(write=True) as transaction:
-        transaction.delete((4).to_bytes(8, "big"), db=database)
-        value = transaction.get((5).to_bytes(8, "big"), db=database)
-        transaction.put((5).to_bytes(8, "big"), value[:-1] + bytes([value[-1] ^ 1]), db=database)
-    environment.close()
+    folder = home / "c.seealso" / "store"
+    store = flatfile_files.open_store(folder, dim=192)
+    store.remove_many(np.array([4]))
+    (block,) = store.read_blocks(np.array([5]))
+    record = bytes(block.records[0])
+    store.close()
+    path = flatfile_files.segment(folder)
+    flatfile_files.flip(path, path.read_bytes().index(record))
     status, out, err = indexed("verify")
     assert status == 1
     assert out.startswith("2 problems found")
@@ -349,7 +350,7 @@ def test_plugins(call, home):
         "provides": {"store": ["lmdb"]},
     } in listed["plugins"]
     assert listed["defaults"] == {
-        "extractor": "onnx", "distance": "euclidean", "index": "ppp-codes", "codec": "raw", "store": "lmdb", "frontend": "cli"
+        "extractor": "onnx", "distance": "euclidean", "index": "ppp-codes", "codec": "raw", "store": "flat-file", "frontend": "cli"
     }  # fmt: skip
     assert listed["problems"] == []
     assert "thumbnail" in call("plugins")[1]
@@ -737,8 +738,8 @@ def test_serve_sees_what_is_indexed_meanwhile(home, make_photos):
 
 
 def test_convert(indexed):
-    assert indexed("convert", "lmdb")[:2] == (0, "nothing to do: the descriptors are kept in just that way\n")
-    status, out, err = indexed("convert", "lmdb", "--codec", "raw")
+    assert indexed("convert", "flat-file")[:2] == (0, "nothing to do: the descriptors are kept in just that way\n")
+    status, out, err = indexed("convert", "flat-file", "--codec", "raw")
     assert (status, err) == (0, "")
     assert re.fullmatch(r"20 descriptors copied: .* before, .* now \(\d+\.\d s\)\n", out)
     assert len(json.loads(indexed("similar", "id:3", "-k", "30", "--json")[1])["hits"]) == 20

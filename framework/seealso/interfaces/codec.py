@@ -147,12 +147,14 @@ class Codec(Plugin):
         offs = np.sqrt(np.vecdot(difference, difference))
         return float(np.divide(offs, lengths, out=np.zeros_like(offs), where=lengths > 0).max())
 
-    def statistics(self, sample: Sequence[Record]) -> dict[str, int | float | str]:
-        """What there is to say of how a store's descriptors are written: its name, and from a sample of their records the
-        ratio of what they would take as they are to what they take."""
+    def statistics(self, sample: Sequence[Record], lossy_error: float | None = None) -> dict[str, int | float | str]:
+        """What there is to say of how a store's descriptors are written: its name; from a sample of their records the ratio
+        of what they would take as they are to what they take; the `error` that a store has noted of a lossy one."""
         said: dict[str, int | float | str] = {"codec": self.name}
         written = sum(map(len, sample))
         if written:
             size = self.context.dim * self.context.dtype.itemsize
             said["ratio"] = round(len(sample) * size / written, 2)
+        if lossy_error is not None:
+            said["lossy_error"] = float(f"{lossy_error:.3g}")
         return said

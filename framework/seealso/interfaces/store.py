@@ -7,12 +7,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from pydantic import Field, field_validator
 
 from seealso.interfaces.codec import Codec, Record, Records
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.plugin import Plugin, PluginChoice, PluginOptions
 
 log = logging.getLogger("seealso")
+
+AUTO = "auto"
+
+
+class StoreOptions(PluginOptions):
+    """Options of a store that has its descriptors encoded; one with more of its own subclasses it."""
+
+    codec: PluginChoice | None = Field(
+        default=None,
+        description="the codec that descriptors are written with, as `sparse` or `{plugin: zstd, level: 9}`; null or auto: "
+        "the lossless one that suits the first descriptors best; a collection that exists keeps its own",
+    )
+
+    @field_validator("codec", mode="before")
+    @classmethod
+    def _auto(cls, value: object) -> object:
+        return None if value == AUTO else value
+
+    def chosen(self) -> str:
+        """The name of the codec, or ``auto``."""
+        return self.codec.plugin if self.codec else AUTO
 
 
 @dataclass(frozen=True, slots=True)

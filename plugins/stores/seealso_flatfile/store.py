@@ -8,7 +8,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from pydantic import Field, field_validator
 
 from seealso import (
     Codec,
@@ -19,11 +18,11 @@ from seealso import (
     FormatError,
     MissingObject,
     ObjectStore,
-    PluginChoice,
     PluginOptions,
     Records,
     StoreContext,
     StoreError,
+    StoreOptions,
     StoreReport,
 )
 from seealso_flatfile.compaction import compact
@@ -38,7 +37,6 @@ from seealso_flatfile.writer import Writer
 
 log = logging.getLogger("seealso")
 
-AUTO = "auto"
 RATIO_SAMPLE = 256  # records that are looked at to say how well they are compressed
 PORTION = 1 << 16  # IDs handled at once where all are gone through
 
@@ -52,20 +50,10 @@ class FlatFileStore(ObjectStore):
     """
 
     name = "flat-file"
+    preference = 20
 
-    class Options(PluginOptions):
+    class Options(StoreOptions):
         """Options of the store flat-file."""
-
-        codec: PluginChoice | None = Field(
-            default=None,
-            description="the codec that descriptors are written with, as `sparse` or `{plugin: zstd, level: 9}`; null or auto: "
-            "the lossless one that suits the first descriptors best; a collection that exists keeps its own",
-        )
-
-        @field_validator("codec", mode="before")
-        @classmethod
-        def _auto(cls, value: object) -> object:
-            return None if value == AUTO else value
 
     options: Options
 
@@ -272,11 +260,11 @@ class FlatFileStore(ObjectStore):
 
     def _codec_statistics(self, ids: np.ndarray) -> dict[str, int | float | str]:
         if not self._known():
-            return {"codec": self.options.codec.plugin if self.options.codec else AUTO}
+            return {"codec": self.options.chosen()}
         # Some records, from everywhere, stand for all.
         sample = ids[:: max(1, ids.size // RATIO_SAMPLE)]
-        said = self.codec.statistics([record for block in self.read_blocks(sample) for record in block.records])
-        return said if self._lossy_error is None else said | {"lossy_error": float(f"{self._lossy_error:.3g}")}
+        records = [record for block in self.read_blocks(sample) for record in block.records]
+        return self.codec.statistics(records, self._lossy_error)
 
     def compact(self, order: np.ndarray | None, live: np.ndarray) -> None:
         """Write the live records anew, in ``order``, where that gives back a good part of the space or saves reads.

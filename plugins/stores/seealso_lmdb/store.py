@@ -10,7 +10,7 @@ from typing import Any
 
 import lmdb
 import numpy as np
-from pydantic import Field, StrictInt, field_validator
+from pydantic import Field, StrictInt
 
 from seealso import (
     Codec,
@@ -19,17 +19,16 @@ from seealso import (
     EncodedBlock,
     MissingObject,
     ObjectStore,
-    PluginChoice,
     PluginOptions,
     StoreContext,
     StoreError,
+    StoreOptions,
     StoreReport,
 )
 from seealso_lmdb.environment import Environment, acquire, release, translate
 from seealso_lmdb.generations import remove_other_generations
 from seealso_lmdb.own_records import CODEC, FORMAT, CodecRecord, check_format, choice_of, format_record, none_of_ours
 
-AUTO = "auto"
 CHECKSUM_BYTES = 4
 BLOCK_BYTES = 1 << 20  # stays in the processor's cache, from LMDB's map to the distances
 BLOCK_RECORDS = 1024
@@ -49,24 +48,14 @@ class LmdbStore(ObjectStore):
     name = "lmdb"
     preference = 10
 
-    class Options(PluginOptions):
+    class Options(StoreOptions):
         """Options of the store lmdb."""
 
-        codec: PluginChoice | None = Field(
-            default=None,
-            description="the codec that descriptors are written with, as `sparse` or `{plugin: zstd, level: 9}`; null or auto: "
-            "the lossless one that suits the first descriptors best; a collection that exists keeps its own",
-        )
         map_size: StrictInt = Field(
             default=1 << 40,
             gt=0,
             description="address space reserved for the file, in bytes; takes no disk, and grows by itself",
         )
-
-        @field_validator("codec", mode="before")
-        @classmethod
-        def _auto(cls, value: object) -> object:
-            return None if value == AUTO else value
 
     options: Options
 
@@ -317,10 +306,10 @@ class LmdbStore(ObjectStore):
         with self._translating():
             codec = self._find_codec()
         if codec is None:
-            return {"codec": self.options.codec.plugin if self.options.codec else AUTO}
+            return {"codec": self.options.chosen()}
         # The first records stand for all.
-        said = codec.statistics(_records(next(self._pages(min(RATIO_SAMPLE, self._step), values=True), [])))
-        return said if self._lossy_error is None else said | {"lossy_error": float(f"{self._lossy_error:.3g}")}
+        records = _records(next(self._pages(min(RATIO_SAMPLE, self._step), values=True), []))
+        return codec.statistics(records, self._lossy_error)
 
     def compact(self, order: np.ndarray | None, live: np.ndarray) -> None:
         """Remove what is not live; copy the file where a good part of it is free. ``order`` means nothing to a B+ tree."""
