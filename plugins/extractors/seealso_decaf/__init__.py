@@ -9,6 +9,16 @@ from seealso import hookimpl
 if TYPE_CHECKING:
     import click
 
+    from seealso import Extractor
+
+
+@hookimpl
+def register_extractors() -> list[type[Extractor]]:
+    """The extractor ``decaf7``."""
+    from seealso_decaf.extractor import DecafExtractor
+
+    return [DecafExtractor]
+
 
 @hookimpl
 def register_commands(group: click.Group) -> None:

@@ -1,4 +1,4 @@
-"""The command ``weights``: the published trained weights, listed and fetched."""
+"""The command ``weights``: the published trained weights, listed and fetched; and a file of weights in another form."""
 
 from __future__ import annotations
 
@@ -8,17 +8,22 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import click
 
+from seealso import SeealsoError
 from seealso_decaf.published import PUBLISHED, find_published
+
+if TYPE_CHECKING:
+    from seealso_decaf.weights import CaffeNetwork
 
 SECONDS_BETWEEN_LINES = 3.0
 
 
 @click.group("weights")
 def weights_command() -> None:
-    """List or fetch the trained weights that others have published."""
+    """List or fetch the trained weights that others have published; convert a file of weights."""
 
 
 @weights_command.command("list")
@@ -59,6 +64,40 @@ def fetch_weights(name: str, target: Path | None) -> None:
         sha256 = fetch(published, target, progress)
     click.echo(f"{target}: {published.known_by}, as published; SHA-256 {sha256}")
     click.echo(f"next, in the configuration: extractor: {{plugin: decaf7, weights: {target.absolute()}}}")
+
+
+@weights_command.command("convert")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--to",
+    "target",
+    type=click.Path(path_type=Path),
+    metavar="NEW",
+    help="Where to; by default beside FILE, as .safetensors.",
+)
+@click.option(
+    "--network",
+    type=click.Choice(["caffenet", "alexnet"]),
+    help="Which of Caffe's networks it is, where FILE does not say.",
+)
+@click.option("--force", is_flag=True, help="Replace a file that is there already.")
+def convert_weights(file: Path, target: Path | None, network: str | None, force: bool) -> None:
+    """Write the weights in FILE as .safetensors, which is loaded sooner. The descriptors are the same.
+
+    The new file has a hash of its own, so a collection that was made with FILE wants FILE.
+    """
+    from seealso_torch import check_installed
+
+    target = target or file.with_suffix(".safetensors")
+    if target.suffix != ".safetensors":
+        raise click.UsageError(f"{target}: the name of the new file has to end in .safetensors")
+    if target.exists() and not force:
+        raise SeealsoError(f"{target}: it is there already; `--force` replaces it")
+    check_installed()
+    from seealso_decaf.weights import convert
+
+    convert(file, target, cast("CaffeNetwork | None", network))
+    click.echo(f"wrote {target}")
 
 
 @contextmanager
