@@ -12,6 +12,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from PIL import Image
@@ -252,6 +253,30 @@ def test_less_precision(files, extractor, images, precision, bound):
     assert 0 < errors.max() < bound
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's exporter, about itself
+@pytest.mark.parametrize(("name", "side"), [("caffenet", 224), ("alexnet", 227)])
+def test_it_can_be_exported(files, images, tmp_path, name, side):
+    """As an ONNX file with any number of images, which onnxruntime computes alike."""
+    extractor = make(weights=str(files / f"{name}.caffemodel"), patch=side)
+    batch = np.stack([extractor.prepare(image) for image in images])
+    file = tmp_path / "decaf7.onnx"
+    torch.onnx.export(
+        extractor.torch_module(),
+        (torch.from_numpy(batch[:2]),),
+        file,
+        input_names=["image"],
+        output_names=["descriptor"],
+        dynamic_shapes=({0: torch.export.Dim("n")},),
+        external_data=False,
+        verbose=False,
+    )
+    exported = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    for part in (batch, batch[:1]):
+        found = exported.run(None, {"image": part})[0]
+        assert relative_error(found, extractor.extract(part)) < 1e-3
+    file.unlink()
+
+
 # Weights in other forms
 
 
@@ -328,6 +353,30 @@ def test_without_weights_one_is_told_what_to_do():
     assert "http://dl.caffe.berkeleyvision.org/bvlc_reference_caffenet.caffemodel" in message
     assert "`weights: ./bvlc_reference_caffenet.caffemodel`" in message
     assert "\n" not in message
+
+
+def test_without_torch(call, tmp_path):
+    """The plugin is listed, the weights can be listed, and whoever uses it is told what to install."""
+    (tmp_path / "bvlc_reference_caffenet.caffemodel").touch()
+    code = """
+import sys
+sys.modules["torch"] = None
+from seealso_cli import main
+sys.argv[0] = "seealso"
+sys.exit(main())
+"""
+
+    def without(*arguments):
+        return subprocess.run([sys.executable, "-W", "error", "-c", code, *arguments], capture_output=True, text=True)
+
+    listed = without("plugins")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert "decaf7" in listed.stdout
+    assert without("weights", "list").returncode == 0
+    checked = without("config", "check")
+    assert checked.returncode == 1
+    assert checked.stderr.endswith("pip install 'seealso[torch]'\n")
+    assert len(checked.stderr.splitlines()) == 1
 
 
 class Code:

@@ -42,6 +42,9 @@ class Server(ThreadingHTTPServer):
         self.length = True
         self.asked = []  # the Range header of each request
 
+    def handle_error(self, *_):
+        """A client that has enough, and goes away while we send, is nothing to tell of."""
+
     @property
     def url(self):
         return f"http://127.0.0.1:{self.server_port}/models/net.caffemodel"

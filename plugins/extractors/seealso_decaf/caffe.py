@@ -119,14 +119,14 @@ def _values(data: bytes, shape: tuple[int, ...], what: str) -> np.ndarray:
     if not _same_but_for_leading_ones(sides, shape):
         found = " x ".join(map(str, sides[:8])) or "no sides"
         raise PluginError(f"{what} has the shape {found}, where {' x '.join(map(str, shape))} is wanted")
-    parts, dtype = (blob.double_data, np.dtype("<f8")) if blob.double_data else (blob.data, np.dtype("<f4"))
-    size = sum(map(len, parts))
-    if size != math.prod(shape) * dtype.itemsize:
-        raise PluginError(
-            f"{what} has {size:,} bytes of values, where {math.prod(shape) * dtype.itemsize:,} are wanted"
-        )
+    dtype = np.dtype("<f8" if blob.double_data else "<f4")
+    packed = b"".join(blob.double_data or blob.data)
+    del blob  # which has them too: a layer may take 150 MB
+    wanted = math.prod(shape) * dtype.itemsize
+    if len(packed) != wanted:
+        raise PluginError(f"{what} has {len(packed):,} bytes of values, where {wanted:,} are wanted")
     with np.errstate(over="ignore"):
-        values = np.frombuffer(b"".join(parts), dtype).astype(np.float32).reshape(shape)
+        values = np.frombuffer(packed, dtype).astype(np.float32).reshape(shape)
     if not np.isfinite(values).all():
         raise PluginError(f"{what} holds values that are no finite numbers")
     return values
