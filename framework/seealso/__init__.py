@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from seealso.paths import uri_of_path as uri_of_path
     from seealso.plugins import Plugins as Plugins
     from seealso.plugins import load_plugins as load_plugins
+    from seealso.preparation import Preparation as Preparation
     from seealso.template import commented_configuration as commented_configuration
     from seealso.yaml_file import find_config as find_config
     from seealso.yaml_file import read_plugin_files as read_plugin_files
@@ -109,6 +110,7 @@ _MODULES = {
     "seealso.interfaces.store": ("EncodedBlock", "ObjectStore", "StoreContext", "StoreOptions", "StoreReport"),
     "seealso.paths": ("shown_path", "uri_of_path"),
     "seealso.plugins": ("Plugins", "load_plugins"),
+    "seealso.preparation": ("Preparation",),
     "seealso.template": ("commented_configuration",),
     "seealso.yaml_file": ("find_config", "read_plugin_files"),
 }

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from seealso import PluginError
+from seealso import PluginError, Preparation
 from seealso_decaf.caffe import read_mean
 from seealso_decaf.network import DIM, SIDE, Patches, TorchvisionAlexNet
 from seealso_decaf.options import DecafOptions
 from seealso_decaf.weights import load_network
-from seealso_torch import file_sha256
+from seealso_torch import Assembled, file_sha256
+
+PREPARATION = Preparation((SIDE, SIDE), (SIDE, SIDE), squash=True)
+"""The whole image, whatever its shape."""
 
 CAFFE_MEAN = (104.0, 117.0, 123.0)
 """Blue, green, red: the means of ImageNet's photographs, as they are commonly rounded for Caffe's networks."""
@@ -21,23 +23,6 @@ CAFFE_MEAN = (104.0, 117.0, 123.0)
 # Red, green, blue, of values from 0 to 1: what torchvision's networks are trained with.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-
-
-@dataclass(frozen=True, slots=True)
-class Assembled:
-    """A network that is ready to be put on a device.
-
-    Attributes:
-        module: uint8 images ``(n, 256, 256, 3)`` → descriptors ``(n, dim)`` float32.
-        sha256: of the weights' file.
-        preprocessing: all that is done to an image beside them.
-        dim: the number of values in a descriptor.
-    """
-
-    module: Patches
-    sha256: str
-    preprocessing: str
-    dim: int = DIM
 
 
 def assemble(weights: Path, options: DecafOptions) -> Assembled:
@@ -68,7 +53,7 @@ def assemble(weights: Path, options: DecafOptions) -> Assembled:
     patches = "10 patches" if options.patches == 10 else "centre patch"
     size = f"{options.patch}x{options.patch}"
     preprocessing = f"{SIDE}x{SIDE} bicubic, {described}, {patches} {size}, fc7, {options.precision}"
-    return Assembled(module.eval(), sha256, preprocessing)
+    return Assembled(module.eval(), sha256, PREPARATION, preprocessing, DIM)
 
 
 def _caffe_mean(options: DecafOptions) -> tuple[Tensor, str]:

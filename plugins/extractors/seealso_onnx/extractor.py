@@ -51,7 +51,7 @@ class OnnxExtractor(Extractor):
     @property
     def min_side(self) -> int:  # type: ignore[override]
         """The side that images are resized to, so that a JPEG need not be decoded larger."""
-        return self.network.preparation.resize
+        return self.network.preparation.min_side
 
     @property
     def provenance(self) -> Provenance:
@@ -62,15 +62,7 @@ class OnnxExtractor(Extractor):
 
     def prepare(self, image: Image.Image) -> np.ndarray:
         """The centre of the image, resized: uint8 ``(height, width, 3)``."""
-        height, width = self.network.preparation.size
-        # As if the whole image were resized so that its shorter side is `resize`, and the middle cut out; but only
-        # the middle is computed, so that a very long image takes no more memory than another.
-        scale = self.network.preparation.resize / min(image.size)
-        full = round(image.width * scale), round(image.height * scale)
-        left, top = round((full[0] - width) / 2), round((full[1] - height) / 2)
-        across, down = image.width / full[0], image.height / full[1]
-        box = (left * across, top * down, (left + width) * across, (top + height) * down)
-        return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC, box=box))
+        return self.network.preparation(image)
 
     def extract(self, batch: np.ndarray) -> np.ndarray:
         """Prepared images ``(n, height, width, 3)`` uint8 → descriptors ``(n, dim)`` float32."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from seealso import PluginError
+from seealso import PluginError, Preparation
 from seealso_onnx import efficientnet_lite0
 from seealso_onnx.options import OnnxOptions
 
@@ -30,24 +29,13 @@ IMAGES_AT_ONCE = 8
 """More at once are no faster on a processor, and the network's memory grows with them."""
 
 
-@dataclass(frozen=True)
-class Preparation:
-    """How an image becomes the network's input: resized to ``resize`` (shorter side), cropped to ``size`` (height, width)."""
-
-    size: tuple[int, int]
-    resize: int
-
-    def __str__(self) -> str:
-        return f"RGB, shorter side {self.resize} bicubic, centre crop {self.size[0]}x{self.size[1]}"
-
-
 class BuiltIn:
     """EfficientNet-Lite0. It takes bytes, and normalises them itself."""
 
     images_at_once = IMAGES_AT_ONCE
     weights = efficientnet_lite0.WEIGHTS_SHA256
     dim = efficientnet_lite0.DIM
-    preparation = Preparation(efficientnet_lite0.INPUT_SIZE, efficientnet_lite0.RESIZE)
+    preparation = Preparation(efficientnet_lite0.INPUT_SIZE, (efficientnet_lite0.RESIZE,) * 2)
     description = f"(x - {efficientnet_lite0.MEAN:g}) / {efficientnet_lite0.STD:g}, pooled layer"
 
     def __init__(self, cache: Path, threads: int) -> None:
@@ -86,7 +74,7 @@ class OwnModel:
         resize = options.resize or round(max(size) / 0.875)
         if resize < max(size):
             raise PluginError(f"{self._file}: `resize: {resize}` is smaller than its input, {size[0]} x {size[1]}")
-        self.preparation = Preparation(size, resize)
+        self.preparation = Preparation(size, (resize, resize))
         self._find_output(options)
         normalisation = "bytes" if self._type == np.uint8 else f"(x - {options.mean}) / {options.std}"
         self.description = f"{normalisation}, {self._layout}, output {self._output}"

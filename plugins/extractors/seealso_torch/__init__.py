@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from seealso import PluginError
+from seealso_torch.extractor import Assembled as Assembled
+from seealso_torch.extractor import TorchExtractor as TorchExtractor
 from seealso_torch.options import TorchOptions as TorchOptions
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from seealso_torch.weights import file_sha256 as file_sha256
     from seealso_torch.weights import fit as fit
     from seealso_torch.weights import load_state as load_state
+    from seealso_torch.weights import state_sha256 as state_sha256
 
 _HOME = {
     "Runner": "runner",
@@ -24,21 +27,34 @@ _HOME = {
     "file_sha256": "weights",
     "fit": "weights",
     "load_state": "weights",
+    "state_sha256": "weights",
 }
 
-__all__ = ["Runner", "TorchOptions", "check_installed", "choose_device", "file_sha256", "fit", "load_state"]
+__all__ = [
+    "Assembled",
+    "Runner",
+    "TorchExtractor",
+    "TorchOptions",
+    "check_installed",
+    "choose_device",
+    "file_sha256",
+    "fit",
+    "load_state",
+    "state_sha256",
+]
 
 
-def check_installed() -> None:
-    """Refuse to go on without torch.
+def check_installed(*modules: str) -> None:
+    """Refuse to go on without torch, and what else is named of the extra ``torch``.
 
     Raises:
         PluginError: it is not installed; says how to install it.
     """
-    try:
-        import_module("torch")
-    except ImportError as error:
-        raise PluginError(f"torch cannot be used: {error}; pip install 'seealso[torch]'") from None
+    for module in ("torch", *modules):
+        try:
+            import_module(module)
+        except ImportError as error:
+            raise PluginError(f"{module} cannot be used: {error}; pip install 'seealso[torch]'") from None
 
 
 def __getattr__(name: str) -> Any:

@@ -33,6 +33,16 @@ def file_sha256(path: Path) -> str:
         raise PluginError(f"{path}: it cannot be read: {error.strerror}") from None
 
 
+def state_sha256(state: Mapping[str, Tensor]) -> str:
+    """The SHA-256 of tensors, hexadecimal: of their names, types, shapes and values, whatever their order."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        tensor = state[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
 def load_state(path: Path) -> dict[str, Tensor]:
     """The tensors of a ``.safetensors`` file, or of one that torch wrote (``.pth``, ``.pt``, ``.bin``), by their names.
 
