@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+import json
+from dataclasses import asdict, dataclass
+from typing import ClassVar, Literal, Self, get_args
 
 import numpy as np
 from PIL import Image
-from pydantic import ConfigDict
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 Interpolation = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 
@@ -30,7 +31,10 @@ class Preparation:
         ValueError: a side is out of range, or there is no such interpolation.
     """
 
-    # What comes as JSON is checked by this, and refused where it says more than is understood.
+    RECORD: ClassVar[str] = "seealso.preparation"
+    """The name under which a network's file records it, as in the ``metadata_props`` of ONNX."""
+
+    # What comes as JSON may say no more than is understood.
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
 
     size: tuple[int, int]
@@ -53,6 +57,24 @@ class Preparation:
     def min_side(self) -> int:
         """The shorter side, in pixels, that an image has to have so that nothing is lost."""
         return max(self.resized)
+
+    def as_json(self) -> str:
+        """The form in which it is recorded."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """What `as_json` gave.
+
+        Raises:
+            ValueError: it did not give this; says what does not fit, in one line.
+        """
+        try:
+            return TypeAdapter(cls).validate_json(text)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            raise ValueError(": ".join(filter(None, [place, first["msg"].removeprefix("Value error, ")]))) from None
 
     def __call__(self, image: Image.Image) -> np.ndarray:
         """An RGB image → uint8 ``(height, width, 3)``."""

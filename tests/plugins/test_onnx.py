@@ -213,7 +213,7 @@ def test_other_weights_are_refused():
 # Models of one's own
 
 
-def own_model(folder, layout="nchw", batch="n", size=(8, 8), kind=TensorProto.FLOAT, second=False, pooled=True):
+def own_model(folder, layout="nchw", batch="n", size=(8, 8), kind=TensorProto.FLOAT, second=False, records=()):
     """Writes a model that gives the mean of each channel, after a matrix that tells channels apart."""
     shape = [batch, 3, *size] if layout == "nchw" else [batch, *size, 3]
     nodes = []
@@ -236,6 +236,7 @@ def own_model(folder, layout="nchw", batch="n", size=(8, 8), kind=TensorProto.FL
     matrix = numpy_helper.from_array(np.array([[1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 1]], np.float32), "matrix")
     graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", kind, shape)], outputs, [matrix])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.helper.set_model_props(model, dict(records))
     onnx.save(model, folder / "my.onnx")
 
 
@@ -274,6 +275,33 @@ def test_sizes_and_outputs_can_be_chosen(tmp_path):
     assert extractor.prepare(ORANGE).shape == (6, 10, 3)
     assert extractor.min_side == 12
     np.testing.assert_allclose(describe(extractor, ORANGE), [EXPECTED[:3]], atol=1e-4)
+
+
+def test_a_model_that_records_how_images_are_prepared(tmp_path):
+    preparation = seealso.Preparation((8, 8), (12, 10), squash=True, interpolation="box")
+    own_model(tmp_path, "nhwc", kind=TensorProto.UINT8, records={seealso.Preparation.RECORD: preparation.as_json()})
+    extractor = make(tmp_path, model=str(tmp_path / "my.onnx"))
+    image = Image.effect_noise((50, 40), 80).convert("RGB")
+    assert np.array_equal(extractor.prepare(image), preparation(image))
+    assert extractor.min_side == 12
+    assert str(preparation) in extractor.provenance.preprocessing
+
+
+@pytest.mark.parametrize(
+    ("record", "options", "expected"),
+    [
+        ('{"size": [8, 8], "resized": [8, 8]}', {"resize": 12}, "so `input_size:` and `resize:` have no place"),
+        ('{"size": [8, 8], "resized": [8, 8]}', {"input_size": 8}, "so `input_size:` and `resize:` have no place"),
+        ('{"size": [9, 8], "resized": [9, 8]}', {}, "it takes images of 8 x 8, not 9 x 8"),
+        ('{"size": [8, 8]}', {}, "how images are prepared does not fit: resized: Field required"),
+        ("nonsense", {}, "how images are prepared does not fit"),
+    ],
+)
+def test_a_record_that_does_not_fit(tmp_path, record, options, expected):
+    own_model(tmp_path, "nhwc", kind=TensorProto.UINT8, records={seealso.Preparation.RECORD: record})
+    with pytest.raises(seealso.PluginError, match=rf"my\.onnx: .*{expected}") as caught:
+        _ = make(tmp_path, model=str(tmp_path / "my.onnx"), **options).provenance
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -75,3 +75,11 @@ class Plugin(ABC):
     """The model of its options; by default it has none."""
 
     options: PluginOptions
+
+    @classmethod
+    def lacking(cls) -> str:
+        """What has to be installed before it can be used, in words that end in the command; empty where all is there.
+
+        For a package that is large and not everybody's. Cheap: look for it (`importlib.util.find_spec`), do not import it.
+        """
+        return ""

@@ -70,16 +70,31 @@ class OwnModel:
             raise PluginError(f"{self._file}: the model cannot be read: {error.strerror}") from None
         self.weights = hashlib.sha256(data).hexdigest()
         self._session = open_session(data, threads, str(self._file))
-        size = self._find_input(options)
+        recorded = self._recorded(options)
+        size = self._find_input(options, recorded)
         resize = options.resize or round(max(size) / 0.875)
         if resize < max(size):
             raise PluginError(f"{self._file}: `resize: {resize}` is smaller than its input, {size[0]} x {size[1]}")
-        self.preparation = Preparation(size, (resize, resize))
+        self.preparation = recorded or Preparation(size, (resize, resize))
         self._find_output(options)
         normalisation = "bytes" if self._type == np.uint8 else f"(x - {options.mean}) / {options.std}"
         self.description = f"{normalisation}, {self._layout}, output {self._output}"
 
-    def _find_input(self, options: OnnxOptions) -> tuple[int, int]:
+    def _recorded(self, options: OnnxOptions) -> Preparation | None:
+        """How images are prepared, where the file says so."""
+        text = self._session.get_modelmeta().custom_metadata_map.get(Preparation.RECORD)
+        if text is None:
+            return None
+        if options.input_size is not None or options.resize is not None:
+            raise PluginError(
+                f"{self._file}: it records how images are prepared, so `input_size:` and `resize:` have no place"
+            )
+        try:
+            return Preparation.from_json(text)
+        except ValueError as error:
+            raise PluginError(f"{self._file}: its record of how images are prepared does not fit: {error}") from None
+
+    def _find_input(self, options: OnnxOptions, recorded: Preparation | None) -> tuple[int, int]:
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or len(inputs[0].shape) != 4:
             found = ", ".join(f"{each.name} {each.shape}" for each in inputs)
@@ -100,7 +115,7 @@ class OwnModel:
         channels, height, width = sides if layout == "nchw" else (sides[2], sides[0], sides[1])
         if isinstance(channels, int) and channels != 3:
             raise PluginError(f"{self._file}: its input {inputs[0].shape} has {channels} channels as {layout}, not 3")
-        return self._find_size(options, height, width)
+        return self._find_size(recorded.size if recorded else options.input_size, height, width)
 
     def _normalisation(self, options: OnnxOptions) -> None:
         if self._type == np.uint8:
@@ -115,8 +130,7 @@ class OwnModel:
         self._mean = np.array(options.mean, np.float32)
         self._std = np.array(options.std, np.float32)
 
-    def _find_size(self, options: OnnxOptions, *sides: object) -> tuple[int, int]:
-        wanted = options.input_size
+    def _find_size(self, wanted: int | tuple[int, int] | None, *sides: object) -> tuple[int, int]:
         size = (wanted, wanted) if isinstance(wanted, int) else wanted
         fixed = tuple(side if isinstance(side, int) and side > 0 else None for side in sides)
         if size is None:

@@ -21,7 +21,8 @@ class OnnxOptions(PluginOptions):
 
     model: str = Field(
         default=efficientnet_lite0.NAME,
-        description="the built-in model, or an ONNX file of your own, such as ./my.onnx",
+        description="the built-in model, or an ONNX file of your own, such as ./my.onnx; one that `seealso export-onnx` wrote "
+        "needs nothing else",
     )
     input_size: StrictInt | tuple[StrictInt, StrictInt] | None = Field(
         default=None,

@@ -15,6 +15,7 @@ class TimmExtractor(TorchExtractor):
 
     name = "timm"
     Options = TimmOptions
+    needs = ("torch", "timm")
 
     options: TimmOptions
 
@@ -29,7 +30,7 @@ class TimmExtractor(TorchExtractor):
                 f"{self.options.model} needs trained weights: name a file, `weights: ./{self.options.model}.safetensors`, or "
                 "say `pretrained: true` for timm to download those that are published"
             )
-        check_installed("timm")
+        check_installed(*self.needs)
         from seealso_timm.assembly import assemble
 
         return assemble(self.options)

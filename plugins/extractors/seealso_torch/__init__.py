@@ -1,6 +1,6 @@
-"""What the extractors on torch share. Not a plugin: it registers nothing.
+"""What the extractors on torch share, and the command that exports them (its hook: `seealso_torch.hooks`).
 
-torch itself is imported when a name that needs it is first used.
+Each name is loaded when it is first used, and torch itself by those that need it.
 """
 
 from __future__ import annotations
@@ -8,13 +8,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from seealso import PluginError
-from seealso_torch.extractor import Assembled as Assembled
-from seealso_torch.extractor import TorchExtractor as TorchExtractor
-from seealso_torch.options import TorchOptions as TorchOptions
-
 if TYPE_CHECKING:
     from seealso_torch.device import choose_device as choose_device
+    from seealso_torch.extractor import Assembled as Assembled
+    from seealso_torch.extractor import TorchExtractor as TorchExtractor
+    from seealso_torch.installed import check_installed as check_installed
+    from seealso_torch.options import TorchOptions as TorchOptions
     from seealso_torch.runner import Runner as Runner
     from seealso_torch.weights import file_sha256 as file_sha256
     from seealso_torch.weights import fit as fit
@@ -22,7 +21,11 @@ if TYPE_CHECKING:
     from seealso_torch.weights import state_sha256 as state_sha256
 
 _HOME = {
+    "Assembled": "extractor",
     "Runner": "runner",
+    "TorchExtractor": "extractor",
+    "TorchOptions": "options",
+    "check_installed": "installed",
     "choose_device": "device",
     "file_sha256": "weights",
     "fit": "weights",
@@ -42,19 +45,6 @@ __all__ = [
     "load_state",
     "state_sha256",
 ]
-
-
-def check_installed(*modules: str) -> None:
-    """Refuse to go on without torch, and what else is named of the extra ``torch``.
-
-    Raises:
-        PluginError: it is not installed; says how to install it.
-    """
-    for module in ("torch", *modules):
-        try:
-            import_module(module)
-        except ImportError as error:
-            raise PluginError(f"{module} cannot be used: {error}; pip install 'seealso[torch]'") from None
 
 
 def __getattr__(name: str) -> Any:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from abc import abstractmethod
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from PIL import Image
 
 from seealso import Extractor, ExtractorContext, PluginOptions, Preparation, Provenance
+from seealso_torch.installed import INSTALL
 from seealso_torch.options import TorchOptions
 
 if TYPE_CHECKING:
@@ -43,6 +45,15 @@ class TorchExtractor(Extractor):
 
     Options: ClassVar[type[PluginOptions]] = TorchOptions
     options: TorchOptions
+
+    needs: ClassVar[tuple[str, ...]] = ("torch",)
+    """The modules that the extra ``torch`` brings for it."""
+
+    @classmethod
+    def lacking(cls) -> str:
+        """The first of the modules that is not installed, and the command that installs it."""
+        missing = next((module for module in cls.needs if find_spec(module) is None), None)
+        return f"{missing} is not installed: {INSTALL}" if missing else ""
 
     def __init__(self, options: PluginOptions, context: ExtractorContext) -> None:
         super().__init__(options, context)
@@ -77,9 +88,14 @@ class TorchExtractor(Extractor):
         return Provenance(self.name, assembled.sha256, assembled.preprocessing, assembled.dim)
 
     @property
+    def preparation(self) -> Preparation:
+        """What `prepare` does to an image."""
+        return self.assembled.preparation
+
+    @property
     def min_side(self) -> int:  # type: ignore[override]
         """The side that images are resized to, so that a JPEG need not be decoded larger."""
-        return self.assembled.preparation.min_side
+        return self.preparation.min_side
 
     @property
     def batch_size(self) -> int:  # type: ignore[override]
@@ -96,7 +112,7 @@ class TorchExtractor(Extractor):
 
     def prepare(self, image: Image.Image) -> np.ndarray:
         """An RGB image → what the network takes: uint8 ``(height, width, 3)``."""
-        return self.assembled.preparation(image)
+        return self.preparation(image)
 
     def extract(self, batch: np.ndarray) -> np.ndarray:
         """Prepared images ``(n, height, width, 3)`` uint8 → descriptors ``(n, dim)`` float32."""

@@ -7,12 +7,16 @@ import signal
 import threading
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from seealso import ConfigError
 from seealso_cli.output import json_option, note, printable, write_json, write_rows
 from seealso_cli.session import Session
+
+if TYPE_CHECKING:
+    from seealso import Plugin
 
 
 @click.command("plugins")
@@ -28,7 +32,18 @@ def plugins_command(session: Session, as_json: bool) -> None:
     }
     if as_json:
         listed = [
-            {"name": each.name, "distribution": each.source, "version": each.version, "provides": each.provides}
+            {
+                "name": each.name,
+                "distribution": each.source,
+                "version": each.version,
+                "provides": each.provides,
+                "lacking": {
+                    name: lacking
+                    for kind, names in each.provides.items()
+                    for name in names
+                    if (lacking := plugins.classes(kind)[name].lacking())
+                },
+            }
             for each in loaded
         ]
         chosen = {kind: cls.name for kind, cls in defaults.items() if cls is not None and cls.preference > 0}
@@ -37,14 +52,16 @@ def plugins_command(session: Session, as_json: bool) -> None:
     rows = []
     for each in loaded:
         for kind, names in each.provides.items() or [("(hooks only)", [])]:
-            shown = [
-                f"{name} (default)"
-                if defaults.get(kind) is plugins.classes(kind).get(name) and plugins.classes(kind)[name].preference > 0
-                else name
-                for name in names
-            ]
-            rows.append([kind, ", ".join(shown), each.name, printable(f"{each.source} {each.version}".strip())])
+            classes = plugins.classes(kind) if names else {}
+            shown = ", ".join(_shown(classes[name], is_default=defaults[kind] is classes[name]) for name in names)
+            rows.append([kind, shown, each.name, printable(f"{each.source} {each.version}".strip())])
     write_rows(sorted(rows), ["kind", "provides", "plugin", "from"])
+
+
+def _shown(cls: type[Plugin], *, is_default: bool) -> str:
+    if lacking := cls.lacking():
+        return f"{cls.name} ({lacking})"
+    return f"{cls.name} (default)" if is_default and cls.preference > 0 else cls.name
 
 
 @click.group("config")
