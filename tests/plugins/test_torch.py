@@ -3,8 +3,10 @@
 import hashlib
 import os
 import pickle
+import re
 import subprocess
 import sys
+from argparse import Namespace
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 import seealso
-from seealso_torch import Runner, TorchOptions, choose_device, file_sha256, fit, load_state, runner
+from seealso_torch import Runner, TorchOptions, choose_device, file_sha256, fit, load_state, runner, state_sha256
 
 no_card = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a graphics card")
 
@@ -104,6 +106,7 @@ def test_sha256(tmp_path):
         STATE,
         {"state_dict": STATE, "epoch": 3},
         {"model": STATE},
+        {"model": {}, "state_dict": {"x": torch.zeros(1)}, "state_dict_ema": STATE, "args": Namespace(rate=0.1)},
         {"state_dict": {f"module.{name}": tensor for name, tensor in STATE.items()}},
         {f"module.{name}": tensor for name, tensor in STATE.items()},
     ],
@@ -156,6 +159,20 @@ def test_a_file_cut_short_anywhere(tmp_path, name):
         with pytest.raises(seealso.PluginError, match=name) as caught:
             load_state(file)
         assert "\n" not in str(caught.value)
+
+
+def test_the_hash_of_tensors():
+    hashed = state_sha256(STATE)
+    assert re.fullmatch("[0-9a-f]{64}", hashed)
+    assert state_sha256(dict(reversed(STATE.items()))) == hashed
+    others = [
+        STATE | {"b": torch.tensor([2.0])},
+        STATE | {"b": torch.tensor([1.0], dtype=torch.float64)},
+        STATE | {"b": torch.tensor([[1.0]])},
+        {"a.weight": STATE["a.weight"], "c": STATE["b"]},
+        STATE | {"c": torch.tensor(0, dtype=torch.int64)},
+    ]
+    assert len({hashed, *map(state_sha256, others)}) == 1 + len(others)
 
 
 @pytest.mark.parametrize(

@@ -58,11 +58,12 @@ def export(extractor: Extractor, onnx: type[Extractor]) -> tuple[bytes, float]:
     """
     if not isinstance(extractor, Exportable):
         raise PluginError(f"the extractor {extractor.name} is no network on torch, so it cannot be exported")
-    # Wherever the original is at work.
-    module = copy.deepcopy(extractor.torch_module()).cpu()
+    module = extractor.torch_module()
     size = sum(tensor.nbytes for tensor in module.state_dict().values())
     if size > LARGEST:
         raise PluginError(f"its weights take {size / 2**30:.1f} GiB, and an ONNX file holds less than 2 GiB")
+    # The original may be at work on a device.
+    module = copy.deepcopy(module).cpu()
     # Two: of one, torch would take the number for a constant.
     example = torch.zeros((2, *extractor.preparation.size, 3), dtype=torch.uint8)
     model = _trace(module, example, extractor.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +12,8 @@ from torch import Tensor, nn
 
 from seealso import PluginError
 
-NESTED = ("state_dict", "model")
-"""Under these a training program keeps the tensors, beside other things."""
+NESTED = ("state_dict_ema", "model_ema", "state_dict", "model")
+"""Under these a training program keeps the tensors, beside other things; first, those averaged over the training."""
 
 PREFIX = "module."
 """What torch's parallel training puts before every name."""
@@ -52,14 +53,18 @@ def load_state(path: Path) -> dict[str, Tensor]:
         PluginError: it cannot be read, is damaged or cut short, or holds anything but tensors, such as code.
     """
     try:
+        path.open("rb").close()
+    except OSError as error:
+        raise PluginError(f"{path}: it cannot be read: {error.strerror}") from None
+    try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
             loaded: object = load_file(path)
         else:
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise PluginError(f"{path}: it cannot be read: {error.strerror or _one_line(error)}") from None
+            # In such a file many a training keeps its arguments too: values without code.
+            with torch.serialization.safe_globals([argparse.Namespace]):
+                loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         # The readers raise whatever the bytes lead them to.
         raise PluginError(
