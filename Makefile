@@ -1,12 +1,14 @@
 # Two commands are all the set-up there is:
 #   make demo     install into .venv, index photographs, look for similar ones (PHOTOS=~/Pictures for your own)
 #   make test     install the test extras too, and run every check and test
+# Without torch, which is some 6 GB:
+#   make test-light   the same, but for the tests that need torch, and the types of what uses it
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help demo test check clean
+.PHONY: help demo test test-light check clean
 
 help:
 	@sed -n 's/^#  *make/make/p' Makefile
@@ -25,6 +27,10 @@ $(VENV)/installed-test: $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@ $(VENV)/installed
 
+$(VENV)/installed-test-light: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test-light]'
+	@touch $@ $(VENV)/installed
+
 demo: $(VENV)/installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh demo/run.sh
 
@@ -35,6 +41,12 @@ check: $(VENV)/installed-test
 	$(BIN)/lint-imports
 
 test: check
+	$(BIN)/python -m pytest --numprocesses auto
+
+test-light: $(VENV)/installed-test-light
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --numprocesses auto
 
 clean:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,24 @@ PHOTOGRAPHS = (
     "retina.jpg",
     "rocket.jpg",
 )
+
+
+ON_TORCH = ("test_decaf.py", "test_export.py", "test_timm.py", "test_torch.py")
+"""The modules that import what only the extra ``torch`` brings."""
+
+
+class WithoutTorch(pytest.Module):
+    """Such a module where the extra is not installed."""
+
+    def collect(self):
+        pytest.skip("this needs torch: pip install 'seealso[torch]'")
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    """Skip what needs torch where there is none; anything else is collected as always."""
+    if module_path.name in ON_TORCH and find_spec("torch") is None:
+        return WithoutTorch.from_parent(parent, path=module_path)
+    return None
 
 
 @pytest.fixture(autouse=True)

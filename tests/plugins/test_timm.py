@@ -386,6 +386,15 @@ def test_the_ready_configuration():
     assert extractor.options["model"] in timm.list_models(pretrained=True)
 
 
+def test_the_configurations_on_the_page(tmp_path):
+    page = (CONFIGURATION.parents[1] / "docs" / "timm.md").read_text()
+    shown = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert len(shown) == 2
+    for text in shown:
+        (tmp_path / "seealso.yaml").write_text(text)
+        seealso.load_config(tmp_path / "seealso.yaml").check(seealso.load_plugins())
+
+
 def test_the_ready_configuration_finds_each_image_first(call, tmp_path, make_photos, monkeypatch):
     monkeypatch.setenv("SEEALSO__COLLECTIONS__PHOTOS__EXTRACTOR__WEIGHTS", "./model.safetensors")
     save_file(random_network("test_vit").state_dict(), "model.safetensors")
@@ -407,7 +416,9 @@ def test_the_ready_configuration_finds_each_image_first(call, tmp_path, make_pho
 def test_without_weights_one_is_told_what_to_do(call):
     status, out, err = call("config", "check")
     assert (status, out) == (1, "")
-    assert re.search(r"line \d+: collections\.photos\.extractor: test_vit needs trained weights: name a file, `weights: ", err)
+    assert re.search(
+        r"line \d+: collections\.photos\.extractor: test_vit needs trained weights: name a file, `weights: ", err
+    )
     assert "say `pretrained: true`" in err
     assert len(err.splitlines()) == 1
 
