@@ -6,6 +6,7 @@ import pickle
 import re
 import subprocess
 import sys
+import threading
 from argparse import Namespace
 
 import numpy as np
@@ -242,12 +243,35 @@ EXPECTED = IMAGES.mean((1, 2), dtype=np.float64) * 1.0001
 @pytest.mark.parametrize(("given", "parts"), [("auto", [8, 8, 5]), (21, [21]), (50, [21]), (4, [4, 4, 4, 4, 4, 1])])
 def test_in_parts(given, parts):
     module = Means()
-    run = Runner(module, options(device="cpu", batch_images=given), 2)
+    run = Runner(module, options(device="cpu", batch_images=given), 1)
     found = run(IMAGES)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, EXPECTED, rtol=1e-5)
     assert module.seen == parts
     assert not torch.is_inference_mode_enabled()
+
+
+@pytest.mark.parametrize(
+    ("threads", "given", "size", "at_once"),
+    [(2, "auto", 4, 2), (4, "auto", 2, 4), (16, "auto", 1, 16), (2, 1, 1, 1), (8, 3, 1, 3), (2, 50, 11, 2)],
+)
+def test_each_core_has_images_of_its_own(threads, given, size, at_once):
+    meeting = threading.Barrier(at_once)
+    met = []
+
+    class Meets(Means):
+        def forward(self, images):
+            assert torch.is_inference_mode_enabled()
+            if len(met) < at_once:
+                met.append(torch.get_num_threads())
+                meeting.wait(20)  # none goes on before so many are at work
+            return super().forward(images)
+
+    module = Meets()
+    found = Runner(module, options(device="cpu", batch_images=given), threads)(IMAGES)
+    np.testing.assert_allclose(found, EXPECTED, rtol=1e-5)
+    assert set(met) == {threads // at_once}
+    assert max(module.seen) == size
 
 
 def test_images_that_cannot_be_written():
@@ -259,7 +283,7 @@ def test_images_that_cannot_be_written():
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError, RuntimeError])
 def test_too_little_memory_halves_the_batch(error):
     module = Means(room=3, error=error)
-    run = Runner(module, options(device="cpu", batch_images=16), 2)
+    run = Runner(module, options(device="cpu", batch_images=16), 1)
     np.testing.assert_allclose(run(IMAGES), EXPECTED, rtol=1e-5)
     assert module.seen[:4] == [16, 8, 4, 2]
     # From then on, and not each time anew.
@@ -268,18 +292,21 @@ def test_too_little_memory_halves_the_batch(error):
     assert set(module.seen) == {2, 1}
 
 
-def test_memory_that_runs_out_on_the_way():
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_memory_that_runs_out_on_the_way(threads):
     module = Means()
-    run = Runner(module, options(device="cpu", batch_images=8), 2)
+    run = Runner(module, options(device="cpu", batch_images=8 * threads), threads)
     forward = module.forward
 
     def later(images):
         if len(module.seen) == 2:
-            module.room = 4
+            module.room = 3
         return forward(images)
 
     module.forward = later
     np.testing.assert_allclose(run(IMAGES), EXPECTED, rtol=1e-5)
+    assert max(module.seen) > 3
+    assert module.seen[-1] <= 3
 
 
 def test_not_even_one_image():
@@ -315,8 +342,10 @@ def test_the_threads_are_given_back():
             return super().forward(images)
 
     before = torch.get_num_threads()
-    Runner(Threads(), options(device="cpu"), before + 1)(IMAGES)
+    run = Runner(Threads(), options(device="cpu"), before + 1)
+    run(IMAGES[:1])
     assert set(seen) == {before + 1}
+    run(IMAGES)
     assert torch.get_num_threads() == before
 
 

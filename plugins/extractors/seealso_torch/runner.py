@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,10 +18,10 @@ from seealso_torch.options import TorchOptions
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 ON_PROCESSOR = 8
-"""More images at once are no faster on a processor, and take memory."""
+"""More images at once are no faster on a processor, and take memory; but each core gets one."""
 
 TRIAL = 4
-MOST = 256
+MOST = 128
 SHARE = 0.6
 """Of a card's memory that is free after a trial with few images so much is taken; never for more than `MOST` images."""
 
@@ -51,7 +53,7 @@ class Runner:
             ) from error
         self._at_once = options.batch_images if isinstance(options.batch_images, int) else 0
         if not self._at_once and self.device.type != "cuda":
-            self._at_once = ON_PROCESSOR
+            self._at_once = max(ON_PROCESSOR, threads)
         self._copying: torch.cuda.Stream | None = None
         if self.device.type == "cuda":
             self._copying = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
@@ -77,9 +79,9 @@ class Runner:
             done = 0
             while done < len(images):
                 try:
-                    for part in self._uploaded(images[done:]):
-                        found.append(self._run(part))
-                        done += len(part)
+                    for described in self._described(images[done:]):
+                        found.append(described)
+                        done += len(described)
                 except RuntimeError as error:
                     if not _is_out_of_memory(error):
                         raise
@@ -87,14 +89,32 @@ class Runner:
                     break
                 # Not before the error is gone, which holds on to the memory.
                 self._halve()
-            described: np.ndarray = torch.cat([each.cpu() for each in found]).numpy()
-        return described
+            descriptors: np.ndarray = torch.cat([each.cpu() for each in found]).numpy()
+        return descriptors
 
     def close(self) -> None:
         """Let go of the network and of the device's memory."""
         self._module = None
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
+
+    def _described(self, images: Tensor) -> Iterator[Tensor]:
+        """The descriptors of the images, in parts."""
+        workers = min(self._threads, self._at_once, len(images)) if self.device.type == "cpu" else 1
+        if workers == 1:
+            yield from map(self._run, self._uploaded(images))
+            return
+        # Cores with an image each are faster than cores that wait for one another at every layer, most of all where they
+        # have other work too, such as decoding what comes next.
+        size = min(self._at_once // workers, -(-len(images) // workers))
+        with ThreadPoolExecutor(workers, thread_name_prefix="network") as pool:
+            yield from pool.map(partial(self._run_beside, self._threads // workers), torch.split(images, size))
+
+    def _run_beside(self, threads: int, images: Tensor) -> Tensor:
+        """`_run` in a thread of its own, where these settings of torch are to be made anew."""
+        torch.set_num_threads(threads)
+        with torch.inference_mode():
+            return self._run(images)
 
     def _run(self, images: Tensor) -> Tensor:
         assert self._module is not None
