@@ -8,6 +8,7 @@ from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seealso.catalog import ObjectRecord as ObjectRecord
     from seealso.collection import Collection as Collection
     from seealso.collection import open as open
     from seealso.collection.answer import Answer as Answer
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from seealso.collection.ingest import IngestedBatch as IngestedBatch
     from seealso.collection.ingest import IngestReport as IngestReport
     from seealso.collection.ingest import Progress as Progress
+    from seealso.collection.query import Region as Region
     from seealso.config import Config as Config
     from seealso.config import load_config as load_config
     from seealso.deployment import Deployment as Deployment
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from seealso.images import DecodedImage as DecodedImage
     from seealso.images import ImageLimits as ImageLimits
     from seealso.images import decode_image as decode_image
+    from seealso.images import media_type as media_type
     from seealso.interfaces.codec import Codec as Codec
     from seealso.interfaces.codec import CodecContext as CodecContext
     from seealso.interfaces.codec import Records as Records
@@ -73,9 +76,11 @@ if TYPE_CHECKING:
     from seealso.yaml_file import read_plugin_files as read_plugin_files
 
 _MODULES = {
+    "seealso.catalog": ("ObjectRecord",),
     "seealso.collection": ("Collection", "open"),
     "seealso.collection.answer": ("Answer", "Cost", "Hit", "Query"),
     "seealso.collection.ingest": ("IngestReport", "IngestedBatch", "Progress"),
+    "seealso.collection.query": ("Region",),
     "seealso.config": ("Config", "load_config"),
     "seealso.deployment": ("Deployment",),
     "seealso.durability": ("sync_directory", "sync_file", "write_atomically"),
@@ -99,7 +104,7 @@ _MODULES = {
         "StoreError",
     ),
     "seealso.hookspecs": ("hookimpl",),
-    "seealso.images": ("DecodedImage", "ImageLimits", "decode_image"),
+    "seealso.images": ("DecodedImage", "ImageLimits", "decode_image", "media_type"),
     "seealso.interfaces.codec": ("Codec", "CodecContext", "Records"),
     "seealso.interfaces.distance": ("Distance",),
     "seealso.interfaces.extractor": ("Extractor", "ExtractorContext", "Provenance"),

@@ -15,9 +15,13 @@ import pluggy
 
 if TYPE_CHECKING:
     import click
+    from starlette.routing import BaseRoute
 
+    from seealso.collection import Collection
     from seealso.collection.answer import Answer
     from seealso.collection.ingest import IngestedBatch
+    from seealso.deployment import Deployment
+    from seealso.images import DecodedImage
     from seealso.interfaces.codec import Codec
     from seealso.interfaces.distance import Distance
     from seealso.interfaces.extractor import Extractor
@@ -65,6 +69,27 @@ def register_commands(group: click.Group) -> None:
 
     The context object of a command (``@click.pass_obj``) has ``collection()``, the collection that ``--in`` picks, and
     ``deployment``. Since 0.1.
+    """
+
+
+@hookspec
+def register_routes(deployment: Deployment) -> Sequence[BaseRoute]:  # type: ignore[empty-body]
+    """Add pages and API routes to the frontend ``web``: Starlette routes, asked for once, when it starts to serve.
+
+    The web's own routes come first. A page of a collection is at ``/{collection}/…``, an API route at
+    ``/api/v1/{collection}/…``. All that the web does for safety (hosts, token, limits, headers) it does for these too, and
+    an error of seealso's that an endpoint raises is shown as the web shows its own. ``request.app.state.site`` is the web's
+    ``Site``: ``collection(request)`` is the collection in the path, ``await work(function, *arguments)`` runs what takes
+    long in a thread, and ``await page(request, title, template=…)`` renders a page of the web. Since 0.1.
+    """
+
+
+@hookspec
+def decoded(collection: Collection, digest: bytes, decoded: DecodedImage) -> None:
+    """An image that is new to a collection was decoded, perhaps at a reduced size; ``digest`` is its file's SHA-256.
+
+    It is committed soon, if nothing fails meanwhile. Called from worker threads, several at once; whoever changes the
+    image changes a copy. Since 0.1.
     """
 
 

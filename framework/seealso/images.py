@@ -238,6 +238,19 @@ def _sniff(data: bytes) -> str:
     raise ImageError("not an image of a format that is known here")
 
 
+_MEDIA_TYPES = {"JPEG2000": "image/jp2", "PPM": "image/x-portable-anymap"}
+
+
+def media_type(data: bytes) -> str:
+    """The media type, such as ``image/png``, of the format that a file's first bytes claim.
+
+    Raises:
+        ImageError: of none that `decode_image` would decode.
+    """
+    kind = _sniff(data)
+    return _MEDIA_TYPES.get(kind, f"image/{kind.lower()}")
+
+
 def _brands(head: bytes) -> bytes:
     if head[4:8] != b"ftyp":
         return b""

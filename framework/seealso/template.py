@@ -30,7 +30,9 @@ def commented_configuration(plugins: Plugins) -> str:
     lines += [f"# {fields['collections'].description}", "collections:", "  photos:"]
     lines += _collection(plugins)
     lines += ["", f"# {fields['frontends'].description}", "# frontends:"]
-    lines += [f"#   - plugin: {plugins.preferred('frontend')}"]
+    preferred = plugins.preferred("frontend")
+    lines += [f"#   - plugin: {preferred}"]
+    lines += [line.removeprefix("    ") for line in _options(plugins.get("frontend", preferred).Options)]
     return "\n".join(lines) + "\n"
 
 

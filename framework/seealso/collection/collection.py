@@ -24,12 +24,13 @@ from seealso.collection.maintenance import Checkup, Upkeep, bytes_below, check, 
 from seealso.collection.opened import Opened
 from seealso.collection.parts import Parts
 from seealso.collection.prune import prune, prune_failures
-from seealso.collection.query import check_query, describe_query, read_query
+from seealso.collection.query import Region, check_query, describe_query, read_content, read_query
 from seealso.collection.scan import Scan, ScanRules, is_absent
 from seealso.collection.search import search
 from seealso.config import Config, validate_options
 from seealso.durability import writing_in
-from seealso.errors import ConfigError, QueryError, SeealsoError
+from seealso.errors import ConfigError, ImageError, QueryError, SeealsoError
+from seealso.images import DecodedImage, ImageLimits
 from seealso.interfaces.extractor import Provenance
 from seealso.interfaces.index import IdSet
 from seealso.interfaces.plugin import PluginChoice
@@ -230,6 +231,7 @@ class Collection:
             self.settings.images,
             self.plugins,
             self.parts.threads,
+            self._tell_decoded,
         )
         run = Ingest(parts, scan, progress, retry=retry)
         try:
@@ -239,6 +241,9 @@ class Collection:
             opened.index.catch_up(writer)
         prune_failures(writer, paths, run.problem_paths)
         return report
+
+    def _tell_decoded(self, digest: bytes, decoded: DecodedImage) -> None:
+        self.plugins.observe("decoded", collection=self, digest=digest, decoded=decoded)
 
     def _drop(
         self,
@@ -309,7 +314,10 @@ class Collection:
             asked = Query(id=opened.catalog.id_of_hash(hashlib.sha256(data).digest()), path=path)
             if asked.id is None:
                 self.parts.check_provenance(opened.provenance)
-                return asked, describe_query(data, path, self.parts, self.settings.images)
+                try:
+                    return asked, describe_query(data, self.parts, self.settings.images)
+                except ImageError as error:
+                    raise type(error)(f"{shown_path(path)}: {error}") from None
         return asked, opened.store.get_many(np.array([asked.id], dtype=np.int64))[0]
 
     def similar_to_descriptor(
@@ -350,6 +358,30 @@ class Collection:
         )
         return Answer(asked, hits, cost)
 
+    def describe(
+        self, data: bytes, *, region: Region | None = None, limits: ImageLimits | None = None
+    ) -> tuple[np.ndarray, int | None]:
+        """The descriptor ``(dim,)`` of an image file's bytes, for `similar_to_descriptor`; and the ID of the object with
+        just these bytes, if there is one.
+
+        Of an object's image as a whole the descriptor is read from the store; everything else is extracted.
+
+        Args:
+            data: the file's bytes.
+            region: only this part of the image.
+            limits: on the image; by default those of the configuration.
+
+        Raises:
+            ImageError: it cannot be used as an image.
+            ProvenanceMismatch: another extractor made the collection.
+        """
+        opened = self._current()
+        id_ = opened.catalog.id_of_hash(hashlib.sha256(data).digest())
+        if id_ is not None and region is None:
+            return opened.store.get_many(np.array([id_], dtype=np.int64))[0], id_
+        self.parts.check_provenance(opened.provenance)
+        return describe_query(data, self.parts, limits or self.settings.images, region), id_
+
     def descriptors(self, ids: Sequence[int] | np.ndarray) -> np.ndarray:
         """The descriptors ``(n, dim)`` of objects, in the order asked.
 
@@ -371,6 +403,20 @@ class Collection:
         opened = self._open()
         self._paths(opened, id_)
         return opened.catalog.records([id_])[id_]
+
+    def records(self, ids: Sequence[int]) -> dict[int, ObjectRecord]:
+        """Those of ``ids`` that are objects."""
+        return self._open().catalog.records(ids)
+
+    def read(self, id_: int) -> bytes:
+        """The bytes of an object's image file, from the first of its places that still holds them.
+
+        Nothing but the very content that was taken in is ever given, whatever lies at its places now.
+
+        Raises:
+            QueryError: there is no such object, or no place holds it any more.
+        """
+        return read_content(self.show(id_), self.settings.images)
 
     def random(self, count: int = 20, seed: int | None = None) -> tuple[Hit, ...]:
         """A random selection of objects, each at most once; the same again for the same seed."""

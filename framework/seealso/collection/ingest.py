@@ -23,7 +23,7 @@ from seealso.collection.indexing import LiveIndex
 from seealso.collection.reading import FileReader, PreparedImage, ReadFile
 from seealso.collection.scan import Scan, ScannedFile, ScanProblem
 from seealso.errors import PluginError
-from seealso.images import ImageLimits
+from seealso.images import DecodedImage, ImageLimits
 from seealso.interfaces.extractor import Extractor
 from seealso.interfaces.store import ObjectStore
 from seealso.paths import shown_path
@@ -135,6 +135,7 @@ class IngestParts:
     limits: ImageLimits
     plugins: Plugins
     threads: int
+    tell_decoded: Callable[[bytes, DecodedImage], None] = lambda digest, decoded: None
 
 
 class Ingest:
@@ -173,7 +174,7 @@ class Ingest:
         """
         counting = threading.Thread(target=self._count, daemon=True)
         counting.start()
-        reader = FileReader(self.parts.extractor, self.parts.limits, self._is_known)
+        reader = FileReader(self.parts.extractor, self.parts.limits, self._is_known, self.parts.tell_decoded)
         workers = ThreadPoolExecutor(self.parts.threads, thread_name_prefix="read")
         committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
         try:

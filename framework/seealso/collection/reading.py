@@ -13,7 +13,7 @@ import numpy as np
 from seealso.catalog import FileState
 from seealso.collection.scan import ScannedFile, is_absent
 from seealso.errors import ImageError, ImageTooLarge
-from seealso.images import ImageLimits, decode_image
+from seealso.images import DecodedImage, ImageLimits, decode_image
 from seealso.interfaces.extractor import Extractor
 
 SETTLED_NS = 2_000_000_000
@@ -62,12 +62,20 @@ class FileReader:
         extractor: what prepares.
         limits: on the image files.
         is_known: whether an image with this SHA-256 needs no preparing.
+        tell_decoded: told the SHA-256 and the image, once one was prepared.
     """
 
-    def __init__(self, extractor: Extractor, limits: ImageLimits, is_known: Callable[[bytes], bool]) -> None:
+    def __init__(
+        self,
+        extractor: Extractor,
+        limits: ImageLimits,
+        is_known: Callable[[bytes], bool],
+        tell_decoded: Callable[[bytes, DecodedImage], None],
+    ) -> None:
         self._extractor = extractor
         self._limits = limits
         self._is_known = is_known
+        self._tell_decoded = tell_decoded
 
     def __call__(self, file: ScannedFile) -> ReadFile:
         """Read one file. Whatever is wrong with it is in the result; nothing is raised for it."""
@@ -90,6 +98,7 @@ class FileReader:
         except Exception as error:  # an extractor's own failure on one image must not end the run
             reason = f"{self._extractor.name}.prepare raised {type(error).__name__}: {' '.join(str(error).split())}"
             return ReadFile(file.path, unread, digest, failure=reason)
+        self._tell_decoded(digest, decoded)
         image = PreparedImage(digest, array, decoded.width, decoded.height, len(data))
         return ReadFile(file.path, state, digest, image)
 

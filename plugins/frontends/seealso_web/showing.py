@@ -1,0 +1,58 @@
+"""How things are shown on a page: sizes, numbers, names, and the shapes of the grid."""
+
+from __future__ import annotations
+
+import math
+import os
+
+from seealso import ObjectRecord, shown_path
+
+STEPS = 12  # shapes for each doubling of width over height
+NARROWEST, WIDEST = -14, 20  # from 0.45 to 3.2 times as wide as high; what is beyond is cut to that
+
+
+def file_size(count: int) -> str:
+    """A number of bytes, for people."""
+    if count < 1000:
+        return f"{count} bytes"
+    size = float(count)
+    for unit in ("kB", "MB", "GB", "TB"):
+        size /= 1000
+        if size < 999.5 or unit == "TB":
+            break
+    return f"{size:.3g} {unit}" if size < 999.5 else f"{size:.0f} {unit}"
+
+
+def thousands(count: int) -> str:
+    """A number, its digits in groups."""
+    return f"{count:,}".replace(",", "\u202f")
+
+
+def name_of(record: ObjectRecord) -> str:
+    """The name of an object's file."""
+    return shown_path(os.path.basename(record.paths[0]))
+
+
+def shape(record: ObjectRecord) -> str:
+    """The class of a cell of the grid with the proportions of an object, as the style sheet defines it.
+
+    A page brings no styles of its own (the content security policy forbids it), so proportions come in steps, of 6 %.
+    """
+    step = round(STEPS * math.log2(record.width / record.height))
+    step = max(NARROWEST, min(WIDEST, step))
+    return f"shape-{'w' if step >= 0 else 'n'}{abs(step)}"
+
+
+def distance(value: float) -> str:
+    """A distance, with as many digits as tell neighbours apart."""
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+
+
+FILTERS = {
+    "file_size": file_size,
+    "thousands": thousands,
+    "name_of": name_of,
+    "shape": shape,
+    "distance": distance,
+    "shown_path": shown_path,
+}
