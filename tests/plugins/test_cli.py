@@ -34,7 +34,7 @@ def home(tmp_path, monkeypatch, make_photos):
     monkeypatch.setattr("seealso.collection.reading.SETTLED_NS", -1)
     make_photos(tmp_path / "photos", 20)
     (tmp_path / "seealso.yaml").write_text(
-        f"plugins: [{THUMBNAIL}]\ncollections:\n  photos: {{path: ./c.seealso, extractor: thumbnail}}\n"
+        f"plugins: [{THUMBNAIL}]\ncollections:\n  photos: {{path: ./c.seealso, extractor: thumbnail}}\nfrontends: [cli]\n"
     )
     return tmp_path
 

@@ -45,7 +45,7 @@ def shape(record: ObjectRecord) -> str:
 
 def distance(value: float) -> str:
     """A distance, with as many digits as tell neighbours apart."""
-    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+    return f"{value:#.3g}" if value < 100 else f"{value:.0f}"
 
 
 FILTERS = {
