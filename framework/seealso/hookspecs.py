@@ -85,8 +85,8 @@ def register_routes(deployment: Deployment) -> Sequence[BaseRoute]:  # type: ign
 
 
 @hookspec
-def decoded(collection: Collection, digest: bytes, decoded: DecodedImage) -> None:
-    """An image that is new to a collection was decoded, perhaps at a reduced size; ``digest`` is its file's SHA-256.
+def decoded(collection: Collection, digest: bytes, data: bytes, decoded: DecodedImage) -> None:
+    """An image that is new to a collection was decoded, perhaps at a reduced size, from a file's ``data`` of SHA-256 ``digest``.
 
     It is committed soon, if nothing fails meanwhile. Called from worker threads, several at once; whoever changes the
     image changes a copy. Since 0.1.

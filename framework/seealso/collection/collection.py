@@ -242,8 +242,8 @@ class Collection:
         prune_failures(writer, paths, run.problem_paths)
         return report
 
-    def _tell_decoded(self, digest: bytes, decoded: DecodedImage) -> None:
-        self.plugins.observe("decoded", collection=self, digest=digest, decoded=decoded)
+    def _tell_decoded(self, digest: bytes, data: bytes, decoded: DecodedImage) -> None:
+        self.plugins.observe("decoded", collection=self, digest=digest, data=data, decoded=decoded)
 
     def _drop(
         self,

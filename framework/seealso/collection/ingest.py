@@ -135,7 +135,7 @@ class IngestParts:
     limits: ImageLimits
     plugins: Plugins
     threads: int
-    tell_decoded: Callable[[bytes, DecodedImage], None] = lambda digest, decoded: None
+    tell_decoded: Callable[[bytes, bytes, DecodedImage], None]
 
 
 class Ingest:

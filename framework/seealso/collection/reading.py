@@ -62,7 +62,7 @@ class FileReader:
         extractor: what prepares.
         limits: on the image files.
         is_known: whether an image with this SHA-256 needs no preparing.
-        tell_decoded: told the SHA-256 and the image, once one was prepared.
+        tell_decoded: told the SHA-256, the bytes and the image, once one was prepared.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class FileReader:
         extractor: Extractor,
         limits: ImageLimits,
         is_known: Callable[[bytes], bool],
-        tell_decoded: Callable[[bytes, DecodedImage], None],
+        tell_decoded: Callable[[bytes, bytes, DecodedImage], None],
     ) -> None:
         self._extractor = extractor
         self._limits = limits
@@ -98,7 +98,7 @@ class FileReader:
         except Exception as error:  # an extractor's own failure on one image must not end the run
             reason = f"{self._extractor.name}.prepare raised {type(error).__name__}: {' '.join(str(error).split())}"
             return ReadFile(file.path, unread, digest, failure=reason)
-        self._tell_decoded(digest, decoded)
+        self._tell_decoded(digest, data, decoded)
         image = PreparedImage(digest, array, decoded.width, decoded.height, len(data))
         return ReadFile(file.path, state, digest, image)
 

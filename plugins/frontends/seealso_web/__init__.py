@@ -19,11 +19,11 @@ def register_frontends() -> list[type[Frontend]]:
 
 
 @hookimpl
-def decoded(collection: Collection, digest: bytes, decoded: DecodedImage) -> None:
+def decoded(collection: Collection, digest: bytes, data: bytes, decoded: DecodedImage) -> None:
     """With ``thumbnails: keep``, a thumbnail is made of every image that is taken in."""
     if any(
         choice.plugin == "web" and choice.options.get("thumbnails") == "keep" for choice in collection.config.frontends
     ):
         from seealso_web.kept import KeptThumbnails
 
-        KeptThumbnails(collection.path).make(digest, decoded.image)
+        KeptThumbnails(collection.path).make(digest, data, decoded, collection.settings.images)

@@ -7,9 +7,8 @@ import os
 import threading
 from pathlib import Path
 
-from PIL import Image
-
-from seealso_web.rendering import THUMBNAIL, is_whole, shrink
+from seealso import DecodedImage, ImageLimits
+from seealso_web.rendering import THUMBNAIL, is_whole, render, shrink
 
 
 class KeptThumbnails:
@@ -45,14 +44,22 @@ class KeptThumbnails:
             with contextlib.suppress(OSError):
                 new.unlink()
 
-    def make(self, digest: bytes, image: Image.Image) -> None:
+    def make(self, digest: bytes, data: bytes, decoded: DecodedImage, limits: ImageLimits) -> None:
         """Make a thumbnail of an image, and keep it, unless there is one.
+
+        Args:
+            digest: SHA-256 of its file.
+            data: the file's bytes.
+            decoded: the image, perhaps at a reduced size; it is decoded again where that is too small.
+            limits: on the image.
 
         Raises:
             OSError: it cannot be written.
         """
-        if self.get(digest) is None:
-            self.put(digest, shrink(image, THUMBNAIL))
+        if self.get(digest) is not None:
+            return
+        large_enough = decoded.image.size >= THUMBNAIL.fit(decoded.width, decoded.height)
+        self.put(digest, shrink(decoded.image, THUMBNAIL) if large_enough else render(data, THUMBNAIL, limits))
 
     def _file(self, digest: bytes) -> Path:
         name = digest.hex()
