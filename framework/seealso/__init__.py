@@ -64,11 +64,18 @@ if TYPE_CHECKING:
     from seealso.interfaces.store import StoreContext as StoreContext
     from seealso.interfaces.store import StoreOptions as StoreOptions
     from seealso.interfaces.store import StoreReport as StoreReport
+    from seealso.interfaces.text import TextContext as TextContext
+    from seealso.interfaces.text import TextHits as TextHits
+    from seealso.interfaces.text import TextIndex as TextIndex
+    from seealso.interfaces.text import Words as Words
     from seealso.paths import shown_path as shown_path
     from seealso.paths import uri_of_path as uri_of_path
     from seealso.plugins import Plugins as Plugins
     from seealso.plugins import load_plugins as load_plugins
     from seealso.template import commented_configuration as commented_configuration
+    from seealso.text_query import Match as Match
+    from seealso.text_query import Term as Term
+    from seealso.text_query import TextQuery as TextQuery
     from seealso.yaml_file import find_config as find_config
     from seealso.yaml_file import read_plugin_files as read_plugin_files
 
@@ -107,9 +114,11 @@ _MODULES = {
     "seealso.interfaces.index": ("CandidateBlock", "IdSet", "IndexContext", "MetricIndex"),
     "seealso.interfaces.plugin": ("Plugin", "PluginChoice", "PluginOptions"),
     "seealso.interfaces.store": ("EncodedBlock", "ObjectStore", "StoreContext", "StoreOptions", "StoreReport"),
+    "seealso.interfaces.text": ("TextContext", "TextHits", "TextIndex", "Words"),
     "seealso.paths": ("shown_path", "uri_of_path"),
     "seealso.plugins": ("Plugins", "load_plugins"),
     "seealso.template": ("commented_configuration",),
+    "seealso.text_query": ("Match", "Term", "TextQuery"),
     "seealso.yaml_file": ("find_config", "read_plugin_files"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from seealso.interfaces.frontend import Frontend
     from seealso.interfaces.index import MetricIndex
     from seealso.interfaces.store import ObjectStore
+    from seealso.interfaces.text import TextIndex
 
 hookspec = pluggy.HookspecMarker("seealso")
 hookimpl = pluggy.HookimplMarker("seealso")
@@ -52,6 +53,11 @@ def register_codecs() -> Sequence[type[Codec]]:  # type: ignore[empty-body]
 @hookspec
 def register_object_stores() -> Sequence[type[ObjectStore]]:  # type: ignore[empty-body]
     """The object store classes that the plugin brings. Since 0.1."""
+
+
+@hookspec
+def register_text_indexes() -> Sequence[type[TextIndex]]:  # type: ignore[empty-body]
+    """The text index classes that the plugin brings. Since 0.1."""
 
 
 @hookspec

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from seealso.interfaces.index import MetricIndex
     from seealso.interfaces.plugin import Plugin
     from seealso.interfaces.store import ObjectStore
+    from seealso.interfaces.text import TextIndex
 
 GROUP = "seealso"
 log = logging.getLogger("seealso")
@@ -55,6 +56,7 @@ KINDS: dict[str, Kind] = {
     "index": Kind("register_metric_indexes", "seealso.interfaces.index", "MetricIndex"),
     "codec": Kind("register_codecs", "seealso.interfaces.codec", "Codec"),
     "store": Kind("register_object_stores", "seealso.interfaces.store", "ObjectStore"),
+    "text": Kind("register_text_indexes", "seealso.interfaces.text", "TextIndex"),
     "frontend": Kind("register_frontends", "seealso.interfaces.frontend", "Frontend"),
 }
 """The kinds, under the words that the configuration uses."""
@@ -199,6 +201,8 @@ class Plugins:
     def get(self, kind: Literal["codec"], name: str) -> type[Codec]: ...
     @overload
     def get(self, kind: Literal["store"], name: str) -> type[ObjectStore]: ...
+    @overload
+    def get(self, kind: Literal["text"], name: str) -> type[TextIndex]: ...
     @overload
     def get(self, kind: Literal["frontend"], name: str) -> type[Frontend]: ...
     @overload
