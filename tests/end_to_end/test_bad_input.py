@@ -278,6 +278,24 @@ def test_the_folder_of_the_store_is_gone(home):
 
 def test_a_store_that_is_cut_short(home):
     run(home, "index", "photos")
+    (file,) = (home / "disk" / "c.seealso" / "store").rglob("*.seg")
+    os.truncate(file, file.stat().st_size // 2)
+    failed(run(home, "similar", "id:20"), "the stored descriptor of ID 20 fails its checksum; run `seealso verify`")
+    done = run(home, "similar", "id:1", "-k", "20", "--paths")
+    assert done.returncode == 0
+    assert 5 < len(done.stdout.splitlines()) < 15
+    done = run(home, "verify")
+    assert done.returncode == 1
+    assert "object 20: its stored descriptor fails its checksum; `seealso maintain` lets go of it" in done.stderr
+    assert run(home, "maintain").returncode == 0
+    assert "new images" in run(home, "index", "photos").stdout
+    assert run(home, "verify").returncode == 0
+
+
+def test_a_store_lmdb_that_is_cut_short(home):
+    text = (home / "seealso.yaml").read_text()
+    (home / "seealso.yaml").write_text(text.replace("thumbnail}", "thumbnail, store: lmdb}"))
+    run(home, "index", "photos")
     (file,) = (home / "disk" / "c.seealso" / "store").rglob("data.mdb")
     os.truncate(file, file.stat().st_size // 2)
     for command in (["similar", "id:1"], ["index", "photos"], ["status"], ["verify"]):

@@ -61,7 +61,7 @@ def test_to_another_store_and_back(opening, tmp_path):
 
 def test_nothing_to_do(opening):
     collection = opening()
-    assert collection.convert(PluginChoice("lmdb")) is None
+    assert collection.convert(PluginChoice("flat-file")) is None
     with pytest.raises(seealso.ConfigError, match="say which store"):
         collection.convert()
 
@@ -118,7 +118,7 @@ def test_interrupted_it_goes_on_where_it_ended(opening, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         collection.convert(PLAIN, stop)
     assert answers(collection) == before
-    assert collection.status()["parts"]["store"]["plugin"] == "lmdb"
+    assert collection.status()["parts"]["store"]["plugin"] == "flat-file"
     # What goes away meanwhile is not carried along.
     (tmp_path / "photos" / "0003-cell.jpg").unlink()
     assert collection.index([tmp_path / "photos"]).removed == 1

@@ -13,13 +13,13 @@ from seealso import (
     Codec,
     ConfigError,
     CorruptRecord,
-    DiskFull,
     EncodedBlock,
     FormatError,
     MissingObject,
     ObjectStore,
     PluginOptions,
     Records,
+    SeealsoError,
     StoreContext,
     StoreError,
     StoreOptions,
@@ -288,8 +288,8 @@ class FlatFileStore(ObjectStore):
         if views is None:
             return
         if self._writer.written:
-            # The table can be brought up to date by whoever comes next.
-            with suppress(DiskFull), self._writer.turn():
+            # The table can be brought up to date by whoever comes next; or the collection has left this store for another.
+            with suppress(SeealsoError), self._writer.turn():
                 self._writer.checkpoint()
         views.close()
 
