@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from seealso.errors import FormatError as FormatError
     from seealso.errors import ImageError as ImageError
     from seealso.errors import ImageTooLarge as ImageTooLarge
+    from seealso.errors import KeywordError as KeywordError
     from seealso.errors import MissingObject as MissingObject
     from seealso.errors import NoCollection as NoCollection
     from seealso.errors import PluginError as PluginError
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from seealso.errors import SeealsoError as SeealsoError
     from seealso.errors import StoreError as StoreError
     from seealso.hookspecs import hookimpl as hookimpl
+    from seealso.images import IMAGE_SUFFIXES as IMAGE_SUFFIXES
     from seealso.images import DecodedImage as DecodedImage
     from seealso.images import ImageLimits as ImageLimits
     from seealso.images import decode_image as decode_image
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from seealso.interfaces.index import IdSet as IdSet
     from seealso.interfaces.index import IndexContext as IndexContext
     from seealso.interfaces.index import MetricIndex as MetricIndex
+    from seealso.interfaces.keywords import KeywordSource as KeywordSource
     from seealso.interfaces.plugin import Plugin as Plugin
     from seealso.interfaces.plugin import PluginChoice as PluginChoice
     from seealso.interfaces.plugin import PluginOptions as PluginOptions
@@ -68,6 +71,8 @@ if TYPE_CHECKING:
     from seealso.interfaces.text import TextHits as TextHits
     from seealso.interfaces.text import TextIndex as TextIndex
     from seealso.interfaces.text import Words as Words
+    from seealso.metadata import ImageMetadata as ImageMetadata
+    from seealso.metadata import image_metadata as image_metadata
     from seealso.paths import shown_path as shown_path
     from seealso.paths import uri_of_path as uri_of_path
     from seealso.plugins import Plugins as Plugins
@@ -97,6 +102,7 @@ _MODULES = {
         "FormatError",
         "ImageError",
         "ImageTooLarge",
+        "KeywordError",
         "MissingObject",
         "NoCollection",
         "PluginError",
@@ -106,12 +112,14 @@ _MODULES = {
         "StoreError",
     ),
     "seealso.hookspecs": ("hookimpl",),
-    "seealso.images": ("DecodedImage", "ImageLimits", "decode_image"),
+    "seealso.metadata": ("ImageMetadata", "image_metadata"),
+    "seealso.images": ("IMAGE_SUFFIXES", "DecodedImage", "ImageLimits", "decode_image"),
     "seealso.interfaces.codec": ("Codec", "CodecContext", "Records"),
     "seealso.interfaces.distance": ("Distance",),
     "seealso.interfaces.extractor": ("Extractor", "ExtractorContext", "Provenance"),
     "seealso.interfaces.frontend": ("Frontend",),
     "seealso.interfaces.index": ("CandidateBlock", "IdSet", "IndexContext", "MetricIndex"),
+    "seealso.interfaces.keywords": ("KeywordSource",),
     "seealso.interfaces.plugin": ("Plugin", "PluginChoice", "PluginOptions"),
     "seealso.interfaces.store": ("EncodedBlock", "ObjectStore", "StoreContext", "StoreOptions", "StoreReport"),
     "seealso.interfaces.text": ("TextContext", "TextHits", "TextIndex", "Words"),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from seealso.interfaces.extractor import Extractor
     from seealso.interfaces.frontend import Frontend
     from seealso.interfaces.index import MetricIndex
+    from seealso.interfaces.keywords import KeywordSource
     from seealso.interfaces.plugin import Plugin
     from seealso.interfaces.store import ObjectStore
     from seealso.interfaces.text import TextIndex
@@ -56,6 +57,7 @@ KINDS: dict[str, Kind] = {
     "index": Kind("register_metric_indexes", "seealso.interfaces.index", "MetricIndex"),
     "codec": Kind("register_codecs", "seealso.interfaces.codec", "Codec"),
     "store": Kind("register_object_stores", "seealso.interfaces.store", "ObjectStore"),
+    "keywords": Kind("register_keyword_sources", "seealso.interfaces.keywords", "KeywordSource"),
     "text": Kind("register_text_indexes", "seealso.interfaces.text", "TextIndex"),
     "frontend": Kind("register_frontends", "seealso.interfaces.frontend", "Frontend"),
 }
@@ -201,6 +203,8 @@ class Plugins:
     def get(self, kind: Literal["codec"], name: str) -> type[Codec]: ...
     @overload
     def get(self, kind: Literal["store"], name: str) -> type[ObjectStore]: ...
+    @overload
+    def get(self, kind: Literal["keywords"], name: str) -> type[KeywordSource]: ...
     @overload
     def get(self, kind: Literal["text"], name: str) -> type[TextIndex]: ...
     @overload
