@@ -53,14 +53,14 @@ class Describer:
         words, problems = {}, []
         for name, source in self._sources.items() if state else ():
             try:
-                said = source.words(path, data)
+                kept = tuple(dict.fromkeys(_bounded(source.words(path, data))))
             except KeywordError as error:
                 problems.append(str(error))
             except Exception as error:  # a source's own failure on one file must not end the run
                 problem = f"{shown_path(path)}: the keyword source {name} raised {type(error).__name__}"
                 problems.append(f"{problem}: {' '.join(str(error).split())}")
             else:
-                if kept := tuple(dict.fromkeys(_bounded(said))):
+                if kept:
                     words[name] = kept
         return Description(state, words), problems
 
