@@ -39,11 +39,12 @@ log = logging.getLogger("seealso")
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of plugin: the hook that registers it, and its interface."""
+    """A kind of plugin: the hook that registers it, its interface, and whether a collection has several at once."""
 
     hook: str
     module: str
     interface: str
+    several: bool = False
 
     def base(self) -> type[Plugin]:
         """The abstract class that a plugin of this kind implements."""
@@ -57,7 +58,7 @@ KINDS: dict[str, Kind] = {
     "index": Kind("register_metric_indexes", "seealso.interfaces.index", "MetricIndex"),
     "codec": Kind("register_codecs", "seealso.interfaces.codec", "Codec"),
     "store": Kind("register_object_stores", "seealso.interfaces.store", "ObjectStore"),
-    "keywords": Kind("register_keyword_sources", "seealso.interfaces.keywords", "KeywordSource"),
+    "keywords": Kind("register_keyword_sources", "seealso.interfaces.keywords", "KeywordSource", several=True),
     "text": Kind("register_text_indexes", "seealso.interfaces.text", "TextIndex"),
     "frontend": Kind("register_frontends", "seealso.interfaces.frontend", "Frontend"),
 }
@@ -233,11 +234,17 @@ class Plugins:
         Raises:
             PluginError: no installed plugin of the kind offers itself.
         """
-        classes = self.classes(kind)
-        best = max(classes.values(), key=lambda cls: cls.preference, default=None)
-        if best is None or best.preference <= 0:
+        defaults = self.defaults(kind)
+        if not defaults:
             raise PluginError(f"no {kind} is installed that can be the default; name one in the configuration")
-        return best.name
+        return defaults[0]
+
+    def defaults(self, kind: str) -> list[str]:
+        """The names of the plugins that a new collection gets of this kind: all that offer themselves where it has several at
+        once, by preference; else the best, or none."""
+        offered = [cls for cls in self.classes(kind).values() if cls.preference > 0]
+        names = [cls.name for cls in sorted(offered, key=lambda cls: -cls.preference)]
+        return names if KINDS[kind].several else names[:1]
 
     def kinds(self) -> list[str]:
         """The kinds of plugins there are, under the words that the configuration uses."""

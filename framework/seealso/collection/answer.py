@@ -102,9 +102,9 @@ class Answer:
 
     def as_json(self) -> dict[str, Any]:
         """As the command line's ``--json`` and the web show it."""
-        return {
+        answer: dict[str, Any] = {
             "query": self.query.as_json(),
             "hits": [hit.as_json() for hit in self.hits],
             "cost": self.cost.as_json(),
-            "matched": self.matched,
         }
+        return answer if self.matched is None else answer | {"matched": self.matched}

@@ -483,7 +483,8 @@ class Collection:
 
     def described_parts(self) -> dict[str, object]:
         """The plugins in force with all their options, in the form of the configuration."""
-        return {kind: choice.as_yaml() for kind, choice in self.parts.choices().items()}
+        parts: dict[str, object] = {kind: choice.as_yaml() for kind, choice in self.parts.choices().items()}
+        return parts | {"keywords": [source.as_choice().as_yaml() for source in self.parts.chosen_sources().values()]}
 
     def verify(self) -> Checkup:
         """Check every checksum, and the parts against one another."""

@@ -102,9 +102,7 @@ class Parts:
         """
         named = self._collection.keywords
         if named is None:
-            classes = self.plugins.classes("keywords").values()
-            offered = sorted((cls for cls in classes if cls.preference > 0), key=lambda cls: -cls.preference)
-            named = [PluginChoice(cls.name) for cls in offered]
+            named = [PluginChoice(name) for name in self.plugins.defaults("keywords")]
         found: dict[str, Chosen] = {}
         for place, choice in enumerate((*named, *given)):
             location: Location = ("collections", self.name, "keywords", place)
