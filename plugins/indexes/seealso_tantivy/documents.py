@@ -1,0 +1,79 @@
+"""What an object's words become in tantivy.
+
+For each analysis there are two fields: one of all words, and a JSON object of the words of each field. In the first a text
+stands as often as its field weighs, which makes of BM25 what Robertson, Zaragoza and Taylor call its simple extension to
+weighted fields (CIKM 2004).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import tantivy
+
+from seealso import Words
+from seealso_tantivy.analysis import WRITTEN, Analysis, fold, split
+
+ID = "id"
+FIELDS = "fields"
+SPELLINGS = "spellings"
+_WEIGHTS = {"title": 2, "keywords": 2}
+
+
+def whole(analysis: str) -> str:
+    """The field of all words."""
+    return f"words_{analysis}"
+
+
+def within(analysis: str, field: str = "") -> str:
+    """The field of the words of each field; or one of these."""
+    return f"fields_{analysis}.{field}" if field else f"fields_{analysis}"
+
+
+def schema(analysis: Analysis) -> tantivy.Schema:
+    """The schema for these languages."""
+    builder = tantivy.SchemaBuilder()
+    builder.add_integer_field(ID, indexed=True, fast=True)
+    builder.add_text_field(FIELDS, tokenizer_name="raw", index_option="basic")
+    builder.add_text_field(SPELLINGS, tokenizer_name="raw", index_option="basic")
+    for name in analysis.analyzers:
+        builder.add_text_field(whole(name), tokenizer_name=name)
+        builder.add_json_field(within(name), tokenizer_name=name)
+    return builder.build()
+
+
+def document(id_: int, words: Sequence[Words], analysis: Analysis) -> tantivy.Document | None:
+    """The document of an object; None where it has no words.
+
+    Raises:
+        ValueError: the name of a field is not of lower-case letters.
+    """
+    whole_texts: dict[str, list[str]] = defaultdict(list)
+    field_texts: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    spellings: set[str] = set()
+    for field, text, language in words:
+        if not (field.isalpha() and field.islower()):
+            raise ValueError(f"{field!r} is no name of a field: it has to be of lower-case letters")
+        names = analysis.analyses_of(language)
+        separate = split(text) if names else ""
+        if not separate or separate.isspace():
+            continue
+        spellings.update(analysis.spellings(text, separate))
+        for name in names:
+            analysed = fold(separate) if name == WRITTEN else separate
+            whole_texts[name] += [analysed] * _WEIGHTS.get(field, 1)
+            field_texts[name][field].append(analysed)
+    if not whole_texts:
+        return None
+    made = tantivy.Document()
+    made.add_integer(ID, id_)
+    for field in field_texts[WRITTEN]:
+        made.add_text(FIELDS, field)
+    for spelling in spellings:
+        made.add_text(SPELLINGS, spelling)
+    for name, texts in whole_texts.items():
+        for each in texts:
+            made.add_text(whole(name), each)
+        made.add_json(within(name), field_texts[name])
+    return made
