@@ -382,7 +382,8 @@ def test_a_catalogue_of_the_format_before_words(opening, tmp_path):
     connection.close()
 
 
-def test_killed_while_indexing(opening, tmp_path, make_photos):
+@pytest.mark.parametrize("text", ["plain-text", "tantivy"])
+def test_killed_while_indexing(opening, tmp_path, make_photos, text):
     for number in range(4):
         for photo in make_photos(tmp_path / "photos" / str(number), 12, seed=number + 5):
             photo.with_suffix(".txt").write_text("a bird")
@@ -390,7 +391,7 @@ def test_killed_while_indexing(opening, tmp_path, make_photos):
         import os, sys, threading, time
         import seealso
         plugins = {[str(path) for path in PLUGINS]!r}
-        collection = seealso.open({str(tmp_path / "c")!r}, plugins=plugins, extractor="thumbnail", text="plain-text")
+        collection = seealso.open({str(tmp_path / "c")!r}, plugins=plugins, extractor="thumbnail", text={text!r})
         seealso.collection.text.COMMIT_SECONDS = 0
         collection.parts.extractor.batch_size = 4
         calls = 0
@@ -406,12 +407,12 @@ def test_killed_while_indexing(opening, tmp_path, make_photos):
         assert done.returncode in (0, -9), done.stderr
         if not (tmp_path / "c" / "catalog.sqlite3").exists():
             continue
-        with opening() as collection:
+        with opening(text) as collection:
             assert len(found(collection, "bird", 100)) == len(
                 collection._open().catalog.words(collection.ids().tolist())
             )
             assert collection.verify().problems == []
-    with opening() as collection:
+    with opening(text) as collection:
         collection.index([tmp_path / "photos"])
         assert len(found(collection, "bird", 100)) == 52
 

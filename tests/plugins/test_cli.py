@@ -356,7 +356,7 @@ def test_plugins(call, home):
         "codec": ["raw"],
         "store": ["flat-file"],
         "keywords": ["embedded", "sidecar"],
-        "text": [],
+        "text": ["tantivy"],
         "frontend": ["cli"],
     }
     assert listed["problems"] == []
@@ -791,7 +791,7 @@ def test_text(described, home):
     assert described("text", "keywords:sea", "--paths")[1] == f"{home}/photos/0003-cell.jpg\n"
     first, second = (described("text", "red", "-k", "4", "--offset", offset, "--paths")[1] for offset in ("0", "4"))
     assert len(set((first + second).splitlines())) == 8
-    assert described("text", "nothing")[:2] == (0, "")
+    assert described("text", "nothing") == (0, "", "no object matches nothing\n")
     assert described("text", '"red bird" sea', "-k", "1")[2] == ""
     status, _, err = described("text", "red", "--sheet", "sheet.png")
     assert (home / "sheet.png").exists()

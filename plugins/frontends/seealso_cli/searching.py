@@ -75,9 +75,11 @@ def similar_command(
 
 def note_matches(answer: Answer) -> None:
     """Say how many objects match a text query, where not all of them are shown."""
-    if answer.matched is not None and answer.matched != len(answer.hits):
-        verb = "matches" if answer.matched == 1 else "match"
-        note(f"{count(answer.matched, 'object')} {verb} {printable(answer.query.text or '')}")
+    text = printable(answer.query.text or "")
+    if answer.matched == 0:
+        note(f"no object matches {text}")
+    elif answer.matched is not None and answer.matched != len(answer.hits):
+        note(f"{count(answer.matched, 'object')} {'matches' if answer.matched == 1 else 'match'} {text}")
 
 
 def words_that_begin(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
