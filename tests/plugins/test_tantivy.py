@@ -135,7 +135,7 @@ ACCENTED = ("ete", "été", "Eté", "ETE", "strasse", "Straße", "鳥", "ёлк�
 PLAIN = ("ete", "ete", "ete", "ete", "strasse", "strasse", "鳥", "елка", "елка")
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     texts=st.lists(st.lists(st.sampled_from(range(len(ACCENTED))), min_size=1, max_size=4), min_size=1, max_size=4),
     asked=st.lists(st.sampled_from(range(len(ACCENTED))), min_size=1, max_size=2),
@@ -180,12 +180,12 @@ def test_all_that_match_a_part_at_a_time(index, monkeypatch, at_once):
 
 
 def test_segments_are_merged(index):
-    for number in range(60):
+    for number in range(30):
         put(index, {number: "bird"})
     index.close()
     index = open_index(index.context.directory)
     assert 1 <= int(index.statistics()["segments"]) < 20
-    statistics = {"languages": "en", "fields": "caption", "objects": 60}
+    statistics = {"languages": "en", "fields": "caption", "objects": 30}
     assert {name: index.statistics()[name] for name in statistics} == statistics
     index.close()
 
