@@ -63,7 +63,11 @@ class TextIndex(Plugin):
     """Finds objects by their words. It is derived from the catalogue, and can always be built anew.
 
     One thread at a time calls the methods that write (`put`, `remove`, `commit`), in one process; the others may be called
-    from any thread, at any time, in any process. What was written counts when it was committed.
+    from any thread, at any time, in any process. What was written counts when it was committed. An index that was opened for
+    reading only raises `CollectionReadOnly` where it would write, and any one a `CollectionError` once it is closed.
+
+    Raises:
+        FormatError: what is in the folder is damaged, or of another format; it is then built anew.
     """
 
     def __init__(self, options: PluginOptions, context: TextContext) -> None:
@@ -76,7 +80,12 @@ class TextIndex(Plugin):
 
     @abstractmethod
     def put(self, ids: np.ndarray, documents: Sequence[Sequence[Words]]) -> None:
-        """Have objects, int64 ``(n,)``, found by these words, and by no others that were put before."""
+        """Have objects, int64 ``(n,)``, found by these words, and by no others that were put before.
+
+        Raises:
+            ValueError: IDs are below 0, not distinct, of another type, or not as many as documents; or a field has a name
+                that is not of lower-case letters.
+        """
 
     @abstractmethod
     def remove(self, ids: np.ndarray) -> None:
@@ -90,7 +99,14 @@ class TextIndex(Plugin):
 
     @abstractmethod
     def search(self, query: TextQuery, limit: int, offset: int = 0) -> TextHits:
-        """The objects that match, from the best (by a ranking like BM25) on, without the first ``offset``."""
+        """The objects that match, from the best (by a ranking like BM25) on, without the first ``offset``.
+
+        Capital letters and accents make no difference. A word that is several to the index, such as ``12:30``, is a phrase,
+        and so is a term with a field that no object has: in ``http://x`` no field is meant.
+
+        Raises:
+            ValueError: the limit or the offset is below 0; both may be as large as one likes.
+        """
 
     @abstractmethod
     def matching(self, query: TextQuery) -> np.ndarray:

@@ -310,7 +310,7 @@ class TextIndexTests(SharedTextIndexTests):
 
     # Any document, any query
 
-    @settings(deadline=None, max_examples=60, suppress_health_check=of_functions)
+    @settings(deadline=None, max_examples=40, suppress_health_check=of_functions)
     @given(steps=steps, asked=st.lists(queries, min_size=1, max_size=8))
     def test_it_finds_what_a_plain_search_finds(
         self, tmp_path_factory: pytest.TempPathFactory, steps: Any, asked: list[list[Term]]
@@ -363,7 +363,7 @@ class TextIndexTests(SharedTextIndexTests):
         with suppress(QueryError):
             found(some, query)
 
-    @settings(deadline=None, max_examples=150, suppress_health_check=of_functions)
+    @settings(deadline=None, max_examples=80, suppress_health_check=of_functions)
     @given(text=st.text(alphabet=st.characters(categories=["L", "N", "M", "P", "Z", "Cf", "Cs"]), max_size=40))
     def test_any_text_is_found_by_itself(self, some: TextIndex, text: str) -> None:
         text = re.sub('["“”„]', " ", text)

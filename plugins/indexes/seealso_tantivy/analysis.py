@@ -63,7 +63,9 @@ def fold(text: str) -> str:
 
 def _compatible(text: str) -> str:
     """One form of all that Unicode can write in several: full width, ligatures, decomposed letters."""
-    return unicodedata.normalize("NFKC", _UNSEEN.sub("", text.encode("utf-8", "replace").decode()))
+    text = unicodedata.normalize("NFKC", _UNSEEN.sub("", text.encode("utf-8", "replace").decode()))
+    # Its lower case would be two characters, which no stemmer knows.
+    return text.replace("İ", "i")
 
 
 def _analyzer(pattern: str | None, *filters: tantivy.Filter) -> tantivy.TextAnalyzer:

@@ -7,7 +7,6 @@ weighted fields (CIKM 2004).
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 import tantivy
@@ -49,31 +48,31 @@ def document(id_: int, words: Sequence[Words], analysis: Analysis) -> tantivy.Do
     Raises:
         ValueError: the name of a field is not of lower-case letters.
     """
-    whole_texts: dict[str, list[str]] = defaultdict(list)
-    field_texts: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    spellings: set[str] = set()
-    for field, text, language in words:
+    for field in {field for field, _, _ in words}:
         if not (field.isalpha() and field.islower()):
             raise ValueError(f"{field!r} is no name of a field: it has to be of lower-case letters")
-        names = analysis.analyses_of(language)
-        separate = split(text) if names else ""
-        if not separate or separate.isspace():
-            continue
-        spellings.update(analysis.spellings(text, separate))
-        for name in names:
-            analysed = fold(separate) if name == WRITTEN else separate
-            whole_texts[name] += [analysed] * _WEIGHTS.get(field, 1)
-            field_texts[name][field].append(analysed)
-    if not whole_texts:
+    texts: dict[tuple[str, str], list[str]] = {}
+    spellings: set[str] = set()
+    for field, text, language in words:
+        separate = split(text) if analysis.analyses_of(language) else ""
+        if separate and not separate.isspace():
+            texts.setdefault((field, language), []).append(separate)
+            spellings.update(analysis.spellings(text, separate))
+    if not texts:
         return None
     made = tantivy.Document()
     made.add_integer(ID, id_)
-    for field in field_texts[WRITTEN]:
-        made.add_text(FIELDS, field)
     for spelling in spellings:
         made.add_text(SPELLINGS, spelling)
-    for name, texts in whole_texts.items():
-        for each in texts:
-            made.add_text(whole(name), each)
-        made.add_json(within(name), field_texts[name])
+    for field in {field for field, _ in texts}:
+        made.add_text(FIELDS, field)
+    apart: dict[str, dict[str, list[str]]] = {}
+    for (field, language), some in texts.items():
+        for name in analysis.analyses_of(language):
+            analysed = [fold(each) for each in some] if name == WRITTEN else some
+            for each in analysed * _WEIGHTS.get(field, 1):
+                made.add_text(whole(name), each)
+            apart.setdefault(name, {}).setdefault(field, []).extend(analysed)
+    for name, of_fields in apart.items():
+        made.add_json(within(name), of_fields)
     return made

@@ -14,8 +14,8 @@ REMEDY = "run `seealso rebuild`"
 
 
 @contextmanager
-def translated(directory: Path) -> Iterator[None]:
-    """Turn what tantivy raises while it works on the files in a directory into one of our errors.
+def translated(directory: Path, links: Path | None = None) -> Iterator[None]:
+    """Turn what tantivy raises while it works on the files in a directory, or by way of links, into one of our errors.
 
     Raises:
         DiskFull: no space is left.
@@ -28,7 +28,7 @@ def translated(directory: Path) -> Iterator[None]:
     except BaseException as error:
         if not isinstance(error, ValueError | OSError | RuntimeError) and type(error).__name__ != "PanicException":
             raise
-        told = " ".join(str(error).split())
+        told = " ".join(str(error).split()).replace(str(links or directory), str(directory))
         if any(os.strerror(code) in told for code in (errno.ENOSPC, errno.EDQUOT)):
             raise DiskFull(
                 f"{directory}: the disk is full; make room and run the command again, nothing is lost"

@@ -87,7 +87,7 @@ class View:
                 raise CollectionError(
                     f"{self.directory}: the text index cannot be opened by way of {links}: {error}"
                 ) from error
-            with translated(self.directory):
+            with translated(self.directory, links):
                 index = tantivy.Index(self._schema, str(links))
                 index.config_reader("manual")
                 index.reload()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import tantivy
 
-from seealso import Words, sync_directory
+from seealso import DiskFull, FormatError, Words, sync_directory
 from seealso_tantivy.analysis import Analysis
 from seealso_tantivy.documents import ID, document
 from seealso_tantivy.errors import translated
@@ -82,6 +83,7 @@ class Writer:
 
     def close(self) -> None:
         """Forget what was not committed, wait for merges, and give the lock back."""
-        with translated(self._directory):
+        # Where the files are damaged or gone there is nothing to be rolled back; who reads them is told.
+        with suppress(FormatError, DiskFull), translated(self._directory):
             self._writer.rollback()
             self._writer.wait_merging_threads()
