@@ -118,7 +118,8 @@ class TextIndex(Plugin):
 
     @abstractmethod
     def statistics(self) -> dict[str, int | float | str]:
-        """What there is to say of it: at least ``objects`` and ``bytes`` (on disk)."""
+        """What there is to say of it: at least ``objects`` (that were put, whether a word of theirs is found or not) and ``bytes`` (on
+        disk)."""
 
     def close(self) -> None:
         """Let go of files and memory; what was not committed is lost. The index is not used afterwards."""

@@ -42,8 +42,8 @@ def schema(analysis: Analysis) -> tantivy.Schema:
     return builder.build()
 
 
-def document(id_: int, words: Sequence[Words], analysis: Analysis) -> tantivy.Document | None:
-    """The document of an object; None where it has no words.
+def document(id_: int, words: Sequence[Words], analysis: Analysis) -> tantivy.Document:
+    """The document of an object; it has an ID even where all its words are passed over.
 
     Raises:
         ValueError: the name of a field is not of lower-case letters.
@@ -58,8 +58,6 @@ def document(id_: int, words: Sequence[Words], analysis: Analysis) -> tantivy.Do
         if separate and not separate.isspace():
             texts.setdefault((field, language), []).append(separate)
             spellings.update(analysis.spellings(text, separate))
-    if not texts:
-        return None
     made = tantivy.Document()
     made.add_integer(ID, id_)
     for spelling in spellings:

@@ -150,7 +150,7 @@ class TantivyIndex(TextIndex):
         return found
 
     def statistics(self) -> dict[str, int | float | str]:
-        """Beside ``objects`` (that have words) and ``bytes``: segments, languages, and the names of all fields."""
+        """Beside ``objects`` and ``bytes``: segments, languages, and the names of all fields."""
         searcher = self._searcher()
         folder = self.context.directory / FILES
         return {

@@ -62,10 +62,9 @@ class Writer:
         self.remove(ids[ids <= self._highest])
         for id_, words in zip(ids.tolist(), documents, strict=True):
             made = document(id_, words, self._analysis)
-            if made is not None:
-                with translated(self._directory):
-                    self._writer.add_document(made)
-                self._highest = max(self._highest, id_)
+            with translated(self._directory):
+                self._writer.add_document(made)
+            self._highest = max(self._highest, id_)
 
     def remove(self, ids: np.ndarray) -> None:
         """Forget objects, int64 ``(n,)``."""
