@@ -416,6 +416,11 @@ class Collection:
 
         return self._answer(ask)
 
+    @property
+    def has_text(self) -> bool:
+        """Whether there is a text index, so that `text` and ``where`` can be asked."""
+        return self.parts.chosen_text() is not None
+
     def suggest(self, beginning: str, limit: int = 10) -> list[str]:
         """Words of the collection that begin so, the most frequent first; none where there is no text index."""
         opened = self._open()
