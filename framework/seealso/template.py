@@ -32,7 +32,7 @@ def commented_configuration(plugins: Plugins) -> str:
     lines += ["", f"# {fields['frontends'].description}", "# frontends:"]
     preferred = plugins.preferred("frontend")
     lines += [f"#   - plugin: {preferred}"]
-    lines += [line.removeprefix("    ") for line in _options(plugins.get("frontend", preferred).Options)]
+    lines += [line.replace("    #   ", "#     ", 1) for line in _options(plugins.get("frontend", preferred).Options)]
     return "\n".join(lines) + "\n"
 
 

@@ -26,7 +26,7 @@ export function cropping() {
     }
     const [left, top, width, height] = part.map((share) => `${100 * share}%`);
     Object.assign(frame.style, { left, top, width, height });
-    stage.append(frame);
+    if (!frame.isConnected) stage.append(frame); // anew, it would lose the focus
   };
   const label = () => {
     button.textContent = cutting ? (part ? "Search with this part" : "Cancel") : part ? "Another part" : "Search with a part";

@@ -4,7 +4,7 @@ import { say } from "./say.js";
 
 export function showing(where) {
   for (const image of where.querySelectorAll(".tile img")) {
-    if (image.complete && image.naturalWidth) continue;
+    if (image.complete) continue;
     image.classList.add("coming");
     const come = () => image.classList.remove("coming");
     image.addEventListener("load", come, { once: true });
