@@ -25,7 +25,7 @@ class ImageMetadata:
         exif: the values of the first directory and of the EXIF one, by the names of their tags in Pillow's `ExifTags`.
         iptc: the values of each dataset, by record and number: ``(2, 25)`` are the keywords.
         xmp: the XMP packet, an XML document; empty where there is none. Hostile until parsed with care.
-        texts: those of a PNG or GIF, by their keys.
+        texts: those of a PNG, by their keys.
     """
 
     exif: Mapping[str, object] = field(default_factory=dict)
@@ -84,7 +84,4 @@ def _xmp(image: Image.Image) -> bytes:
 
 def _texts(image: Image.Image) -> dict[str, str]:
     texts = {key: value for key, value in image.info.items() if isinstance(key, str) and isinstance(value, str)}
-    comment = image.info.get("comment")
-    if isinstance(comment, bytes):
-        texts["comment"] = comment.decode("utf-8", "replace")
     return {key: value for key, value in texts.items() if len(value) <= LONGEST and not key.startswith("XML:")}

@@ -116,7 +116,13 @@ def test_iptc():
 
 def test_texts_of_a_png():
     info = PngImagePlugin.PngInfo()
-    for key, text in (("Title", "Fence"), ("Description", "Wood"), ("Software", "nothing"), ("Author", "D")):
+    for key, text in (
+        ("Title", "Fence"),
+        ("Description", "Wood"),
+        ("Software", "nothing"),
+        ("Comment", "written by a program"),
+        ("Author", "D"),
+    ):
         info.add_text(key, text)
     assert set(embedded(image("PNG", pnginfo=info))) == {
         ("title", "Fence", ""),
@@ -167,6 +173,7 @@ def test_damaged_metadata_is_passed_over():
             with suppress(seealso.KeywordError):
                 source(Embedded).words(b"/a.jpg", bytes(damaged))
     assert embedded(image()) == []
+    assert embedded(image(comment=b"compressed by a program")) == []
 
 
 # Sidecars

@@ -215,7 +215,7 @@ def test_what_is_taken_in_is_shown_without_a_restart(tmp_path, web_photos, serve
 
 
 def test_keywords_are_shown_where_there_are_some(client, monkeypatch):
-    assert "words" not in client.get("/photos/similar/1").text
+    assert 'class="words"' not in client.get("/photos/similar/1").text
     search = seealso.Collection.similar
 
     def described(self, *arguments, **more):

@@ -114,5 +114,6 @@ def _exif_text(name: str, value: bytes) -> str:
 def _texts(texts: Mapping[str, str]) -> Iterator[Words]:
     for key, text in texts.items():
         field = FIELD_OF.get(key.lower())
-        if field is not None:
+        # In a comment the programs that wrote the file sign their work.
+        if field is not None and key.lower() != "comment":
             yield from as_words(field, text)
