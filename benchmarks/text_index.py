@@ -162,7 +162,12 @@ def measure_index(
         Figure(
             "indexing", count / taken, "documents/s", beside=f"{count} documents; merges then took {merging:.1f} s more"
         ),
-        Figure("memory while indexing, over what was held before", memory, "MiB"),
+        Figure(
+            "memory while indexing, over what was held before",
+            memory,
+            "MiB",
+            beside="mapped files that merges read count too",
+        ),
         Figure(
             "size",
             size / count,

@@ -3,7 +3,15 @@
 import pytest
 
 # Before they are imported, so that a failing test shows its values.
-for _module in ("stores", "shared_stores", "store_fixtures", "text_indexes", "shared_text_indexes", "text_fixtures"):
+for _module in (
+    "stores",
+    "shared_stores",
+    "store_fixtures",
+    "text_indexes",
+    "shared_text_indexes",
+    "worded_text_indexes",
+    "text_fixtures",
+):
     pytest.register_assert_rewrite(f"{__name__}.{_module}")
 
 from seealso.testing.stores import ObjectStoreTests  # noqa: E402 - see above

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -155,7 +156,7 @@ class TantivyIndex(TextIndex):
         folder = self.context.directory / FILES
         return {
             "objects": searcher.num_docs if searcher else 0,
-            "bytes": sum(path.stat().st_size for path in folder.glob("*")) if searcher else 0,
+            "bytes": sum(map(_size, folder.glob("*"))),
             "segments": searcher.num_segments if searcher else 0,
             "languages": ", ".join(self._analysis.languages) or "as written",
             "fields": ", ".join(sorted(name for name, _ in searcher.terms_with_prefix(FIELDS, ""))) if searcher else "",
@@ -212,6 +213,14 @@ def _check(ids: np.ndarray, documents: int | None = None) -> None:
         raise ValueError("IDs have to be distinct int64 of shape (n,), and at least 0")
     if documents is not None and documents != ids.size:
         raise ValueError(f"there are {ids.size} IDs and {documents} documents")
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; none if a merge has just removed it."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _count(found: tantivy.SearchResult) -> int:
