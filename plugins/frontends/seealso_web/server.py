@@ -69,12 +69,16 @@ def listen(options: WebOptions) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     try:
-        return socket.create_server((options.host, options.port), family=family, backlog=512)
+        listening = socket.create_server((options.host, options.port), family=family, backlog=512)
     except OSError as error:
         raise ConfigError(
             f"the web cannot listen at {options.host} port {options.port}: {error.strerror or error}; choose another "
             "`port:` (0: any that is free) or `host:`"
         ) from None
+    # asyncio does this for sockets of its own making alone, and connections inherit it. Without it the second of the two
+    # writes of an answer waits until the client acknowledges the first: 40 ms.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 def address_of(listening: socket.socket) -> str:
