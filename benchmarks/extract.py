@@ -95,6 +95,7 @@ def bare_forward(extractor: seealso.Extractor, threads: int) -> Callable[[np.nda
 
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = threads
+        settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
         model = efficientnet_lite0.load_model(extractor.context.cache)
         session = onnxruntime.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
         return lambda images: session.run(None, {"image": images})

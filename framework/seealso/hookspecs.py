@@ -15,15 +15,21 @@ import pluggy
 
 if TYPE_CHECKING:
     import click
+    from starlette.routing import BaseRoute
 
+    from seealso.collection import Collection
     from seealso.collection.answer import Answer
     from seealso.collection.ingest import IngestedBatch
+    from seealso.deployment import Deployment
+    from seealso.images import DecodedImage
     from seealso.interfaces.codec import Codec
     from seealso.interfaces.distance import Distance
     from seealso.interfaces.extractor import Extractor
     from seealso.interfaces.frontend import Frontend
     from seealso.interfaces.index import MetricIndex
+    from seealso.interfaces.keywords import KeywordSource
     from seealso.interfaces.store import ObjectStore
+    from seealso.interfaces.text import TextIndex
 
 hookspec = pluggy.HookspecMarker("seealso")
 hookimpl = pluggy.HookimplMarker("seealso")
@@ -55,6 +61,16 @@ def register_object_stores() -> Sequence[type[ObjectStore]]:  # type: ignore[emp
 
 
 @hookspec
+def register_keyword_sources() -> Sequence[type[KeywordSource]]:  # type: ignore[empty-body]
+    """The keyword source classes that the plugin brings. Since 0.1."""
+
+
+@hookspec
+def register_text_indexes() -> Sequence[type[TextIndex]]:  # type: ignore[empty-body]
+    """The text index classes that the plugin brings. Since 0.1."""
+
+
+@hookspec
 def register_frontends() -> Sequence[type[Frontend]]:  # type: ignore[empty-body]
     """The frontend classes that the plugin brings. Since 0.1."""
 
@@ -65,6 +81,27 @@ def register_commands(group: click.Group) -> None:
 
     The context object of a command (``@click.pass_obj``) has ``collection()``, the collection that ``--in`` picks, and
     ``deployment``. Since 0.1.
+    """
+
+
+@hookspec
+def register_routes(deployment: Deployment) -> Sequence[BaseRoute]:  # type: ignore[empty-body]
+    """Add pages and API routes to the frontend ``web``: Starlette routes, asked for once, when it starts to serve.
+
+    The web's own routes come first. A page of a collection is at ``/{collection}/…``, an API route at
+    ``/api/v1/{collection}/…``. All that the web does for safety (hosts, token, limits, headers) it does for these too, and
+    an error of seealso's that an endpoint raises is shown as the web shows its own. ``request.app.state.site`` is the web's
+    ``Site``: ``collection(request)`` is the collection in the path, ``await work(function, *arguments)`` runs what takes
+    long in a thread, and ``await page(request, title, template=…)`` renders a page of the web. Since 0.1.
+    """
+
+
+@hookspec
+def decoded(collection: Collection, digest: bytes, data: bytes, decoded: DecodedImage) -> None:
+    """An image that is new to a collection was decoded, perhaps at a reduced size, from a file's ``data`` of SHA-256 ``digest``.
+
+    It is committed soon, if nothing fails meanwhile. Called from worker threads, several at once; whoever changes the
+    image changes a copy. Since 0.1.
     """
 
 

@@ -98,6 +98,29 @@ def decode_image(data: bytes, *, min_side: int = 0, limits: ImageLimits | None =
             raise ImageError(f"damaged or not an image ({kind}): {_reason(error)}") from None
 
 
+@contextmanager
+def opened_image(data: bytes, limits: ImageLimits) -> Iterator[Image.Image]:
+    """An image file opened for its metadata, not decoded.
+
+    Raises:
+        ImageError: it cannot be opened; says why.
+    """
+    if len(data) > limits.max_bytes:
+        raise ImageTooLarge(f"{len(data)} bytes; the limit is {limits.max_bytes} (`images: {{max_bytes: …}}`)")
+    kind = _sniff(data)
+    with _without_warnings():
+        try:
+            if kind == "TIFF":
+                _refuse_long_tags(data)
+            image = _open(kind, data)
+        except ImageError:
+            raise
+        except Exception as error:
+            raise ImageError(f"damaged or not an image ({kind}): {_reason(error)}") from None
+        with image:
+            yield image
+
+
 def _decode(kind: str, data: bytes, min_side: int, limits: ImageLimits) -> DecodedImage:
     several_scans = kind == "JPEG" and _count_scans(data) > 1
     if kind == "TIFF":
@@ -236,6 +259,19 @@ def _sniff(data: bytes) -> str:
         if each.matches(data[:64]):
             return each.kind
     raise ImageError("not an image of a format that is known here")
+
+
+_MEDIA_TYPES = {"JPEG2000": "image/jp2", "PPM": "image/x-portable-anymap"}
+
+
+def media_type(data: bytes) -> str:
+    """The media type, such as ``image/png``, of the format that a file's first bytes claim.
+
+    Raises:
+        ImageError: of none that `decode_image` would decode.
+    """
+    kind = _sniff(data)
+    return _MEDIA_TYPES.get(kind, f"image/{kind.lower()}")
 
 
 def _brands(head: bytes) -> bytes:

@@ -1,5 +1,6 @@
 """What the README shows works, word for word."""
 
+import json
 import os
 import re
 import shutil
@@ -7,13 +8,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx2
 import pytest
 import yaml
 
 import seealso
+from web_site import configure, free_port, running
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/inside.md", "docs/decaf7.md", "docs/timm.md")
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/inside.md",
+    "docs/decaf7.md",
+    "docs/keywords.md",
+    "docs/text.md",
+    "docs/timm.md",
+    "docs/web.md",
+)
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 RUN = {"console", "python", "yaml"}
 NOT_RUN = {"sh": "the two commands of make, which run this very test", "text": "folders, and commands that fetch"}
@@ -109,3 +121,27 @@ def test_links_lead_somewhere(name):
     for target in re.findall(r"\]\(([^)]+)\)", (ROOT / name).read_text()):
         if not target.startswith("https://"):
             assert (ROOT / name).parent.joinpath(target).exists(), target
+
+
+def test_the_web(home, run, tmp_path):
+    """The configurations, the plugin and the requests of docs/web.md."""
+    shown = blocks("docs/web.md", "yaml")
+    assert len(shown) == 2
+    for text in shown:
+        (home / "shown.yaml").write_text(text)
+        run("seealso", "--config", "shown.yaml", "config", "check")
+    (plugin,) = blocks("docs/web.md", "python")
+    (home / "large.py").write_text(plugin)
+    # Like the built-in configuration, but at a port that is free, and in no user's data directory.
+    file = configure(home, {"default": tmp_path / "c"}, (home / "large.py",), port=free_port())
+    run("seealso", "--config", str(file), "index", "Pictures")
+    commands = [line.removeprefix("$ ") for text in blocks("docs/web.md", "console") for line in text.splitlines()]
+    assert len(commands) == 5
+    with running(file) as address:
+        for command in commands:
+            answer = json.loads(run("sh", "-c", command.replace("http://localhost:8080", address)).stdout)
+            assert len(answer["hits"]) in (3, 5)
+        ids = httpx2.get(f"{address}/api/v1/default/large").json()["ids"]
+        assert len(ids) == 10
+        page = httpx2.get(f"{address}/default/large").text
+        assert f'<li><a href="/default/objects/{ids[0]}">' in page

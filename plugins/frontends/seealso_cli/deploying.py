@@ -26,10 +26,7 @@ def plugins_command(session: Session, as_json: bool) -> None:
     """What is installed: each plugin, where it comes from, and what it provides."""
     plugins = session.plugins
     loaded = plugins.list_all()
-    defaults = {
-        kind: max(classes.values(), key=lambda cls: cls.preference, default=None)
-        for kind, classes in ((kind, plugins.classes(kind)) for kind in plugins.kinds())
-    }
+    defaults = {kind: plugins.defaults(kind) for kind in plugins.kinds()}
     if as_json:
         listed = [
             {
@@ -46,22 +43,19 @@ def plugins_command(session: Session, as_json: bool) -> None:
             }
             for each in loaded
         ]
-        chosen = {kind: cls.name for kind, cls in defaults.items() if cls is not None and cls.preference > 0}
-        write_json({"plugins": listed, "defaults": chosen, "problems": [asdict(each) for each in plugins.problems]})
+        write_json({"plugins": listed, "defaults": defaults, "problems": [asdict(each) for each in plugins.problems]})
         return
     rows = []
     for each in loaded:
         for kind, names in each.provides.items() or [("(hooks only)", [])]:
             classes = plugins.classes(kind) if names else {}
-            shown = ", ".join(_shown(classes[name], is_default=defaults[kind] is classes[name]) for name in names)
+            shown = ", ".join(_shown(classes[name], name in defaults.get(kind, ())) for name in names)
             rows.append([kind, shown, each.name, printable(f"{each.source} {each.version}".strip())])
     write_rows(sorted(rows), ["kind", "provides", "plugin", "from"])
 
 
-def _shown(cls: type[Plugin], *, is_default: bool) -> str:
-    if lacking := cls.lacking():
-        return f"{cls.name} ({lacking})"
-    return f"{cls.name} (default)" if is_default and cls.preference > 0 else cls.name
+def _shown(cls: type[Plugin], is_default: bool) -> str:
+    return f"{cls.name} ({cls.lacking() or 'default'})" if is_default or cls.lacking() else cls.name
 
 
 @click.group("config")

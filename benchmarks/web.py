@@ -1,0 +1,214 @@
+"""What the web adds to a query, and what it bears: similar by ID, upload, and thumbnails, with 1, 8 and 64 clients on loopback.
+
+    python benchmarks/web.py --photos ~/Pictures [--quick] [--json FILE]
+
+The server is a process of its own; the clients, which do nothing but send and count, are in this one. Beside each median with one
+client stands that of the same query asked of the library directly, in this process. The memory of the server is looked at before
+and after many requests.
+"""
+
+import asyncio
+import io
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median, quantiles
+
+from PIL import Image
+from report import Figure, arguments, photographs_below, report
+
+import seealso
+
+SEEALSO = [sys.executable, "-m", "seealso_cli"]
+HITS = 20
+ADDED_MS = 5
+UPLOADS = 40
+
+
+class Client:
+    """One connection, which is kept."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    async def ask(self, request: bytes) -> int:
+        """Send a request and read the whole answer; its status."""
+        if not hasattr(self, "_reader"):
+            self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+        self._writer.write(request)
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head)
+        assert length is not None, head
+        await self._reader.readexactly(int(length[1]))
+        return int(head[9:12])
+
+    def close(self) -> None:
+        if hasattr(self, "_writer"):
+            self._writer.close()
+
+
+def get(path: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+
+
+def post(path: str, body: bytes) -> bytes:
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+async def load(
+    port: int, request: Callable[[int], bytes], clients: int, requests: int
+) -> tuple[list[float], float, int]:
+    """Ask so many times with so many clients at once; seconds of each, seconds of all, and how many were not answered."""
+    seconds: list[float] = []
+    failed = 0
+    numbers = iter(range(requests))
+
+    async def visit() -> None:
+        nonlocal failed
+        client = Client(port)
+        for number in numbers:
+            started = time.perf_counter()
+            failed += await client.ask(request(number)) != 200
+            seconds.append(time.perf_counter() - started)
+        client.close()
+
+    started = time.perf_counter()
+    await asyncio.gather(*(visit() for _ in range(clients)))
+    return seconds, time.perf_counter() - started, failed
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[tuple[int, int]]:
+    """A server of the configuration there; its process and its port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    options = f"[{{plugin: web, port: {port}, cache: {folder / 'cache'}, access_log: false}}]"
+    environment = os.environ | {"SEEALSO__FRONTENDS": options, "SEEALSO_CONFIG": str(folder / "seealso.yaml")}
+    with subprocess.Popen([*SEEALSO, "serve"], env=environment, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stderr is not None
+        for line in child.stderr:
+            if "ready at" in line:
+                break
+        yield child.pid, port
+        child.send_signal(signal.SIGTERM)
+        child.communicate()
+        assert child.returncode == 0
+
+
+def resident(process: int) -> float:
+    """Memory of a process in MB."""
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def timed(ask: Callable[[int], object], times: int) -> list[float]:
+    seconds = []
+    for number in range(times):
+        started = time.perf_counter()
+        ask(number)
+        seconds.append(time.perf_counter() - started)
+    return seconds
+
+
+def unknown(photographs: list[Path]) -> list[bytes]:
+    """Photographs that the collection does not hold, as files."""
+    files = []
+    for path in photographs[:UPLOADS]:
+        with Image.open(path) as image:
+            file = io.BytesIO()
+            image.convert("RGB").crop((3, 3, image.width - 3, image.height - 3)).save(file, "JPEG", quality=90)
+            files.append(file.getvalue())
+    return files
+
+
+def main() -> None:
+    """Measure and report."""
+    options = arguments(__doc__ or "", photos="", requests=2000, memory=20000)
+    photographs = photographs_below(options.photos)[: 150 if options.quick else None]
+    requests = 200 if options.quick else options.requests
+    for_memory = 2000 if options.quick else options.memory
+    figures: list[Figure] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        (folder / "seealso.yaml").write_text("collections:\n  photos: {path: ./c}\n")
+        command = [*SEEALSO, "--config", str(folder / "seealso.yaml"), "index", *map(str, photographs)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        sent = unknown(photographs)
+        with seealso.Deployment.load(folder / "seealso.yaml") as deployment:
+            collection = deployment.collection()
+            ids = collection.ids().tolist()
+
+            def upload(number: int) -> object:
+                descriptor, _ = collection.describe(sent[number % len(sent)])
+                return collection.similar_to_descriptor(descriptor, HITS + 1)
+
+            in_process: dict[str, Callable[[int], object]] = {
+                "similar by ID": lambda number: collection.similar(ids[number % len(ids)], HITS + 1, others=True),
+                "upload": upload,
+            }
+            asked: dict[str, Callable[[int], bytes]] = {
+                "similar by ID": lambda number: get(f"/api/v1/photos/similar/{ids[number % len(ids)]}?limit={HITS}"),
+                "upload": lambda number: post(f"/api/v1/photos/similar?limit={HITS}", sent[number % len(sent)]),
+                "thumbnail": lambda number: get(f"/photos/objects/{ids[number % len(ids)]}/thumbnail"),
+            }
+            with server(folder) as (process, port):
+                # Every thumbnail is made once.
+                asyncio.run(load(port, asked["thumbnail"], 2, len(ids)))
+                for name, request in asked.items():
+                    beside = ""
+                    alone: float | None = None
+                    if name in in_process:
+                        timed(in_process[name], 10)
+                        alone = median(timed(in_process[name], min(requests, 500)))
+                        beside = f"in process: {1000 * alone:.2f} ms"
+                    for clients in (1, 8, 64):
+                        count = requests // 4 if name == "upload" else requests
+                        asyncio.run(load(port, request, clients, clients))
+                        seconds, all_of_them, failed = asyncio.run(
+                            load(port, request, clients, max(count, 4 * clients))
+                        )
+                        middle, last = median(seconds), quantiles(seconds, n=100)[98]
+                        goal, holds = "", None
+                        if clients == 1 and alone is not None:
+                            goal, holds = f"<= in process + {ADDED_MS} ms", middle - alone <= ADDED_MS / 1000
+                        if clients == 64:
+                            goal, holds = "none fails", failed == 0
+                        figures += [
+                            Figure(f"{name}, {clients} at once", 1000 * middle, "ms, median", goal, holds, beside),
+                            Figure("  the slowest of a hundred", 1000 * last, "ms", beside=f"{failed} failed"),
+                            Figure("  a second", len(seconds) / all_of_them, "requests"),
+                        ]
+                figures.append(memory(process, port, asked, for_memory))
+    report(f"The web, {len(ids)} photographs", figures, options.json)
+
+
+def memory(process: int, port: int, asked: dict[str, Callable[[int], bytes]], requests: int) -> Figure:
+    """How the server's memory grows over many requests of all kinds."""
+
+    def any_of_them(number: int) -> bytes:
+        # As people do: many thumbnails, some queries, an upload now and then.
+        name = "upload" if number % 50 == 0 else "similar by ID" if number % 5 == 0 else "thumbnail"
+        return asked[name](number)
+
+    _, _, failed = asyncio.run(load(port, any_of_them, 8, requests // 4))
+    before = resident(process)
+    _, _, more = asyncio.run(load(port, any_of_them, 8, requests))
+    grown = resident(process) - before
+    whole = requests >= 20_000
+    return Figure(
+        f"memory grows over {requests:,} requests", grown, "MB", "<= 16", grown <= 16 if whole else None,
+        f"{before:.0f} MB before; {failed + more} failed",
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""The frontend ``web``: pages and a JSON API to look around, ask for what is similar, and upload an image of one's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from seealso import hookimpl
+
+if TYPE_CHECKING:
+    from seealso import Collection, DecodedImage, Frontend
+
+
+@hookimpl
+def register_frontends() -> list[type[Frontend]]:
+    """The frontend ``web``."""
+    from seealso_web.frontend import Web
+
+    return [Web]
+
+
+@hookimpl
+def decoded(collection: Collection, digest: bytes, data: bytes, decoded: DecodedImage) -> None:
+    """With ``thumbnails: keep``, a thumbnail is made of every image that is taken in."""
+    if any(
+        choice.plugin == "web" and choice.options.get("thumbnails") == "keep" for choice in collection.config.frontends
+    ):
+        from seealso_web.kept import KeptThumbnails
+
+        KeptThumbnails(collection.path).make(digest, data, decoded, collection.settings.images)

@@ -1,0 +1,258 @@
+"""The JSON API, version 1; `openapi` describes it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from seealso import Collection, Hit, ObjectRecord, Region, shown_path, uri_of_path
+from seealso_web import openapi
+from seealso_web.files import unchanged
+from seealso_web.links import Links
+from seealso_web.pages import site_of
+from seealso_web.problems import Problem
+from seealso_web.queries import (
+    LARGEST_SEED,
+    MOST,
+    Found,
+    Window,
+    asked_text,
+    by_text,
+    id_of,
+    number,
+    record_of,
+    region,
+    similar,
+    some,
+    window,
+)
+from seealso_web.showing import name_of
+from seealso_web.site import Site
+from seealso_web.uploads import Upload
+
+PER_ANSWER = 20
+SUGGESTED = 8
+LONGEST_BEGINNING = 100  # characters that words are suggested for
+
+
+def answer(request: Request, document: dict[str, Any], *, status: int = 200, without: str = "") -> Response:
+    """A JSON document, with its tag; 304 where who asks has it already. ``without``: a key that does not count for that."""
+    counted = {key: value for key, value in document.items() if key != without}
+    tag = f'"{hashlib.sha256(_encoded(counted)).hexdigest()[:32]}"'
+    headers = {"ETag": f"W/{tag}" if without else tag, "Cache-Control": "private, no-cache"}
+    if request.method in ("GET", "HEAD") and unchanged(request, tag):
+        return Response(status_code=304, headers=headers)
+    return Response(_encoded(document), status, headers, "application/json")
+
+
+def _encoded(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+
+
+async def collections(request: Request) -> Response:
+    """The collections."""
+    site = site_of(request)
+    listed = [
+        {"name": name, "links": {"page": Links(name).home, "status": f"{Links(name).api}/status"}}
+        for name in site.names
+    ]
+    return answer(request, {"collections": listed})
+
+
+async def random(request: Request) -> Response:
+    """A random selection."""
+    site = site_of(request)
+    collection = site.collection(request)
+    seed = number(request, "seed", secrets.randbelow(LARGEST_SEED), 0, LARGEST_SEED)
+    found = await site.work(some, collection, number(request, "limit", PER_ANSWER, 1, MOST), seed)
+    return answer(request, {"seed": seed, "hits": _hits(site, collection, found)})
+
+
+async def object_(request: Request) -> Response:
+    """One object."""
+    site = site_of(request)
+    collection = site.collection(request)
+    record = await site.work(record_of, collection, id_of(request.path_params["id"]))
+    document = _object(site, collection, record)
+    places = record.paths if site.options.locations else ()
+    document["locations"] = [{"path": shown_path(path), "uri": uri_of_path(path)} for path in places]
+    document["sha256"] = record.hash.hex()
+    return answer(request, document)
+
+
+async def similar_to_object(request: Request) -> Response:
+    """The neighbours of an object."""
+    site = site_of(request)
+    collection = site.collection(request)
+    return await _neighbours(request, collection, id_of(request.path_params["id"]))
+
+
+async def similar_to_upload(request: Request) -> Response:
+    """The neighbours of an upload that is kept."""
+    site = site_of(request)
+    collection = site.collection(request)
+    return await _neighbours(request, collection, await site.work(site.uploads.find, request.path_params["upload"]))
+
+
+async def similar_to_sent(request: Request) -> Response:
+    """The neighbours of an image that is sent along; it is kept, so that more of them can be asked for."""
+    site = site_of(request)
+    collection, part, shown = site.collection(request), region(request), window(request, PER_ANSWER)
+    where = asked_text(request, "where")
+    site.spend(request)
+    data = await site.uploads.receive(request)
+
+    def ask() -> tuple[Upload, Found]:
+        found = similar(collection, Upload("", data), part, shown, where, site.uploads.limits)
+        return site.uploads.keep(data), found
+
+    kept, found = await site.work(ask)
+    return _neighbours_document(request, collection, kept, part, shown, where, found)
+
+
+async def _neighbours(request: Request, collection: Collection, source: int | Upload) -> Response:
+    site = site_of(request)
+    site.spend(request)
+    part, shown, where = region(request), window(request, PER_ANSWER), asked_text(request, "where")
+    found = await site.work(similar, collection, source, part, shown, where, site.uploads.limits)
+    return _neighbours_document(request, collection, source, part, shown, where, found)
+
+
+def _neighbours_document(
+    request: Request,
+    collection: Collection,
+    source: int | Upload,
+    part: Region | None,
+    shown: Window,
+    where: str | None,
+    found: Found,
+) -> Response:
+    site, links = site_of(request), Links(collection.name)
+    assert found.answer is not None
+    site.metrics.count_query(found.answer.cost)
+    query = {
+        "id": source if isinstance(source, int) else None,
+        "upload": None if isinstance(source, int) else source.name,
+        "crop": None if part is None else [part.left, part.top, part.width, part.height],
+        "text": where,
+        "links": {
+            "page": links.similar(source, part, None, where),
+            "self": links.api_similar(source, part, shown, where),
+        },
+    }
+    following = links.api_similar(source, part, found.next, where) if found.next is not None else None
+    return answer(request, _answered(site, collection, query, shown, found, following), without="cost")
+
+
+def _answered(
+    site: Site, collection: Collection, query: dict[str, Any], shown: Window, found: Found, following: str | None
+) -> dict[str, Any]:
+    """What an answer to a query holds."""
+    assert found.answer is not None
+    return {
+        "query": query,
+        "hits": _hits(site, collection, found),
+        "offset": shown.offset,
+        "next": following,
+        "matched": found.answer.matched,
+        "cost": found.answer.cost.as_json(),
+    }
+
+
+async def text(request: Request) -> Response:
+    """What matches a text query."""
+    site = site_of(request)
+    collection, query, shown = site.collection(request), asked_text(request, "q"), window(request, PER_ANSWER)
+    if query is None:
+        raise Problem(422, "`q` has to say which words to look for.")
+    site.spend(request)
+    found = await site.work(by_text, collection, query, shown)
+    assert found.answer is not None
+    site.metrics.count_query(found.answer.cost)
+    links = Links(collection.name)
+    asked = {
+        "id": None,
+        "upload": None,
+        "crop": None,
+        "text": query,
+        "links": {"page": links.text(query), "self": links.api_text(query, shown)},
+    }
+    following = links.api_text(query, found.next) if found.next is not None else None
+    return answer(request, _answered(site, collection, asked, shown, found, following), without="cost")
+
+
+async def suggest(request: Request) -> Response:
+    """Words of the collection that begin as what was typed."""
+    site = site_of(request)
+    collection = site.collection(request)
+    limit = number(request, "limit", SUGGESTED, 1, MOST)
+    words = await site.work(collection.suggest, request.query_params.get("q", "")[:LONGEST_BEGINNING], limit)
+    return answer(request, {"words": words})
+
+
+async def status(request: Request) -> Response:
+    """What a collection holds, and what made it."""
+    site = site_of(request)
+    document = await site.work(site.collection(request).status)
+    if not site.options.locations:
+        document = {key: value for key, value in document.items() if key != "path"}
+    return answer(request, document)
+
+
+async def described(request: Request) -> Response:
+    """What the API is."""
+    site = site_of(request)
+    return answer(request, openapi.document(site.options, site.names))
+
+
+def _hits(site: Site, collection: Collection, found: Found) -> list[dict[str, Any]]:
+    return [
+        {"distance": hit.distance, **_object(site, collection, found.records[hit.id], hit)}
+        for hit in found.hits
+        if hit.id in found.records  # else it was removed just now
+    ]
+
+
+def _object(site: Site, collection: Collection, record: ObjectRecord, hit: Hit | None = None) -> dict[str, Any]:
+    links = Links(collection.name)
+    addresses = {
+        "self": links.api_object(record.id),
+        "page": links.object(record.id),
+        "similar": links.api_similar(record.id),
+        "thumbnail": links.picture(record, "thumbnail"),
+        "preview": links.picture(record, "preview"),
+    }
+    if site.options.originals:
+        addresses["original"] = links.original(record.id)
+    document: dict[str, Any] = {
+        "id": record.id,
+        "name": name_of(record),
+        "width": record.width,
+        "height": record.height,
+        "bytes": record.file_size,
+        "keywords": list(hit.keywords) if hit is not None else [],
+        "links": addresses,
+    }
+    if site.options.locations:
+        document |= {"path": shown_path(record.paths[0]), "uri": uri_of_path(record.paths[0])}
+    return document
+
+
+ROUTES = [
+    Route("/api/openapi.json", described),
+    Route("/api/v1", collections),
+    Route("/api/v1/{collection}/status", status),
+    Route("/api/v1/{collection}/random", random),
+    Route("/api/v1/{collection}/objects/{id}", object_),
+    Route("/api/v1/{collection}/text", text),
+    Route("/api/v1/{collection}/suggest", suggest),
+    Route("/api/v1/{collection}/similar", similar_to_sent, methods=["POST"]),
+    Route("/api/v1/{collection}/similar/{id}", similar_to_object),
+    Route("/api/v1/{collection}/uploads/{upload}/similar", similar_to_upload),
+]

@@ -1,0 +1,87 @@
+"""The application: every route, and what is done when one fails."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from seealso import Deployment, SeealsoError
+from seealso_web import api, files, pages
+from seealso_web.gate import Gate
+from seealso_web.options import WebOptions
+from seealso_web.pages import site_of
+from seealso_web.problems import Problem, problem_of
+from seealso_web.site import Site
+
+STATIC = Path(__file__).parent / "static"
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+async def alive(request: Request) -> Response:
+    """The process answers."""
+    return PlainTextResponse("alive\n", headers={"Cache-Control": "no-store"})
+
+
+async def ready(request: Request) -> Response:
+    """Whether everything is loaded, so that a query takes no longer than the next one."""
+    is_ready = site_of(request).ready
+    headers = {"Cache-Control": "no-store"} | ({} if is_ready else {"Retry-After": "1"})
+    return PlainTextResponse("ready\n" if is_ready else "warming up\n", 200 if is_ready else 503, headers)
+
+
+async def metrics(request: Request) -> Response:
+    """For Prometheus."""
+    return Response(site_of(request).metrics.exposition(), 200, {"Cache-Control": "no-store"}, METRICS_TYPE)
+
+
+async def failed(request: Request, error: Exception) -> Response:
+    """The answer to a request that failed."""
+    return await site_of(request).told(request, problem_of(error))
+
+
+def make_app(deployment: Deployment, options: WebOptions) -> Starlette:
+    """The application. It warms up when it is started, and closes its caches at the end.
+
+    Raises:
+        ConfigError: a collection's name cannot be part of an address, or the cache cannot be written.
+    """
+    site = Site(deployment, options)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        warming = asyncio.create_task(site.warm_up())
+        try:
+            yield
+        finally:
+            await warming
+            site.close()
+
+    routes: list[BaseRoute] = [
+        Route("/healthz", alive),
+        Route("/readyz", ready),
+        Route("/metrics", metrics),
+        Mount("/static", StaticFiles(directory=STATIC)),
+        *api.ROUTES,
+        *files.ROUTES,
+        *pages.ROUTES,
+    ]
+    for _, theirs in deployment.plugins.call("register_routes", deployment=deployment):
+        routes += theirs
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(Gate, site=site)],
+        exception_handlers=dict.fromkeys((HTTPException, Problem, SeealsoError), failed),
+        lifespan=lifespan,
+    )
+    app.state.site = site
+    return app

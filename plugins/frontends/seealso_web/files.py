@@ -1,0 +1,101 @@
+"""The images themselves: thumbnails, previews, and the originals as downloads."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from seealso import ObjectRecord, QueryError, media_type
+from seealso_web.pages import site_of
+from seealso_web.problems import Problem
+from seealso_web.queries import id_of, record_of
+from seealso_web.rendering import MEDIA_TYPE, SIZES, Size
+
+FOR_EVER = "private, max-age=31536000, immutable"
+A_WHILE = "private, max-age=3600"
+
+
+def unchanged(request: Request, tag: str) -> bool:
+    """Whether who asks has the content of this tag already."""
+    given = request.headers.get("if-none-match", "")
+    return given.strip() == "*" or tag in (each.strip().removeprefix("W/") for each in given.split(","))
+
+
+async def object_picture(request: Request) -> Response:
+    """An object, as WebP."""
+    site, size = site_of(request), _size(request)
+    collection, id_ = site.collection(request), id_of(request.path_params["id"])
+    record = await site.work(record_of, collection, id_)
+    version = record.hash.hex()[:16]
+    headers = _headers(request, f'"{version}-{size.name}"', version)
+    if unchanged(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    try:
+        picture = await site.draw(site.pictures.of_object, collection, record, size)
+    except QueryError:
+        raise Problem(404, "The image's file is away at the moment, and no picture of it was kept.") from None
+    return Response(picture, 200, headers, MEDIA_TYPE)
+
+
+async def upload_picture(request: Request) -> Response:
+    """An upload, as WebP."""
+    site, size = site_of(request), _size(request)
+    site.collection(request)
+    upload = await site.work(site.uploads.find, request.path_params["upload"])
+    headers = _headers(request, f'"{upload.version}-{size.name}"', upload.version)
+    if unchanged(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    picture = await site.draw(site.pictures.of_upload, upload.version, upload.data, size, site.uploads.limits)
+    return Response(picture, 200, headers, MEDIA_TYPE)
+
+
+def _size(request: Request) -> Size:
+    size = SIZES.get(request.path_params["size"])
+    if size is None:
+        raise Problem(404, f"There is no picture of that size; there are: {', '.join(SIZES)}.")
+    return size
+
+
+def _headers(request: Request, tag: str, version: str) -> dict[str, str]:
+    # An address with the content's own version can never mean another.
+    lasting = request.query_params.get("v") == version
+    return {"ETag": tag, "Cache-Control": FOR_EVER if lasting else A_WHILE}
+
+
+async def original(request: Request) -> Response:
+    """An object's file as it was taken in, to download; never anything else, whatever lies in its place now."""
+    site = site_of(request)
+    if not site.options.originals:
+        raise Problem(403, "Originals are not given away here.")
+    collection, id_ = site.collection(request), id_of(request.path_params["id"])
+
+    def read() -> tuple[ObjectRecord, bytes]:
+        record = record_of(collection, id_)
+        try:
+            return record, collection.read(id_)
+        except QueryError:
+            raise Problem(
+                404, "The image's file is away at the moment, or has changed since it was taken in."
+            ) from None
+
+    record, data = await site.draw(read)
+    headers: dict[str, Any] = {
+        "ETag": f'"{record.hash.hex()[:32]}"',
+        "Cache-Control": A_WHILE,
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(os.path.basename(record.paths[0]), safe='')}",
+    }
+    if unchanged(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(data, 200, headers, media_type(data))
+
+
+ROUTES = [
+    Route("/{collection}/objects/{id}/original", original),
+    Route("/{collection}/objects/{id}/{size}", object_picture),
+    Route("/{collection}/uploads/{upload}/{size}", upload_picture),
+]

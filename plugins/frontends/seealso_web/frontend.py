@@ -1,0 +1,31 @@
+"""The frontend: a socket, a server, and its end when it is told to stop."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from seealso import Frontend
+from seealso_web.options import WebOptions
+
+if TYPE_CHECKING:
+    from seealso import Deployment
+
+
+class Web(Frontend):
+    """Pages for people and a JSON API for programs, over HTTP."""
+
+    name = "web"
+    preference = 20
+    Options = WebOptions
+    options: WebOptions
+
+    def run(self, deployment: Deployment, stop: threading.Event) -> None:
+        """Serve until ``stop`` is set; requests in flight are then finished.
+
+        Raises:
+            ConfigError: it cannot listen there, or a collection's name cannot be part of an address.
+        """
+        from seealso_web.server import serve
+
+        serve(deployment, self.options, stop)

@@ -1,0 +1,110 @@
+"""The addresses of what is served."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlencode
+
+from seealso import ConfigError, ObjectRecord, Region
+from seealso_web.queries import Window, region_text
+from seealso_web.uploads import Upload
+
+RESERVED = frozenset(
+    {"api", "static", "login", "healthz", "readyz", "metrics", "favicon.ico", "robots.txt", ".", "..", ""}
+)
+
+
+def check_name(name: str) -> None:
+    """Refuse a collection whose name cannot be the first part of an address.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    if name in RESERVED or "/" in name or not name.isprintable():
+        raise ConfigError(
+            f"the collection {name!r} cannot be served under that name; give it another in `collections:`"
+        )
+
+
+class Links:
+    """The addresses of one collection."""
+
+    def __init__(self, collection: str) -> None:
+        self.home = f"/{quote(collection, safe='')}"
+        self.api = f"/api/v1{self.home}"
+
+    def selection(self, seed: int) -> str:
+        """A random selection."""
+        return f"{self.home}?seed={seed}"
+
+    def similar(
+        self,
+        source: int | Upload,
+        part: Region | None = None,
+        shown: Window | None = None,
+        where: str | None = None,
+    ) -> str:
+        """The neighbours of an object or an upload, or of a part of it; those that match a text query."""
+        place = f"similar/{source}" if isinstance(source, int) else f"uploads/{source.name}"
+        return f"{self.home}/{place}{_question(part, where, shown)}"
+
+    def api_similar(
+        self,
+        source: int | Upload,
+        part: Region | None = None,
+        shown: Window | None = None,
+        where: str | None = None,
+    ) -> str:
+        """The same, in the API."""
+        place = f"similar/{source}" if isinstance(source, int) else f"uploads/{source.name}/similar"
+        return f"{self.api}/{place}{_question(part, where, shown)}"
+
+    def text(self, query: str | None = None, shown: Window | None = None) -> str:
+        """What matches a text query; without one, where it is asked."""
+        return f"{self.home}/text{_question(None, query, shown, 'q')}"
+
+    def api_text(self, query: str, shown: Window | None = None) -> str:
+        """The same, in the API."""
+        return f"{self.api}/text{_question(None, query, shown, 'q')}"
+
+    @property
+    def api_suggest(self) -> str:
+        """Words that begin as what was typed."""
+        return f"{self.api}/suggest"
+
+    def object(self, id_: int) -> str:
+        """An object's page."""
+        return f"{self.home}/objects/{id_}"
+
+    def api_object(self, id_: int) -> str:
+        """The same, in the API."""
+        return f"{self.api}/objects/{id_}"
+
+    def original(self, id_: int) -> str:
+        """An object's file."""
+        return f"{self.object(id_)}/original"
+
+    def picture(self, source: ObjectRecord | Upload, size: str) -> str:
+        """An object or an upload as a picture; the address changes with the content, so it can be cached for ever."""
+        if isinstance(source, Upload):
+            return f"{self.home}/uploads/{source.name}/{size}?v={source.version}"
+        return f"{self.object(source.id)}/{size}?v={source.hash.hex()[:16]}"
+
+    @property
+    def uploads(self) -> str:
+        """Where an upload is sent to."""
+        return f"{self.home}/uploads"
+
+    @property
+    def status(self) -> str:
+        """What the collection holds."""
+        return f"{self.home}/status"
+
+
+def _question(part: Region | None, text: str | None, shown: Window | None, name: str = "where") -> str:
+    """A query string; ``name``: of a text query in it."""
+    given = {"crop": region_text(part)} if part is not None else {}
+    if text is not None:
+        given[name] = text
+    if shown is not None:
+        given |= {"offset": str(shown.offset), "limit": str(shown.limit)}
+    return f"?{urlencode(given, safe=',')}" if given else ""

@@ -1,0 +1,240 @@
+"""What the API is, as an OpenAPI 3.1 document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from seealso import __version__
+from seealso_web.options import WebOptions
+from seealso_web.queries import DEEPEST, LARGEST_ID, LARGEST_SEED, MOST
+
+TITLE = "seealso"
+LONGEST_TEXT = 1000  # characters of a text query
+
+
+def document(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
+    """The document, for these options and collections."""
+    described: dict[str, Any] = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": TITLE,
+            "version": __version__,
+            "summary": "Finds the images that look like this one.",
+            "description": "Answers are JSON, and problems are problem details (RFC 9457). A GET is answered with an ETag; "
+            "one that comes with it again (If-None-Match) is answered with 304 as long as nothing has changed.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": "collections"}, {"name": "objects"}, {"name": "similar"}, {"name": "text"}],
+        "paths": _paths(options, collections),
+        "components": {"schemas": _schemas(options)},
+    }
+    if options.token is not None:
+        described["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        described["security"] = [{"token": []}]
+    return described
+
+
+def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
+    collection = _parameter("collection", "path", {"enum": list(collections)}, "The collection's name.")
+    id_ = _parameter("id", "path", {"type": "integer", "minimum": 0, "maximum": LARGEST_ID}, "The object's ID.")
+    upload = _parameter(
+        "upload",
+        "path",
+        {"type": "string", "pattern": "^[A-Za-z0-9_-]{22}$"},
+        "The name of an upload, as it was answered.",
+    )
+    limit = _parameter("limit", "query", {"type": "integer", "minimum": 1, "maximum": MOST}, "How many hits, at most.")
+    offset = _parameter(
+        "offset", "query", {"type": "integer", "minimum": 0, "maximum": DEEPEST - 1}, "So many hits are passed over."
+    )
+    crop = _parameter(
+        "crop",
+        "query",
+        {"type": "string", "pattern": "^[0-9.]+,[0-9.]+,[0-9.]+,[0-9.]+$", "examples": ["0.25,0.25,0.5,0.5"]},
+        "Only this part of the image: left, top, width, height, as shares of it.",
+    )
+    where = _parameter(
+        "where",
+        "query",
+        {"type": "string", "maxLength": LONGEST_TEXT, "examples": ["red -shoes"]},
+        "Only objects that match this text query; as many as are asked for, where there are so many.",
+    )
+    words = {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT, "examples": ["red -shoes"]}
+    asked = _parameter(
+        "q",
+        "query",
+        words,
+        "The words, all of which have to be there; also phrases in quotation marks, bird*, brid~, -bird, creator:adams.",
+        required=True,
+    )
+    begun = _parameter("q", "query", {"type": "string", "maxLength": LONGEST_TEXT}, "The beginning of a word.")
+    seed = _parameter(
+        "seed",
+        "query",
+        {"type": "integer", "minimum": 0, "maximum": LARGEST_SEED},
+        "The same selection for the same seed.",
+    )
+    binary = {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
+    form = {"type": "object", "properties": {"image": {"type": "string", "format": "binary"}}, "required": ["image"]}
+    sent = {
+        "required": True,
+        "description": f"The image, of at most {options.upload_megabytes} MB and {options.upload_megapixels} million pixels: "
+        "as it is, or in the field `image` of a form.",
+        "content": {"multipart/form-data": {"schema": form}, "image/*": binary, "application/octet-stream": binary},
+    }
+    base = "/api/v1/{collection}"
+    return {
+        "/api/v1": {"get": _operation("listCollections", "The collections.", "collections", [], "Collections")},
+        f"{base}/status": {
+            "get": _operation(
+                "getStatus", "What a collection holds, and what made it.", "collections", [collection], "Status"
+            )
+        },
+        f"{base}/random": {
+            "get": _operation("getRandom", "A random selection.", "objects", [collection, limit, seed], "Selection")
+        },
+        f"{base}/objects/{{id}}": {
+            "get": _operation("getObject", "One object.", "objects", [collection, id_], "Object")
+        },
+        f"{base}/similar/{{id}}": {
+            "get": _operation(
+                "similarToObject",
+                "The neighbours of an object, nearest first.",
+                "similar",
+                [collection, id_, crop, where, limit, offset],
+                "Answer",
+                {"409": "A part of it was asked for, and its file is away."},
+            )
+        },
+        f"{base}/similar": {
+            "post": _operation(
+                "similarToImage",
+                "The neighbours of an image that is sent along, nearest first.",
+                "similar",
+                [collection, crop, where, limit, offset],
+                "Answer",
+                {
+                    "408": "The image came too slowly.",
+                    "413": "The image is too large.",
+                    "415": "What was sent is no image.",
+                    "507": "There is no room.",
+                },
+                sent,
+            )
+        },
+        f"{base}/uploads/{{upload}}/similar": {
+            "get": _operation(
+                "similarToUpload",
+                "The neighbours of an image that was sent before, as long as it is kept.",
+                "similar",
+                [collection, upload, crop, where, limit, offset],
+                "Answer",
+            )
+        },
+        f"{base}/text": {
+            "get": _operation(
+                "findByText",
+                "What matches a text query, best first.",
+                "text",
+                [collection, asked, limit, offset],
+                "Answer",
+            )
+        },
+        f"{base}/suggest": {
+            "get": _operation(
+                "suggestWords",
+                "Words of the collection that begin so, the most frequent first.",
+                "text",
+                [collection, begun, limit],
+                "Suggestions",
+            )
+        },
+    }
+
+
+def _parameter(
+    name: str, place: str, schema: dict[str, Any], description: str, *, required: bool = False
+) -> dict[str, Any]:
+    described = {"name": name, "in": place, "required": required or place == "path"}
+    return {**described, "schema": schema, "description": description}
+
+
+def _operation(
+    name: str,
+    summary: str,
+    tag: str,
+    parameters: list[dict[str, Any]],
+    schema: str,
+    more: dict[str, str] | None = None,
+    body: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    problems = {
+        "400": "The request makes no sense.",
+        "401": "The token is missing.",
+        "404": "There is no such thing.",
+        "422": "A value makes no sense, or the image cannot be used.",
+        "429": "That was too much at once; Retry-After says when to go on.",
+        "503": "There is too much to do; Retry-After says when to try again.",
+        **(more or {}),
+    }
+    tagged = {"ETag": {"schema": {"type": "string"}, "description": "Of what is answered."}}
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    detailed = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    responses: dict[str, Any] = {"200": {"description": summary, "headers": tagged, "content": content}}
+    if body is None:
+        responses["304"] = {"description": "Nothing has changed."}
+    responses |= {status: {"description": text, "content": detailed} for status, text in sorted(problems.items())}
+    operation = {
+        "operationId": name,
+        "summary": summary,
+        "tags": [tag],
+        "parameters": parameters,
+        "responses": responses,
+    }
+    return operation | ({"requestBody": body} if body is not None else {})
+
+
+def _schemas(options: WebOptions) -> dict[str, Any]:
+    text, whole, real = {"type": "string"}, {"type": "integer"}, {"type": "number"}
+    links = {"type": "object", "additionalProperties": {"type": "string", "format": "uri-reference"}}
+    words = {"type": "array", "items": text}
+    place = _object({"path": text, "uri": text})
+    about: dict[str, Any] = {"id": whole, "name": text, "width": whole, "height": whole, "bytes": whole}
+    about |= {"keywords": words, "links": links}
+    if options.locations:
+        about |= {"path": text, "uri": text}
+    hits = {"type": "array", "items": {"$ref": "#/components/schemas/Hit"}}
+    times = _object(dict.fromkeys(("extract", "candidates", "read", "refine", "total"), real), more=True)
+    cost = _object({"candidates": whole, "reads": whole, "bytes_read": whole, "ms": times}, more=True)
+    query = {"id": _or_null(whole), "upload": _or_null(text), "crop": _or_null({"type": "array", "items": real})}
+    query["text"] = _or_null(text)
+    counted = {"name": text, "objects": whole, "locations": whole, "failures": whole, "bytes": whole}
+    return {
+        "Collections": _object({"collections": {"type": "array", "items": _object({"name": text, "links": links})}}),
+        "Status": _object(counted, more=True),
+        "Object": _object({**about, "locations": {"type": "array", "items": place}, "sha256": text}),
+        "Hit": _object({**about, "distance": _or_null(real)}),
+        "Selection": _object({"seed": whole, "hits": hits}),
+        "Answer": _object(
+            {
+                "query": _object({**query, "links": links}),
+                "hits": hits,
+                "offset": whole,
+                "next": _or_null({**text, "format": "uri-reference"}),
+                "matched": _or_null(whole),
+                "cost": cost,
+            }
+        ),
+        "Suggestions": _object({"words": words}),
+        "Problem": _object({"type": text, "title": text, "status": whole, "detail": text, "instance": text}),
+    }
+
+
+def _object(properties: dict[str, Any], *, more: bool = False) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": more}
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    return {**schema, "type": [schema["type"], "null"]}

@@ -1,0 +1,184 @@
+"""What a request asks for: read from its path and its query string, checked, and answered by the collection."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from seealso import Answer, Collection, Hit, ImageLimits, ObjectRecord, QueryError, Region
+from seealso_web.problems import Problem
+from seealso_web.uploads import Upload
+
+MOST = 200  # hits in one answer
+DEEPEST = 2000  # neighbours that can be paged to
+LARGEST_ID = (1 << 63) - 1
+LARGEST_SEED = (1 << 32) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which of the hits are shown: ``limit`` of them, after ``offset``."""
+
+    offset: int
+    limit: int
+
+    @property
+    def end(self) -> int:
+        """How many hits have to be found."""
+        return self.offset + self.limit
+
+    def next(self) -> Window | None:
+        """Those that come after; None: no more are shown."""
+        limit = min(self.limit, DEEPEST - self.end)
+        return Window(self.end, limit) if limit > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found: the hits of a window, their objects, and which come after."""
+
+    hits: Sequence[Hit]
+    records: dict[int, ObjectRecord]
+    answer: Answer | None = None
+    next: Window | None = None
+
+
+def number(request: Request, name: str, default: int, least: int, most: int) -> int:
+    """A whole number from the query string.
+
+    Raises:
+        Problem: 422, it is none, or out of bounds.
+    """
+    given = request.query_params.get(name)
+    if given is None:
+        return default
+    if not re.fullmatch(r"[0-9]{1,19}", given) or not least <= int(given) <= most:
+        raise Problem(422, f"`{name}` has to be a whole number from {least} to {most}.")
+    return int(given)
+
+
+def window(request: Request, limit: int) -> Window:
+    """The window that a request asks for; ``limit``: of as many hits, where it does not say.
+
+    Raises:
+        Problem: 422, it makes no sense.
+    """
+    offset = number(request, "offset", 0, 0, DEEPEST - 1)
+    return Window(offset, min(number(request, "limit", limit, 1, MOST), DEEPEST - offset))
+
+
+def asked_text(request: Request, name: str) -> str | None:
+    """The text query that a request asks for, under this name in its query string; None where it is missing or empty."""
+    return request.query_params.get(name, "").strip() or None
+
+
+def region(request: Request) -> Region | None:
+    """The region that a request asks for: ``crop=left,top,width,height``, or these four each by itself, as a form sends them.
+
+    Raises:
+        Problem: 422, it is not a part of an image.
+    """
+    given = request.query_params
+    parts = given["crop"].split(",") if "crop" in given else [given[each] for each in REGION if given.get(each)]
+    if not parts:
+        return None
+    if len(parts) != 4 or not all(re.fullmatch(r"[0-9]{0,6}\.?[0-9]{1,12}", part) for part in parts):
+        raise Problem(422, "`crop` has to be four numbers: left, top, width and height, as shares of the image.")
+    scale = 1.0 if "crop" in given else 0.01  # a form for people asks for percentages
+    try:
+        return Region(*(float(part) * scale for part in parts))
+    except QueryError as error:
+        raise Problem(422, f"{error}") from None
+
+
+REGION = ("left", "top", "width", "height")
+
+
+def region_text(region: Region) -> str:
+    """A region as it stands in a query string."""
+    return ",".join(
+        f"{value:.4f}".rstrip("0").rstrip(".") for value in (region.left, region.top, region.width, region.height)
+    )
+
+
+def id_of(text: str) -> int:
+    """An ID in a path.
+
+    Raises:
+        Problem: 404, it is none.
+    """
+    if not re.fullmatch(r"[0-9]{1,19}", text) or int(text) > LARGEST_ID:
+        raise Problem(404, "There is no such object.")
+    return int(text)
+
+
+def record_of(collection: Collection, id_: int) -> ObjectRecord:
+    """An object.
+
+    Raises:
+        Problem: 404, there is none.
+    """
+    record = collection.records([id_]).get(id_)
+    if record is None or not record.paths:
+        raise Problem(404, "There is no such object; it may have been removed.")
+    return record
+
+
+def some(collection: Collection, count: int, seed: int) -> Found:
+    """A random selection; the same again for the same seed, as long as the collection does not change."""
+    hits = collection.random(count, seed)
+    return Found(hits, collection.records([hit.id for hit in hits]))
+
+
+def by_text(collection: Collection, query: str, shown: Window) -> Found:
+    """The objects that match a text query.
+
+    Raises:
+        QueryError: there is nothing to look for in it, or no text index.
+    """
+    answer = collection.text(query, shown.limit, shown.offset)
+    following = shown.next() if answer.matched is not None and answer.matched > shown.end else None
+    return Found(answer.hits, collection.records([hit.id for hit in answer.hits]), answer, following)
+
+
+def similar(
+    collection: Collection,
+    source: int | Upload,
+    part: Region | None,
+    shown: Window,
+    where: str | None,
+    limits: ImageLimits,
+) -> Found:
+    """The neighbours of an object or an upload, or of a part of it; only those that match a text query, if there is one.
+
+    Raises:
+        QueryError: the text query makes no sense, or there is no text index.
+        Problem: 404, there is no such object; 409, its file is away and a part of it was asked for.
+        ImageError: an upload cannot be used.
+    """
+    wanted = shown.end + 1  # one more, to know whether there are more
+    if isinstance(source, int):
+        record_of(collection, source)
+    if isinstance(source, int) and part is None:
+        answer = collection.similar(source, wanted, where=where, others=True)
+    else:
+        started = time.perf_counter()
+        if isinstance(source, int):
+            try:
+                data = collection.read(source)
+            except QueryError:
+                raise Problem(409, "The image's file is away, so no part of it can be looked at.") from None
+            descriptor, _ = collection.describe(data, region=part)
+        else:
+            descriptor, _ = collection.describe(source.data, region=part, limits=limits)
+        extracted = 1000 * (time.perf_counter() - started)
+        answer = collection.similar_to_descriptor(descriptor, wanted, where=where)
+        answer.cost.ms.extract = extracted
+        answer.cost.ms.total += extracted
+    hits = answer.hits[shown.offset : shown.end]
+    following = shown.next() if len(answer.hits) > shown.end else None
+    return Found(hits, collection.records([hit.id for hit in hits]), answer, following)

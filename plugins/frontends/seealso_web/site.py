@@ -1,0 +1,163 @@
+"""What all requests share: the collections, the threads that do the work, the caches, the templates."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from functools import partial
+from http import HTTPStatus
+from typing import Any, ParamSpec, TypeVar
+
+import jinja2
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from seealso import Collection, Deployment, SeealsoError
+from seealso_web import showing
+from seealso_web.cache import BytesCache
+from seealso_web.links import Links, check_name
+from seealso_web.metrics import Metrics
+from seealso_web.options import WebOptions
+from seealso_web.pictures import Pictures
+from seealso_web.problems import Problem, as_details, wants_page
+from seealso_web.uploads import Uploads
+from seealso_web.visitors import Allowance
+from seealso_web.workers import Workers
+
+log = logging.getLogger("seealso_web")
+
+PICTURE_PATIENCE = 30  # seconds; a page of new thumbnails takes its time, and the browser waits gladly
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Site:
+    """One running web frontend.
+
+    Args:
+        deployment: what is served.
+        options: how.
+
+    Raises:
+        ConfigError: a collection's name cannot be part of an address, or the cache cannot be written.
+    """
+
+    def __init__(self, deployment: Deployment, options: WebOptions) -> None:
+        for name in deployment.config.collections:
+            check_name(name)
+        self.deployment = deployment
+        self.options = options
+        self.ready = False
+        self.metrics = Metrics()
+        folder = options.cache_folder()
+        self._thumbnails = BytesCache(folder / "pictures", options.cache_megabytes)
+        self._uploaded = BytesCache(folder / "uploads", options.uploads_megabytes)
+        threads = max(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2)
+        self.work = Workers("query", threads, options.queue_seconds)
+        self.draw = Workers("picture", threads, PICTURE_PATIENCE)
+        self.uploads = Uploads(options, self._uploaded)
+        self.allowance = Allowance(options.queries_per_minute)
+        self.pictures = Pictures(self._thumbnails, keep=options.thumbnails == "keep", metrics=self.metrics)
+        for name, turns in (("query", self.work.turns), ("picture", self.draw.turns), ("upload", self.uploads.turns)):
+            self.metrics.waiting.labels(name).set_function(partial(getattr, turns, "waiting"))
+        self._templates = jinja2.Environment(
+            loader=jinja2.PackageLoader("seealso_web"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters |= showing.FILTERS
+
+    @property
+    def names(self) -> list[str]:
+        """The collections."""
+        return list(self.deployment.config.collections)
+
+    def collection(self, request: Request) -> Collection:
+        """The collection in a request's path.
+
+        Raises:
+            Problem: 404, there is none of that name.
+        """
+        name = request.path_params["collection"]
+        if name not in self.deployment.config.collections:
+            raise Problem(404, "There is no such collection.")
+        return self.deployment.collection(name)
+
+    def spend(self, request: Request) -> None:
+        """Take one query from the visitor's allowance.
+
+        Raises:
+            Problem: 429, nothing is left of it.
+        """
+        self.allowance.spend(request.client.host if request.client else "")
+
+    async def page(self, request: Request, title: str, *, template: str, status: int = 200, **values: Any) -> Response:
+        """A page of the site.
+
+        Args:
+            request: what is answered.
+            title: of the page.
+            template: a file of ours, or the source of one that begins with ``{% extends "base.html" %}``.
+            status: the HTTP status.
+            values: for the template, beside ``title``, ``site``, ``links`` (of the collection in the path), ``name`` (its), and
+                ``has_text`` (whether it has a text index).
+        """
+        name = request.path_params.get("collection")
+        if name not in self.deployment.config.collections:
+            name = self.names[0] if len(self.names) == 1 else None
+        source = self._templates.from_string(template) if "{%" in template else self._templates.get_template(template)
+        links = Links(name) if name is not None else None
+        has_text = name is not None and self.deployment.collection(name).has_text
+        shared = {"site": self, "name": name, "links": links, "Links": Links, "has_text": has_text, "query": None}
+        text = source.render(title=title, **{**shared, **values})
+        return HTMLResponse(text, status, {"Cache-Control": "no-cache"})
+
+    async def told(self, request: Request, problem: Problem) -> Response:
+        """The answer that says what is wrong: a page where a person asks, problem details otherwise."""
+        if not wants_page(request):
+            return as_details(request, problem)
+        title = HTTPStatus(problem.status).phrase
+        page = await self.page(request, title, template="error.html", status=problem.status, problem=problem)
+        page.headers.update({"Cache-Control": "no-store", **problem.headers})
+        return page
+
+    async def warm_up(self) -> None:
+        """Open every collection and load what answers, so that the first visitor waits no longer than the tenth."""
+        for name in self.names:
+            try:
+                await asyncio.to_thread(_warm_up, self.deployment.collection(name))
+            except SeealsoError as error:
+                log.warning("%s: %s", name, error)
+        self.ready = True
+
+    def close(self) -> None:
+        """Let what runs come to its end, and close the caches."""
+        self.work.close()
+        self.draw.close()
+        self._thumbnails.close()
+        self._uploaded.close()
+
+
+def _warm_up(collection: Collection) -> None:
+    if not collection.exists():
+        log.warning("%s: there is nothing in it yet; fill it with `seealso index PATH…`", collection.name)
+        return
+    hits = collection.random(1)
+    if hits:
+        collection.similar(hits[0].id, 1)
+    # By an image that the collection does not hold: the network has to be loaded.
+    collection.describe(_any_image())
+
+
+def _any_image() -> bytes:
+    import io
+
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.effect_noise((512, 512), 50).convert("RGB").save(file, "PNG")
+    return file.getvalue()

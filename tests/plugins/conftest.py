@@ -1,0 +1,50 @@
+"""A collection for the tests of the web, and clients of an application that serves it."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import seealso
+from conftest import THUMBNAIL
+from web_site import application, client_of, configure
+
+
+@pytest.fixture(scope="session")
+def web_photos(tmp_path_factory, photographs) -> Path:
+    """A folder with real photographs."""
+    folder = tmp_path_factory.mktemp("web") / "photos"
+    folder.mkdir()
+    for name, image in photographs.items():
+        image.save(folder / f"{name}.jpg", quality=85)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def web_collection(web_photos) -> Path:
+    """A collection of them, made with the cheap extractor; nobody writes to it."""
+    path = web_photos.parent / "photos.seealso"
+    with seealso.open(path, plugins=[THUMBNAIL], extractor="thumbnail") as collection:
+        assert collection.index([web_photos]).added == 16
+    return path
+
+
+@pytest.fixture
+def serve(tmp_path, web_collection) -> Iterator[Callable]:
+    """Serve collections (by default the one, as ``photos``) with options of the web; gives a client."""
+    with contextlib.ExitStack() as cleanup:
+
+        def serve(collections: dict[str, Path] | None = None, plugins: tuple[Path, ...] = (), **options: object):
+            file = configure(tmp_path, collections or {"photos": web_collection}, plugins, **options)
+            app, deployment = application(file)
+            cleanup.enter_context(deployment)
+            return cleanup.enter_context(client_of(app))
+
+        yield serve
+
+
+@pytest.fixture
+def client(serve):
+    """A client of a server with the default options."""
+    return serve()

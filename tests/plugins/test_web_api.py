@@ -1,0 +1,208 @@
+"""The web's JSON API: what its document promises, it keeps."""
+
+import hashlib
+import re
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings, strategies
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+import seealso
+from conftest import THUMBNAIL
+from seealso_web.openapi import document
+from seealso_web.options import WebOptions
+from web_site import application, client_of, configure, free_port, jpeg, running
+
+API = "/api/v1/photos"
+
+
+OPERATIONS = [
+    f"{method} {path}" for path, item in document(WebOptions(), ["photos"])["paths"].items() for method in item
+]
+
+
+@pytest.fixture(scope="module")
+def whole_api(tmp_path_factory, web_collection):
+    """The API as schemathesis reads it, from a running server."""
+    folder = tmp_path_factory.mktemp("api")
+    with running(configure(folder, {"photos": web_collection}, port=free_port())) as address:
+        yield schemathesis.openapi.from_url(f"{address}/api/openapi.json")
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_whatever_is_asked_is_answered_as_documented(whole_api, operation):
+    """Values that fit, values that do not, other media types: never a status of 500 or beyond, nor an undocumented answer."""
+    method, path = operation.split()
+
+    @given(case=strategies.one_of(*(whole_api[path][method].as_strategy(mode) for mode in GenerationMode)))
+    @settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
+    def ask(case):
+        # That a region lies inside its image is beyond what a schema can say.
+        case.call_and_validate(excluded_checks=[positive_data_acceptance])
+
+    ask()
+
+
+def test_every_route_is_documented(client):
+    promised = {
+        path.replace("{id}", "1").replace("{collection}", "photos")
+        for path in client.get("/api/openapi.json").json()["paths"]
+    }
+    assert promised == {
+        "/api/v1",
+        f"{API}/status",
+        f"{API}/random",
+        f"{API}/objects/1",
+        f"{API}/similar/1",
+        f"{API}/similar",
+        f"{API}/text",
+        f"{API}/suggest",
+        f"{API}/uploads/{{upload}}/similar",
+    }
+
+
+def test_the_document_says_what_is_asked_for():
+    plain = document(WebOptions(), ["a"])
+    assert plain["openapi"] == "3.1.0"
+    assert "security" not in plain
+    guarded = document(WebOptions(token="0123456789abcdef"), ["a"])
+    assert guarded["security"] == [{"token": []}]
+    assert guarded["components"]["securitySchemes"]["token"] == {"type": "http", "scheme": "bearer"}
+
+
+def test_neighbours_of_an_object(client, web_collection):
+    answer = client.get(f"{API}/similar/3?limit=4").json()
+    with seealso.open(web_collection, plugins=[THUMBNAIL]) as collection:
+        expected = collection.similar(3, 4, others=True)
+        records = collection.records([hit.id for hit in expected.hits])
+    assert [(hit["id"], hit["distance"]) for hit in answer["hits"]] == [(hit.id, hit.distance) for hit in expected.hits]
+    for hit in answer["hits"]:
+        record = records[hit["id"]]
+        assert (hit["width"], hit["height"], hit["bytes"]) == (record.width, record.height, record.file_size)
+        assert hit["path"] == seealso.shown_path(record.paths[0])
+        assert hit["uri"] == seealso.uri_of_path(record.paths[0])
+        for name, address in hit["links"].items():
+            assert client.get(address).status_code == 200, name
+    assert answer["query"]["id"] == 3
+    assert answer["cost"]["candidates"] >= 4
+    assert set(answer["cost"]["ms"]) >= {"extract", "candidates", "read", "refine", "total"}
+
+
+def test_paging_gives_each_neighbour_once(client):
+    address, seen = f"{API}/similar/3?limit=4", []
+    while address:
+        answer = client.get(address).json()
+        assert answer["offset"] == len(seen)
+        seen += [hit["id"] for hit in answer["hits"]]
+        address = answer["next"]
+    assert sorted([*seen, 3]) == list(range(1, 17))
+
+
+@pytest.mark.parametrize(
+    "asked", ["limit=0", "limit=201", "limit=x", "limit=-1", "limit=1.5", "limit=" + "9" * 30, "offset=2000", "offset="]
+)
+def test_limits_are_kept(client, asked):
+    answer = client.get(f"{API}/similar/3?{asked}")
+    assert answer.status_code == 422
+    assert "whole number" in answer.json()["detail"]
+
+
+def test_neighbours_of_an_image_that_is_sent(client, photographs, web_collection):
+    """As a body or in a form, they are those that the library gives for the same file."""
+    data = jpeg(photographs["coffee"].crop((10, 10, 400, 300)))
+    as_body = client.post(f"{API}/similar?limit=5", content=data, headers={"Content-Type": "image/jpeg"})
+    in_form = client.post(f"{API}/similar?limit=5", files={"image": ("x", data)})
+    assert as_body.status_code == in_form.status_code == 200
+    with seealso.open(web_collection, plugins=[THUMBNAIL]) as collection:
+        descriptor, known = collection.describe(data)
+        assert known is None
+        expected = [(hit.id, hit.distance) for hit in collection.similar_to_descriptor(descriptor, 5).hits]
+    for answer in (as_body.json(), in_form.json()):
+        assert [(hit["id"], hit["distance"]) for hit in answer["hits"]] == expected
+    # It is kept, so more of its neighbours can be asked for.
+    more = client.get(in_form.json()["next"]).json()
+    assert more["offset"] == 5
+    assert not {hit["id"] for hit in more["hits"]} & {id_ for id_, _ in expected}
+    assert client.get(in_form.json()["query"]["links"]["page"]).status_code == 200
+    assert client.get(f"{API}/uploads/{'x' * 22}/similar").status_code == 404
+    assert client.get(f"{API}/uploads/..%2f..%2fetc/similar").status_code == 404
+
+
+def test_an_image_that_is_there_already_finds_itself(client, web_photos):
+    data = (web_photos / "coffee.jpg").read_bytes()
+    hit = client.post(f"{API}/similar?limit=1", content=data, headers={"Content-Type": "image/jpeg"}).json()["hits"][0]
+    assert (hit["name"], hit["distance"]) == ("coffee.jpg", 0.0)
+    found = client.get(hit["links"]["self"]).json()
+    assert found["sha256"] == hashlib.sha256(data).hexdigest()
+    assert [place["path"] for place in found["locations"]] == [str(web_photos / "coffee.jpg")]
+
+
+def test_what_has_not_changed_is_not_sent_again(client):
+    for address in (f"{API}/similar/3", f"{API}/objects/3", f"{API}/random?seed=4", "/api/v1", "/api/openapi.json"):
+        tag = client.get(address).headers["etag"]
+        assert re.fullmatch(r'(W/)?"[0-9a-f]{32}"', tag)
+        again = client.get(address, headers={"If-None-Match": f'"other", {tag}'})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["etag"] == tag
+        assert client.get(address, headers={"If-None-Match": '"other"'}).status_code == 200
+        assert client.head(address).headers["etag"] == tag
+
+
+def test_a_random_selection_can_be_had_again(client):
+    first = client.get(f"{API}/random?limit=6").json()
+    again = client.get(f"{API}/random?limit=6&seed={first['seed']}").json()
+    assert [hit["id"] for hit in first["hits"]] == [hit["id"] for hit in again["hits"]]
+    assert all(hit["distance"] is None for hit in first["hits"])
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("/api/v1/none/status", 404),
+        ("/api/v2", 404),
+        (f"{API}/objects/99", 404),
+        (f"{API}/similar/3?crop=2,2,2,2", 422),
+        (f"{API}/random?seed=-1", 422),
+    ],
+)
+def test_problems_are_told_in_details(client, address, status):
+    answer = client.get(address, headers={"Accept": "text/html"})
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    told = answer.json()
+    assert set(told) == {"type", "title", "status", "detail", "instance"}
+    assert (told["status"], told["instance"]) == (status, address.partition("?")[0])
+
+
+def test_a_part_of_an_image_that_is_away_cannot_be_looked_at(tmp_path, serve, photographs):
+    (tmp_path / "away").mkdir()
+    photographs["coffee"].save(tmp_path / "away" / "coffee.jpg")
+    photographs["rocket"].save(tmp_path / "away" / "rocket.jpg")
+    with seealso.open(tmp_path / "c", plugins=[THUMBNAIL], extractor="thumbnail") as collection:
+        collection.index([tmp_path / "away"])
+    (tmp_path / "away").rename(tmp_path / "gone")
+    client = serve({"photos": tmp_path / "c"})
+    assert len(client.get(f"{API}/similar/1").json()["hits"]) == 1
+    answer = client.get(f"{API}/similar/1?crop=0,0,0.5,0.5")
+    assert (answer.status_code, answer.json()["title"]) == (409, "Conflict")
+
+
+def test_another_extractor_is_the_operators_affair(tmp_path, web_collection, photographs, caplog, serve):
+    """A visitor learns that it cannot be done; the log says why."""
+    copy = tmp_path / "copy.py"
+    copy.write_text(
+        THUMBNAIL.read_text()
+        .replace('name = "thumbnail"', 'name = "other"')
+        .replace('Provenance("thumbnail"', 'Provenance("other"')
+    )
+    app, deployment = application(configure(tmp_path, {"photos": web_collection}, (copy,), extractor="other"))
+    with deployment, client_of(app) as client:
+        answer = client.post(
+            f"{API}/similar", content=jpeg(photographs["coffee"]), headers={"Content-Type": "image/jpeg"}
+        )
+        assert client.get(f"{API}/similar/3").status_code == 200
+    assert answer.status_code == 500
+    assert str(web_collection) not in answer.text
+    assert "was made by another extractor" in caplog.text
