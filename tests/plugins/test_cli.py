@@ -348,6 +348,7 @@ def test_plugins(call, home):
         "distribution": "seealso",
         "version": seealso.__version__,
         "provides": {"store": ["lmdb"]},
+        "lacking": {},
     } in listed["plugins"]
     assert listed["defaults"] == {
         "extractor": ["onnx"],

@@ -345,16 +345,10 @@ def test_published_weights(tmp_path):
     (cached / "refs").mkdir(parents=True)
     (cached / "refs" / "main").write_text(revision)
     (cached / "snapshots" / revision).mkdir(parents=True)
-    found = []
-    for seed in (0, 1, 0):
-        network = random_network("test_vit", seed)
-        save_file(network.state_dict(), cached / "snapshots" / revision / "model.safetensors")
-        network.reset_classifier(0)
-        status, out, err = in_new_process(PROVENANCE, **offline)
-        assert (status, err) == (0, "")
-        assert out.strip() == state_sha256(network.state_dict())
-        found.append(out)
-    assert found[0] == found[2] != found[1]
+    network = random_network("test_vit")
+    save_file(network.state_dict(), cached / "snapshots" / revision / "model.safetensors")
+    network.reset_classifier(0)
+    assert in_new_process(PROVENANCE, **offline) == (0, state_sha256(network.state_dict()) + "\n", "")
 
 
 # From end to end
