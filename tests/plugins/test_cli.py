@@ -350,7 +350,7 @@ def test_plugins(call, home):
         "provides": {"store": ["lmdb"]},
     } in listed["plugins"]
     assert listed["defaults"] == {
-        "extractor": "onnx", "distance": "euclidean", "index": "ppp-codes", "codec": "raw", "store": "flat-file", "frontend": "cli"
+        "extractor": "onnx", "distance": "euclidean", "index": "ppp-codes", "codec": "raw", "store": "flat-file", "frontend": "web"
     }  # fmt: skip
     assert listed["problems"] == []
     assert "thumbnail" in call("plugins")[1]
