@@ -59,7 +59,7 @@ class Activations:
             yield start, self.chunk(start)[: size - start]
 
 
-def open_store(name: str, codec: str, folder: Path) -> seealso.ObjectStore:
+def open_store(name: str, codec: str, folder: Path, dim: int = DIM) -> seealso.ObjectStore:
     """A store of such descriptors."""
     plugins = seealso.load_plugins()
     cls = plugins.get("store", name)
@@ -67,11 +67,11 @@ def open_store(name: str, codec: str, folder: Path) -> seealso.ObjectStore:
     def make_codec(choice: seealso.PluginChoice) -> seealso.Codec:
         codec_class = plugins.get("codec", choice.plugin)
         options = codec_class.Options(**choice.options)
-        return codec_class(options, seealso.CodecContext(DIM, np.dtype(np.float32)))
+        return codec_class(options, seealso.CodecContext(dim, np.dtype(np.float32)))
 
     folder.mkdir(parents=True, exist_ok=True)
     choice = seealso.PluginChoice(codec)
-    context = seealso.StoreContext(folder, DIM, np.dtype(np.float32), False, make_codec, lambda _: choice)
+    context = seealso.StoreContext(folder, dim, np.dtype(np.float32), False, make_codec, lambda _: choice)
     return cls(cls.Options(codec=choice), context)
 
 

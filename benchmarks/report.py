@@ -66,7 +66,7 @@ def _processor() -> str:
 
 def report(title: str, figures: list[Figure], json_file: Path | None) -> None:
     """Print the table; write the JSON where one is asked for."""
-    packages = ("seealso", "numpy", "onnxruntime", "pillow", "lmdb")
+    packages = ("seealso", "numpy", "onnxruntime", "pillow", "lmdb", "tantivy")
     versions = {"python": platform.python_version(), **{name: version(name) for name in packages}}
     table = Table(title=title)
     for column in ("figure", "value", "unit", "goal", "holds", "beside"):

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from seealso.errors import FormatError as FormatError
     from seealso.errors import ImageError as ImageError
     from seealso.errors import ImageTooLarge as ImageTooLarge
+    from seealso.errors import KeywordError as KeywordError
     from seealso.errors import MissingObject as MissingObject
     from seealso.errors import NoCollection as NoCollection
     from seealso.errors import PluginError as PluginError
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from seealso.errors import SeealsoError as SeealsoError
     from seealso.errors import StoreError as StoreError
     from seealso.hookspecs import hookimpl as hookimpl
+    from seealso.images import IMAGE_SUFFIXES as IMAGE_SUFFIXES
     from seealso.images import DecodedImage as DecodedImage
     from seealso.images import ImageLimits as ImageLimits
     from seealso.images import decode_image as decode_image
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from seealso.interfaces.index import IdSet as IdSet
     from seealso.interfaces.index import IndexContext as IndexContext
     from seealso.interfaces.index import MetricIndex as MetricIndex
+    from seealso.interfaces.keywords import KeywordSource as KeywordSource
     from seealso.interfaces.plugin import Plugin as Plugin
     from seealso.interfaces.plugin import PluginChoice as PluginChoice
     from seealso.interfaces.plugin import PluginOptions as PluginOptions
@@ -67,11 +70,20 @@ if TYPE_CHECKING:
     from seealso.interfaces.store import StoreContext as StoreContext
     from seealso.interfaces.store import StoreOptions as StoreOptions
     from seealso.interfaces.store import StoreReport as StoreReport
+    from seealso.interfaces.text import TextContext as TextContext
+    from seealso.interfaces.text import TextHits as TextHits
+    from seealso.interfaces.text import TextIndex as TextIndex
+    from seealso.interfaces.text import Words as Words
+    from seealso.metadata import ImageMetadata as ImageMetadata
+    from seealso.metadata import image_metadata as image_metadata
     from seealso.paths import shown_path as shown_path
     from seealso.paths import uri_of_path as uri_of_path
     from seealso.plugins import Plugins as Plugins
     from seealso.plugins import load_plugins as load_plugins
     from seealso.template import commented_configuration as commented_configuration
+    from seealso.text_query import Match as Match
+    from seealso.text_query import Term as Term
+    from seealso.text_query import TextQuery as TextQuery
     from seealso.yaml_file import find_config as find_config
     from seealso.yaml_file import read_plugin_files as read_plugin_files
 
@@ -95,6 +107,7 @@ _MODULES = {
         "FormatError",
         "ImageError",
         "ImageTooLarge",
+        "KeywordError",
         "MissingObject",
         "NoCollection",
         "PluginError",
@@ -104,17 +117,21 @@ _MODULES = {
         "StoreError",
     ),
     "seealso.hookspecs": ("hookimpl",),
-    "seealso.images": ("DecodedImage", "ImageLimits", "decode_image", "media_type"),
+    "seealso.images": ("IMAGE_SUFFIXES", "DecodedImage", "ImageLimits", "decode_image", "media_type"),
+    "seealso.metadata": ("ImageMetadata", "image_metadata"),
     "seealso.interfaces.codec": ("Codec", "CodecContext", "Records"),
     "seealso.interfaces.distance": ("Distance",),
     "seealso.interfaces.extractor": ("Extractor", "ExtractorContext", "Provenance"),
     "seealso.interfaces.frontend": ("Frontend",),
     "seealso.interfaces.index": ("CandidateBlock", "IdSet", "IndexContext", "MetricIndex"),
+    "seealso.interfaces.keywords": ("KeywordSource",),
     "seealso.interfaces.plugin": ("Plugin", "PluginChoice", "PluginOptions"),
     "seealso.interfaces.store": ("EncodedBlock", "ObjectStore", "StoreContext", "StoreOptions", "StoreReport"),
+    "seealso.interfaces.text": ("TextContext", "TextHits", "TextIndex", "Words"),
     "seealso.paths": ("shown_path", "uri_of_path"),
     "seealso.plugins": ("Plugins", "load_plugins"),
     "seealso.template": ("commented_configuration",),
+    "seealso.text_query": ("Match", "Term", "TextQuery"),
     "seealso.yaml_file": ("find_config", "read_plugin_files"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

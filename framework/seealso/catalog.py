@@ -9,12 +9,13 @@ remembers the number that it has applied can thus always catch up.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sqlite3
 import struct
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
@@ -22,6 +23,7 @@ import numpy as np
 
 from seealso.catalog_connection import check_format, connect_to_read, translated
 from seealso.errors import CorruptCollection
+from seealso.interfaces.text import Words
 
 FILE_NAME = "catalog.sqlite3"
 SPARSE = 16  # IDs drawn for each wanted, before all are read
@@ -29,7 +31,21 @@ PARAMETERS = 500  # bound values a statement; every SQLite allows 999
 
 T = TypeVar("T")
 
-SCHEMA = """
+WORDS = """
+ALTER TABLE locations ADD COLUMN described BLOB NOT NULL DEFAULT x'';
+CREATE TABLE words(
+    path BLOB NOT NULL,
+    source TEXT NOT NULL,
+    words TEXT NOT NULL,
+    PRIMARY KEY(path, source)
+) WITHOUT ROWID;
+CREATE TABLE described(object INTEGER PRIMARY KEY, change INTEGER NOT NULL);
+CREATE INDEX described_by_change ON described(change);
+"""
+"""What format 2 has and format 1 had not. ``words`` holds JSON, ``[[field, text, language], …]``; ``described`` the change at which the
+words of an object last changed, if that was after it was added."""
+
+SCHEMA = f"""
 CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE objects(
     id INTEGER PRIMARY KEY,
@@ -47,6 +63,7 @@ CREATE TABLE locations(
     device INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX locations_by_object ON locations(object);
+{WORDS}
 CREATE TABLE unplaced(object INTEGER PRIMARY KEY);
 CREATE TABLE removals(change INTEGER, object INTEGER, PRIMARY KEY(change, object)) WITHOUT ROWID;
 CREATE TABLE failures(
@@ -90,12 +107,26 @@ class ObjectRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Description:
+    """What keyword sources say of a file.
+
+    Attributes:
+        state: what tells whether they would say something else now.
+        words: source → its words, where it has any.
+    """
+
+    state: bytes = b""
+    words: Mapping[str, tuple[Words, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Location:
-    """A path where an object was found, and the state of the file then."""
+    """A path where an object was found, the state of the file then, and what describes it; None: what did before."""
 
     path: bytes
     object: int
     state: FileState
+    description: Description | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +181,7 @@ class Catalog:
             with translated(self.file):
                 self._connection, self._frozen = connect_to_read(self.file, self._cleanup)
                 self._connection.execute("PRAGMA query_only = 1")
-                check_format(self._connection, self.file)
+                self._format = check_format(self._connection, self.file)
         except BaseException:
             self._cleanup.close()
             raise
@@ -208,8 +239,8 @@ class Catalog:
     def existing(self, ids: np.ndarray) -> np.ndarray:
         """Those of ``ids`` that are objects, ascending."""
         found: list[int] = []
-        for part in _parts([int(i) for i in ids]):
-            found += (row[0] for row in self._all(f"SELECT id FROM objects WHERE id IN ({_marks(part)})", part))
+        for part in parts_of([int(i) for i in ids]):
+            found += (row[0] for row in self._all(f"SELECT id FROM objects WHERE id IN ({marks(part)})", part))
         return np.array(sorted(found), dtype=np.int64)
 
     def random_ids(self, count: int, random: np.random.Generator) -> np.ndarray:
@@ -232,15 +263,13 @@ class Catalog:
     def records(self, ids: Sequence[int]) -> dict[int, ObjectRecord]:
         """The objects of ``ids`` that exist, with their paths."""
         found: dict[int, ObjectRecord] = {}
-        for part in _parts(list(ids)):
+        for part in parts_of(list(ids)):
             paths: dict[int, list[bytes]] = {}
             with self._lock:
                 rows = self._all(
-                    f"SELECT id, hash, width, height, file_size FROM objects WHERE id IN ({_marks(part)})", part
+                    f"SELECT id, hash, width, height, file_size FROM objects WHERE id IN ({marks(part)})", part
                 )
-                for path, id_ in self._all(
-                    f"SELECT path, object FROM locations WHERE object IN ({_marks(part)})", part
-                ):
+                for path, id_ in self._all(f"SELECT path, object FROM locations WHERE object IN ({marks(part)})", part):
                     paths.setdefault(id_, []).append(path)
             for id_, digest, width, height, size in rows:
                 found[id_] = ObjectRecord(id_, digest, width, height, size, tuple(sorted(paths.get(id_, ()))))
@@ -251,28 +280,80 @@ class Catalog:
         row = self._one("SELECT id FROM objects WHERE hash = ?", (digest,))
         return None if row is None else int(row[0])
 
+    # Words
+
+    def _has_words(self) -> bool:
+        """Whether the catalogue is of a format that has words; the next writer brings an older one to it."""
+        if self._format < 2:
+            row = self._one("PRAGMA user_version")
+            self._format = int(row[0]) if row else 0
+        return self._format >= 2
+
+    def words(self, ids: Sequence[int]) -> dict[int, dict[str, tuple[Words, ...]]]:
+        """What describes objects: ID → source → words, each once; without the objects that nothing describes."""
+        found: dict[int, dict[str, dict[Words, None]]] = {}
+        for part in parts_of(list(ids)) if self._has_words() else ():
+            for id_, source, words in self._all(
+                "SELECT object, source, words FROM locations JOIN words USING (path) "
+                f"WHERE object IN ({marks(part)}) ORDER BY path",
+                part,
+            ):
+                said = found.setdefault(id_, {}).setdefault(source, {})
+                said |= dict.fromkeys(Words(*each) for each in json.loads(words))
+        return {id_: {source: tuple(words) for source, words in said.items()} for id_, said in found.items()}
+
+    def count_described(self) -> int:
+        """How many objects are described by any word; O(number of locations that are)."""
+        row = (
+            self._one("SELECT count(DISTINCT object) FROM words JOIN locations USING (path)")
+            if self._has_words()
+            else None
+        )
+        return int(row[0]) if row else 0
+
+    def described(self) -> bool:
+        """Whether there is a word at all."""
+        return self._has_words() and self._one("SELECT 1 FROM words LIMIT 1") is not None
+
+    def redescribed_ids(self, after_change: int) -> np.ndarray:
+        """IDs of the objects that were added or whose words changed after a change, and are still there, int64, ascending."""
+        added = self.ids(after_change)
+        if not self._has_words():
+            return added
+        changed = self._ids(
+            "SELECT object FROM described JOIN objects ON id = object WHERE described.change > ?", after_change
+        )
+        return np.union1d(added, changed)
+
     # Files
 
     def states(self, paths: Sequence[bytes]) -> dict[bytes, bytes]:
         """Path → the signature of the file when it was taken in or failed, for those of ``paths`` that are known."""
         found: dict[bytes, bytes] = {}
-        for part in _parts(list(paths)):
+        for part in parts_of(list(paths)):
             for table in ("locations", "failures"):
-                found |= self._all(f"SELECT path, signature FROM {table} WHERE path IN ({_marks(part)})", part)
+                found |= self._all(f"SELECT path, signature FROM {table} WHERE path IN ({marks(part)})", part)
+        return found
+
+    def description_states(self, paths: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Path → the `Description.state` of what describes it, for those of ``paths`` that are locations."""
+        found: dict[bytes, bytes] = {}
+        for part in parts_of(list(paths)) if self._has_words() else ():
+            found |= self._all(f"SELECT path, described FROM locations WHERE path IN ({marks(part)})", part)
         return found
 
     def objects_at(self, paths: Sequence[bytes]) -> dict[bytes, int]:
         """Path → the ID of the object there, for those of ``paths`` that are locations."""
         found: dict[bytes, int] = {}
-        for part in _parts(list(paths)):
-            found |= self._all(f"SELECT path, object FROM locations WHERE path IN ({_marks(part)})", part)
+        for part in parts_of(list(paths)):
+            found |= self._all(f"SELECT path, object FROM locations WHERE path IN ({marks(part)})", part)
         return found
 
     def failure_reasons(self, paths: Sequence[bytes]) -> dict[bytes, str]:
         """Path → why it failed, for those of ``paths`` that did."""
         found: dict[bytes, str] = {}
-        for part in _parts(list(paths)):
-            found |= self._all(f"SELECT path, reason FROM failures WHERE path IN ({_marks(part)})", part)
+        for part in parts_of(list(paths)):
+            found |= self._all(f"SELECT path, reason FROM failures WHERE path IN ({marks(part)})", part)
         return found
 
     def locations_below(self, path: bytes, page: int = 1000) -> Iterator[Location]:
@@ -355,10 +436,12 @@ class Catalog:
                 self._connect()
 
 
-def _parts(values: list[Any]) -> Iterator[list[Any]]:
+def parts_of(values: list[Any]) -> Iterator[list[Any]]:
+    """Values, as many at a time as a statement may hold."""
     for start in range(0, len(values), PARAMETERS):
         yield values[start : start + PARAMETERS]
 
 
-def _marks(values: list[Any]) -> str:
+def marks(values: list[Any]) -> str:
+    """A question mark for each."""
     return ",".join("?" * len(values))

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from seealso.errors import CollectionError, CollectionReadOnly, CorruptCollection, DiskFull, FormatError, SeealsoError
 
 APPLICATION_ID = 0x53454541  # "SEEA": the magic number, in SQLite's own field for it
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 2: words
 COPY_ATTEMPTS = 20  # to copy a catalogue that is being written to and cannot be watched
 COPY_PAUSE = 0.05  # seconds between them
 
@@ -106,8 +106,8 @@ def connect(file: Path, parameters: str, cleanup: contextlib.ExitStack) -> sqlit
     return connection
 
 
-def check_format(connection: sqlite3.Connection, file: Path) -> None:
-    """Refuse a file that is no catalogue, or one of a newer format."""
+def check_format(connection: sqlite3.Connection, file: Path) -> int:
+    """The format of a catalogue; refuses a file that is none, or one of a newer format."""
     magic = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if magic != APPLICATION_ID:
@@ -117,6 +117,7 @@ def check_format(connection: sqlite3.Connection, file: Path) -> None:
             f"{file.parent} was made by a newer seealso (format {version}; this release reads up to {FORMAT_VERSION}); "
             "upgrade seealso"
         )
+    return int(version)
 
 
 @contextlib.contextmanager

@@ -6,14 +6,15 @@ Only the process that holds the collection's lock makes a `CatalogWriter`.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 import numpy as np
 
-from seealso.catalog import FILE_NAME, SCHEMA, Catalog, Failure, Location, ObjectRow
+from seealso.catalog import FILE_NAME, SCHEMA, WORDS, Catalog, Failure, Location, ObjectRow, marks, parts_of
 from seealso.catalog_connection import APPLICATION_ID, FORMAT_VERSION, check_format, connect, translated
 from seealso.durability import sync_directory, sync_file
 
@@ -47,13 +48,23 @@ class CatalogWriter(Catalog):
         try:
             with translated(self.file):
                 self._connection = connect(self.file, "mode=rw", self._cleanup)
-                check_format(self._connection, self.file)
+                self._format = check_format(self._connection, self.file)
                 # FULL: a commit survives a power cut; NORMAL would lose the last ones.
                 self._connection.execute("PRAGMA synchronous = FULL")
                 self._connection.execute("PRAGMA foreign_keys = ON")
+            if self._format < 2:
+                self._bring_up_to_date()
         except BaseException:
             self._cleanup.close()
             raise
+
+    def _bring_up_to_date(self) -> None:
+        """Make a catalogue of an older format one of this."""
+        with self._transaction() as connection:
+            for statement in filter(str.strip, WORDS.split(";")):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+        self._format = FORMAT_VERSION
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -92,10 +103,7 @@ class CatalogWriter(Catalog):
         `remove_unplaced` removes the objects that no location holds any more.
         """
         with self._transaction() as connection:
-            change = self.change()
-            if objects:
-                change += 1
-                connection.execute("UPDATE meta SET value = ? WHERE key = 'change'", (str(change),))
+            change = self.change() + 1
             connection.executemany(
                 "INSERT INTO objects VALUES (?, ?, ?, ?, ?, ?)",
                 ((o.id, o.hash, change, o.width, o.height, o.file_size) for o in objects),
@@ -104,22 +112,32 @@ class CatalogWriter(Catalog):
                 "INSERT OR IGNORE INTO unplaced SELECT object FROM locations WHERE path = ? AND object <> ?",
                 ((place.path, place.object) for place in locations),
             )
+            redescribed = self._describe(connection, locations)
             connection.executemany(
-                "INSERT OR REPLACE INTO locations VALUES (?, ?, ?, ?)",
+                "INSERT INTO locations(path, object, signature, device) VALUES (?, ?, ?, ?) ON CONFLICT(path) DO UPDATE "
+                "SET object = excluded.object, signature = excluded.signature, device = excluded.device",
                 ((place.path, place.object, *place.state) for place in locations),
             )
+            connection.executemany(
+                "UPDATE locations SET described = ? WHERE path = ?",
+                ((place.description.state, place.path) for place in locations if place.description is not None),
+            )
             connection.executemany("DELETE FROM failures WHERE path = ?", ((place.path,) for place in locations))
-            self._leave(connection, [failure.path for failure in failures if failure.reached])
+            redescribed |= self._leave(connection, [failure.path for failure in failures if failure.reached])
             connection.executemany(
                 "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?)",
                 ((f.path, f.reason, f.state.signature, f.time) for f in failures),
             )
-        return change
+            # What is new is not changed as well.
+            redescribed -= {o.id for o in objects}
+            return self._end_change(connection, change, redescribed) if objects or redescribed else change - 1
 
     def remove_locations(self, paths: Sequence[bytes]) -> None:
         """Forget locations."""
         with self._transaction() as connection:
-            self._leave(connection, paths)
+            redescribed = self._leave(connection, paths)
+            if redescribed:
+                self._end_change(connection, self.change() + 1, redescribed)
 
     def remove_failures(self, paths: Sequence[bytes]) -> None:
         """Forget failures."""
@@ -139,6 +157,7 @@ class CatalogWriter(Catalog):
                     connection.execute("UPDATE meta SET value = ? WHERE key = 'change'", (str(change),))
                     connection.executemany("INSERT INTO removals VALUES (?, ?)", ((change, row[0]) for row in rows))
                     connection.executemany("DELETE FROM objects WHERE id = ?", rows)
+                    connection.executemany("DELETE FROM described WHERE object = ?", rows)
                     connection.executemany("DELETE FROM unplaced WHERE object = ?", rows)
             if not rows:
                 return
@@ -156,8 +175,47 @@ class CatalogWriter(Catalog):
             self._connection.execute("VACUUM")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def _leave(self, connection: sqlite3.Connection, paths: Sequence[bytes]) -> None:
+    def _end_change(self, connection: sqlite3.Connection, change: int, redescribed: Set[int]) -> int:
+        """Record a change, and that the words of some objects changed with it."""
+        connection.execute("UPDATE meta SET value = ? WHERE key = 'change'", (str(change),))
+        connection.executemany("INSERT OR REPLACE INTO described VALUES (?, ?)", ((id_, change) for id_ in redescribed))
+        return change
+
+    def _describe(self, connection: sqlite3.Connection, locations: Sequence[Location]) -> set[int]:
+        """Keep what describes files, before their locations are; returns the IDs of the objects whose words change."""
+        paths = [place.path for place in locations]
+        objects, words = self.objects_at(paths), self._words_at(paths)
+        redescribed: set[int] = set()
+        for place in locations:
+            before, now = words.get(place.path, {}), words.get(place.path, {})
+            if place.description is not None:
+                now = {source: json.dumps(said, ensure_ascii=False) for source, said in place.description.words.items()}
+            if before != now:
+                connection.execute("DELETE FROM words WHERE path = ?", (place.path,))
+                connection.executemany(
+                    "INSERT INTO words VALUES (?, ?, ?)", ((place.path, *each) for each in now.items())
+                )
+            owner = objects.get(place.path)
+            if before != now or (before and owner != place.object):
+                redescribed |= {place.object} if owner is None else {place.object, owner}
+        return redescribed
+
+    def _words_at(self, paths: Sequence[bytes]) -> dict[bytes, dict[str, str]]:
+        """Path → source → words as they are kept, for those of ``paths`` that have any."""
+        found: dict[bytes, dict[str, str]] = {}
+        for part in parts_of(list(paths)):
+            for path, source, words in self._all(
+                f"SELECT path, source, words FROM words WHERE path IN ({marks(part)})", part
+            ):
+                found.setdefault(path, {})[source] = words
+        return found
+
+    def _leave(self, connection: sqlite3.Connection, paths: Sequence[bytes]) -> set[int]:
+        """Forget locations, and what describes them; returns the IDs of the objects whose words change."""
+        objects, words = self.objects_at(paths), self._words_at(paths)
         connection.executemany(
             "INSERT OR IGNORE INTO unplaced SELECT object FROM locations WHERE path = ?", ((path,) for path in paths)
         )
         connection.executemany("DELETE FROM locations WHERE path = ?", ((path,) for path in paths))
+        connection.executemany("DELETE FROM words WHERE path = ?", ((path,) for path in words))
+        return {objects[path] for path in words if path in objects}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import platformdirs
 import yaml
@@ -69,6 +69,12 @@ class CollectionConfig(BaseModel):
     distance: PluginChoice | None = Field(default=None, description="the metric that compares descriptors")
     index: PluginChoice | None = Field(default=None, description="what narrows a search")
     store: PluginChoice | None = Field(default=None, description="what keeps the descriptors on disk")
+    keywords: list[PluginChoice] | None = Field(
+        default=None, description="where the words that describe an image are taken from; []: from nowhere"
+    )
+    text: PluginChoice | Literal[False] | None = Field(
+        default=None, description="what finds images by such words; false: nothing does"
+    )
     search: SearchConfig = Field(default=SearchConfig(), description="how it is searched")
     images: ImageLimits = Field(default=ImageLimits(), description="limits on the image files that are taken in")
 
@@ -122,10 +128,12 @@ class Config(BaseModel):
                     f"{self._source.place(('collections', name, 'path'))}: {collection.path} is the directory of the "
                     f"collection {other}; give each a `path:` of its own"
                 )
-            for kind in ("extractor", "distance", "index", "store"):
-                choice: PluginChoice | None = getattr(collection, kind)
-                if choice is not None:
+            for kind in ("extractor", "distance", "index", "store", "text"):
+                choice: PluginChoice | Literal[False] | None = getattr(collection, kind)
+                if choice:
                     self.options(plugins, kind, choice, ("collections", name, kind))
+            for place, source in enumerate(collection.keywords or ()):
+                self.options(plugins, "keywords", source, ("collections", name, "keywords", place))
         for place, choice in enumerate(self.frontends):
             self.options(plugins, "frontend", choice, ("frontends", place))
 

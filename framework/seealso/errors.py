@@ -12,6 +12,7 @@
     - CorruptCollection: a checksum or a cross-check failed
   - ImageError: an image file cannot be used
     - ImageTooLarge: beyond the limits, refused before it was decoded
+  - KeywordError: words that are meant to describe an image cannot be read
   - StoreError: an object store failed
     - MissingObject: it holds no descriptor of that ID
     - CorruptRecord: a stored descriptor fails its checksum
@@ -68,6 +69,10 @@ class ImageError(SeealsoError):
 
 class ImageTooLarge(ImageError):
     """An image beyond the limits on bytes or pixels, refused before it was decoded."""
+
+
+class KeywordError(SeealsoError):
+    """Words that are meant to describe an image cannot be read."""
 
 
 class StoreError(SeealsoError):

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from seealso.interfaces.extractor import Extractor
     from seealso.interfaces.frontend import Frontend
     from seealso.interfaces.index import MetricIndex
+    from seealso.interfaces.keywords import KeywordSource
     from seealso.interfaces.store import ObjectStore
+    from seealso.interfaces.text import TextIndex
 
 hookspec = pluggy.HookspecMarker("seealso")
 hookimpl = pluggy.HookimplMarker("seealso")
@@ -56,6 +58,16 @@ def register_codecs() -> Sequence[type[Codec]]:  # type: ignore[empty-body]
 @hookspec
 def register_object_stores() -> Sequence[type[ObjectStore]]:  # type: ignore[empty-body]
     """The object store classes that the plugin brings. Since 0.1."""
+
+
+@hookspec
+def register_keyword_sources() -> Sequence[type[KeywordSource]]:  # type: ignore[empty-body]
+    """The keyword source classes that the plugin brings. Since 0.1."""
+
+
+@hookspec
+def register_text_indexes() -> Sequence[type[TextIndex]]:  # type: ignore[empty-body]
+    """The text index classes that the plugin brings. Since 0.1."""
 
 
 @hookspec

@@ -98,6 +98,29 @@ def decode_image(data: bytes, *, min_side: int = 0, limits: ImageLimits | None =
             raise ImageError(f"damaged or not an image ({kind}): {_reason(error)}") from None
 
 
+@contextmanager
+def opened_image(data: bytes, limits: ImageLimits) -> Iterator[Image.Image]:
+    """An image file opened for its metadata, not decoded.
+
+    Raises:
+        ImageError: it cannot be opened; says why.
+    """
+    if len(data) > limits.max_bytes:
+        raise ImageTooLarge(f"{len(data)} bytes; the limit is {limits.max_bytes} (`images: {{max_bytes: …}}`)")
+    kind = _sniff(data)
+    with _without_warnings():
+        try:
+            if kind == "TIFF":
+                _refuse_long_tags(data)
+            image = _open(kind, data)
+        except ImageError:
+            raise
+        except Exception as error:
+            raise ImageError(f"damaged or not an image ({kind}): {_reason(error)}") from None
+        with image:
+            yield image
+
+
 def _decode(kind: str, data: bytes, min_side: int, limits: ImageLimits) -> DecodedImage:
     several_scans = kind == "JPEG" and _count_scans(data) > 1
     if kind == "TIFF":

@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from seealso.interfaces.extractor import Extractor
     from seealso.interfaces.frontend import Frontend
     from seealso.interfaces.index import MetricIndex
+    from seealso.interfaces.keywords import KeywordSource
     from seealso.interfaces.plugin import Plugin
     from seealso.interfaces.store import ObjectStore
+    from seealso.interfaces.text import TextIndex
 
 GROUP = "seealso"
 log = logging.getLogger("seealso")
@@ -37,11 +39,12 @@ log = logging.getLogger("seealso")
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of plugin: the hook that registers it, and its interface."""
+    """A kind of plugin: the hook that registers it, its interface, and whether a collection has several at once."""
 
     hook: str
     module: str
     interface: str
+    several: bool = False
 
     def base(self) -> type[Plugin]:
         """The abstract class that a plugin of this kind implements."""
@@ -55,6 +58,8 @@ KINDS: dict[str, Kind] = {
     "index": Kind("register_metric_indexes", "seealso.interfaces.index", "MetricIndex"),
     "codec": Kind("register_codecs", "seealso.interfaces.codec", "Codec"),
     "store": Kind("register_object_stores", "seealso.interfaces.store", "ObjectStore"),
+    "keywords": Kind("register_keyword_sources", "seealso.interfaces.keywords", "KeywordSource", several=True),
+    "text": Kind("register_text_indexes", "seealso.interfaces.text", "TextIndex"),
     "frontend": Kind("register_frontends", "seealso.interfaces.frontend", "Frontend"),
 }
 """The kinds, under the words that the configuration uses."""
@@ -200,6 +205,10 @@ class Plugins:
     @overload
     def get(self, kind: Literal["store"], name: str) -> type[ObjectStore]: ...
     @overload
+    def get(self, kind: Literal["keywords"], name: str) -> type[KeywordSource]: ...
+    @overload
+    def get(self, kind: Literal["text"], name: str) -> type[TextIndex]: ...
+    @overload
     def get(self, kind: Literal["frontend"], name: str) -> type[Frontend]: ...
     @overload
     def get(self, kind: str, name: str) -> type[Plugin]: ...
@@ -225,11 +234,17 @@ class Plugins:
         Raises:
             PluginError: no installed plugin of the kind offers itself.
         """
-        classes = self.classes(kind)
-        best = max(classes.values(), key=lambda cls: cls.preference, default=None)
-        if best is None or best.preference <= 0:
+        defaults = self.defaults(kind)
+        if not defaults:
             raise PluginError(f"no {kind} is installed that can be the default; name one in the configuration")
-        return best.name
+        return defaults[0]
+
+    def defaults(self, kind: str) -> list[str]:
+        """The names of the plugins that a new collection gets of this kind: all that offer themselves where it has several at
+        once, by preference; else the best, or none."""
+        offered = [cls for cls in self.classes(kind).values() if cls.preference > 0]
+        names = [cls.name for cls in sorted(offered, key=lambda cls: -cls.preference)]
+        return names if KINDS[kind].several else names[:1]
 
     def kinds(self) -> list[str]:
         """The kinds of plugins there are, under the words that the configuration uses."""

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from seealso.config import CollectionConfig, Config
-from seealso.plugins import Plugins
+from seealso.plugins import KINDS, Plugins
 
 WIDTH = 110
 
@@ -45,12 +45,23 @@ def _collection(plugins: Plugins) -> Iterator[str]:
             yield f"    # {key}:"
             yield from _options(type(field.default))
         else:
-            name = _default_name(plugins, key)
             installed = ", ".join(sorted(plugins.classes(key)))
-            yield f"    # (installed: {installed})"
-            yield f"    # {key}:"
-            yield f"    #   plugin: {name}"
-            yield from _options(plugins.get(key, name).Options)
+            yield f"    # (installed: {installed or 'none'})"
+            yield from _choice(plugins, key)
+
+
+def _choice(plugins: Plugins, kind: str) -> Iterator[str]:
+    """The default of a kind, with its options."""
+    defaults = plugins.defaults(kind)
+    if KINDS[kind].several:
+        yield f"    # {kind}: [{', '.join(defaults)}]"
+    elif not defaults:
+        yield f"    # {kind}: false"
+    else:
+        name = _default_name(plugins, kind)
+        yield f"    # {kind}:"
+        yield f"    #   plugin: {name}"
+        yield from _options(plugins.get(kind, name).Options)
 
 
 def _default_name(plugins: Plugins, kind: str) -> str:

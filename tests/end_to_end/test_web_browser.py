@@ -32,6 +32,7 @@ def site(tmp_path_factory, photographs):
         part = crop(image, rng, 0.6)
         width = (480, 320, 640)[number % 3]
         part.resize((width, 360)).save(folder / "photos" / f"{name}-{number}.jpg", quality=85)
+        (folder / "photos" / f"{name}-{number}.json").write_text(f'{{"keywords": ["picture", "{name}"]}}')
     with seealso.open(folder / "c", plugins=[THUMBNAIL], extractor="thumbnail") as collection:
         collection.index([folder / "photos"])
     with running(configure(folder, {"photos": folder / "c"}, port=free_port(), upload_megabytes=1)) as address:
@@ -241,6 +242,9 @@ def test_with_the_keyboard_alone(visit):
     at(page, shown[0])
     # The search, the cost, a part: each without a mouse.
     page.keyboard.press("/")
+    expect(page.locator(".find input")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.locator("input[type=file]").focus()
     expect(page.locator("input[type=file]")).to_be_focused()
     page.locator(".cost summary").focus()
     page.keyboard.press("Enter")
@@ -259,6 +263,34 @@ def test_with_the_keyboard_alone(visit):
     at(page, r"crop=0\.23,0\.25,0\.5,0\.52")
 
 
+def test_words(visit):
+    """Typed with the keyboard alone, with suggestions; then by the links of keywords, and beside an image."""
+    page = visit("/photos?seed=1")
+    page.keyboard.press("/")
+    page.keyboard.type("picture coff", delay=20)
+    expect(page.locator("#suggested option")).to_have_attribute("value", "picture coffee")
+    page.keyboard.type("ee -moon")
+    page.keyboard.press("Enter")
+    at(page, r"/photos/text\?q=picture\+coffee\+-moon")
+    expect(page.get_by_role("heading", level=1)).to_contain_text(re.compile(r"\d+ images match"))
+    found = tiles(page)
+    assert 2 < len(found) < OBJECTS // 10
+    page.locator(".words a", has_text="picture").first.click()
+    at(page, r"q=picture")
+    assert len(tiles(page)) == 60
+    page.locator(".more").click()
+    expect(page.locator(".tile")).to_have_count(OBJECTS)
+    page.go_back()
+    at(page, r"q=picture\+coffee\+-moon")
+    page.locator(".tile").first.click()
+    at(page, found[0])
+    page.get_by_label("Only images with").fill("coffee")
+    page.keyboard.press("Enter")
+    at(page, found[0] + r"\?where=coffee")
+    assert set(tiles(page)) == set(found[1:])
+    expect(page.locator(".where")).to_contain_text(f"{len(found)} images match")
+
+
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("dark", 360)])
 def test_nothing_keeps_anybody_out(visit, mine, scheme, width):
     """axe-core finds no violation; nothing is wider than the screen; what can be touched is large enough."""
@@ -270,6 +302,8 @@ def test_nothing_keeps_anybody_out(visit, mine, scheme, width):
         "/photos?seed=1&limit=9",
         "/photos/similar/1?crop=0.2,0.2,0.5,0.5&limit=9",
         "/photos/objects/1",
+        "/photos/text?q=picture&limit=9",
+        "/photos/text",
         "/photos/status",
         "/api",
     ]

@@ -16,7 +16,7 @@ import yaml
 from PIL import Image
 
 import seealso
-from conftest import THUMBNAIL
+from conftest import SAMPLES, THUMBNAIL
 from plugins import flatfile_files
 from seealso_cli.app import run
 from seealso_cli.output import printable, size
@@ -148,7 +148,7 @@ def test_similar_json_is_the_contract(indexed, home):
     assert answer["hits"][0]["uri"] == f"file://{home}/photos/0003-cell.jpg"
     assert answer["hits"][0]["distance"] == 0
     assert set(answer["cost"]) == {"candidates", "reads", "bytes_read", "ms"}
-    assert set(answer["cost"]["ms"]) == {"extract", "candidates", "read", "refine", "total"}
+    assert set(answer["cost"]["ms"]) == {"extract", "text", "candidates", "read", "refine", "total"}
     by_id = json.loads(indexed("similar", f"id:{answer['hits'][0]['id']}", "-k", "4", "--json")[1])
     assert by_id["hits"] == answer["hits"]
     others = json.loads(indexed("similar", "photos/0003-cell.jpg", "-k", "3", "--others", "--json")[1])
@@ -278,7 +278,7 @@ def test_sizes_for_people():
 
 def test_show_and_random(indexed, home):
     shown = json.loads(indexed("show", "3", "--json")[1])
-    assert set(shown) == {"id", "sha256", "width", "height", "file_size", "locations", "keywords"}
+    assert set(shown) == {"id", "sha256", "width", "height", "file_size", "locations", "keywords", "words"}
     assert (shown["id"], shown["width"], shown["height"]) == (3, 96, 72)
     assert f"found at  {shown['locations'][0]['path']}" in indexed("show", "3")[1]
     assert indexed("show", "id:3") == indexed("show", "3")
@@ -350,8 +350,15 @@ def test_plugins(call, home):
         "provides": {"store": ["lmdb"]},
     } in listed["plugins"]
     assert listed["defaults"] == {
-        "extractor": "onnx", "distance": "euclidean", "index": "ppp-codes", "codec": "raw", "store": "flat-file", "frontend": "web"
-    }  # fmt: skip
+        "extractor": ["onnx"],
+        "distance": ["euclidean"],
+        "index": ["ppp-codes"],
+        "codec": ["raw"],
+        "store": ["flat-file"],
+        "keywords": ["embedded", "sidecar"],
+        "text": ["tantivy"],
+        "frontend": ["web"],
+    }
     assert listed["problems"] == []
     assert "thumbnail" in call("plugins")[1]
 
@@ -749,3 +756,100 @@ def test_convert(indexed):
     status, _, err = indexed("convert", "lmbd")
     assert status == 1
     assert "did you mean" in err
+
+
+# Words
+
+
+@pytest.fixture
+def described(call, home):
+    """The photographs with sidecars and a table, indexed; calls a command."""
+    (home / "seealso.yaml").write_text(
+        f"plugins: [{THUMBNAIL}, {SAMPLES / 'plain_text.py'}]\n"
+        "collections:\n  photos: {path: ./c.seealso, extractor: thumbnail, text: plain-text}\n"
+    )
+    for number, photo in enumerate(sorted((home / "photos").iterdir())):
+        photo.with_suffix(".txt").write_text("A red bird" if number % 2 else "A bird\x1b[31m")
+    (home / "table.csv").write_text('file,keywords\n0003-cell.jpg,"sea; blue sky"\nnone.jpg,x\n')
+    status, _, err = call("index", "photos", "--keywords", "table.csv")
+    assert status == 0
+    assert "table.csv: 1 rows name no image that was found this time: none.jpg" in err
+    return call
+
+
+def test_text(described, home):
+    status, out, err = described("text", "red", "bird", "-k", "3")
+    assert status == 0
+    assert len(out.splitlines()) == 3
+    assert err == "10 objects match red bird\n"
+    answer = json.loads(described("text", "bird", "-red", "-k", "30", "--json")[1])
+    assert set(answer) == {"query", "hits", "cost", "matched"}
+    assert answer["query"] == {"id": None, "path": None, "uri": None, "text": "bird -red"}
+    assert answer["matched"] == len(answer["hits"]) == 10
+    assert answer["hits"][0]["distance"] is None
+    assert described("text", "blue sky")[1].endswith("/0003-cell.jpg\n")
+    assert described("text", "keywords:sea", "--paths")[1] == f"{home}/photos/0003-cell.jpg\n"
+    first, second = (described("text", "red", "-k", "4", "--offset", offset, "--paths")[1] for offset in ("0", "4"))
+    assert len(set((first + second).splitlines())) == 8
+    assert described("text", "nothing") == (0, "", "no object matches nothing\n")
+    assert described("text", '"red bird" sea', "-k", "1")[2] == ""
+    status, _, err = described("text", "red", "--sheet", "sheet.png")
+    assert (home / "sheet.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"), [("-red", "has to name a word"), ('"', "no partner"), ("*", "holds no word"), ("", "is empty")]
+)
+def test_text_queries_that_are_refused(described, query, reason):
+    for command in (["text", "--", query], ["similar", "id:1", "--where=" + query]):
+        status, out, err = described(*command)
+        assert (status, out) == (1, "")
+        assert err.startswith("seealso: ")
+        assert reason in err
+        assert len(err.splitlines()) == 1
+
+
+def test_similar_where(described):
+    answer = json.loads(described("similar", "id:1", "-k", "30", "--where", "bird -red", "--json")[1])
+    assert answer["matched"] == len(answer["hits"]) == 10
+    assert [hit["distance"] for hit in answer["hits"]] == sorted(hit["distance"] for hit in answer["hits"])
+    status, out, err = described("similar", "id:1", "-k", "3", "--where", "red")
+    assert (status, len(out.splitlines()), err) == (0, 3, "10 objects match red\n")
+
+
+def test_words_are_shown(described):
+    (hit,) = json.loads(described("text", "sea", "--json")[1])["hits"]
+    assert hit["keywords"] == ["sea", "blue sky"]
+    shown = json.loads(described("show", str(hit["id"]), "--json")[1])
+    assert shown["keywords"] == ["sea", "blue sky"]
+    assert {"source": "sidecar", "field": "caption", "text": "A red bird", "language": ""} in shown["words"]
+    text = described("show", str(hit["id"]))[1]
+    assert "keywords  sea; blue sky (table)\n" in text
+    assert "caption   A red bird (sidecar)\n" in text
+    assert all(hit["keywords"] for hit in json.loads(described("random", "--json")[1])["hits"])
+    assert "\x1b" not in described("show", "1")[1]
+
+
+def test_keywords_of_a_table_are_kept_and_forgotten(described, home):
+    assert "nothing to do" in described("index", "photos")[1]
+    (home / "table.csv").write_text("file,keywords\n0004-chelsea.jpg,cat\n")
+    assert "2 images described anew, 18 unchanged" in described("index", "photos")[1]
+    (home / "table.csv").unlink()
+    status, _, err = described("index", "photos")
+    assert status == 1
+    assert "table.csv: the table of keywords cannot be read: No such file or directory" in err
+    assert "1 image described anew" in described("index", "photos", "--keywords", "none")[1]
+    assert described("text", "cat")[1] == ""
+    status, _, err = described("index", "photos", "--keywords", "table.xls")
+    assert status == 1
+    assert "none by its name" in err
+
+
+def test_without_a_text_index(call, home):
+    text = (home / "seealso.yaml").read_text()
+    (home / "seealso.yaml").write_text(text.replace("thumbnail}", "thumbnail, text: false}"))
+    call("index", "photos")
+    status, _, err = call("text", "bird")
+    assert (status, err) == (1, "seealso: the collection has no text index (`text: false` in its configuration)\n")
+    assert call("similar", "id:1", "--where", "bird")[0] == 1
+    assert call("verify")[0] == call("rebuild")[0] == call("maintain")[0] == 0

@@ -215,7 +215,7 @@ def test_what_is_taken_in_is_shown_without_a_restart(tmp_path, web_photos, serve
 
 
 def test_keywords_are_shown_where_there_are_some(client, monkeypatch):
-    assert "words" not in client.get("/photos/similar/1").text
+    assert 'class="words"' not in client.get("/photos/similar/1").text
     search = seealso.Collection.similar
 
     def described(self, *arguments, **more):
@@ -224,7 +224,9 @@ def test_keywords_are_shown_where_there_are_some(client, monkeypatch):
         return seealso.Answer(answer.query, tuple(hits), answer.cost)
 
     monkeypatch.setattr(seealso.Collection, "similar", described)
-    assert "&lt;b&gt;boat&lt;/b&gt; · sea" in client.get("/photos/similar/1").text
+    shown = client.get("/photos/similar/1").text
+    assert ">&lt;b&gt;boat&lt;/b&gt;</a> · <a" in shown
+    assert 'href="/photos/text?q=sea"' in shown
     assert client.get("/api/v1/photos/similar/1").json()["hits"][0]["keywords"] == ["<b>boat</b>", "sea"]
 
 

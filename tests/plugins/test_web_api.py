@@ -57,6 +57,8 @@ def test_every_route_is_documented(client):
         f"{API}/objects/1",
         f"{API}/similar/1",
         f"{API}/similar",
+        f"{API}/text",
+        f"{API}/suggest",
         f"{API}/uploads/{{upload}}/similar",
     }
 

@@ -13,11 +13,13 @@ from seealso.paths import shown_path, uri_of_path
 class Query:
     """What was asked: an object of the collection (``id``), a file (``path``), or a descriptor (neither).
 
-    A file whose content is in the collection has both.
+    A file whose content is in the collection has both. ``text`` is a text query: all that was asked, or to which the
+    neighbours were restricted.
     """
 
     id: int | None = None
     path: bytes | None = None
+    text: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """As the command line's ``--json`` and the web show it."""
@@ -25,6 +27,7 @@ class Query:
             "id": self.id,
             "path": None if self.path is None else shown_path(self.path),
             "uri": None if self.path is None else uri_of_path(self.path),
+            "text": self.text,
         }
 
 
@@ -36,7 +39,7 @@ class Hit:
         id: the object's ID.
         distance: its distance from the query; None where nothing was compared.
         paths: where it was found, ascending; the first is the one to show.
-        keywords: the words that describe it.
+        keywords: the words that describe it; for a longer text see `Collection.words`.
     """
 
     id: int
@@ -65,6 +68,7 @@ class Times:
     """Milliseconds for each stage of a query."""
 
     extract: float = 0.0
+    text: float = 0.0
     candidates: float = 0.0
     read: float = 0.0
     refine: float = 0.0
@@ -89,16 +93,18 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to a query: the hits, nearest first, and what they cost."""
+    """The answer to a query: the hits, best first, and what they cost; how many objects match, where there is a text query."""
 
     query: Query
     hits: tuple[Hit, ...]
     cost: Cost
+    matched: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """As the command line's ``--json`` and the web show it."""
-        return {
+        answer: dict[str, Any] = {
             "query": self.query.as_json(),
             "hits": [hit.as_json() for hit in self.hits],
             "cost": self.cost.as_json(),
         }
+        return answer if self.matched is None else answer | {"matched": self.matched}

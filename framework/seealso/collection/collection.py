@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from seealso.catalog import Catalog, Counts, Failure, ObjectRecord
 from seealso.catalog_writer import CatalogWriter
 from seealso.collection import parts as parts_module
-from seealso.collection.answer import Answer, Hit, Query
+from seealso.collection.answer import Answer, Cost, Hit, Query
 from seealso.collection.conversion import Conversion, convert, remove_other_stores
 from seealso.collection.creation import create, exists, explain_absence
 from seealso.collection.ingest import Ingest, IngestParts, IngestReport, Progress
@@ -26,7 +27,7 @@ from seealso.collection.parts import Parts
 from seealso.collection.prune import prune, prune_failures
 from seealso.collection.query import Region, check_query, describe_query, read_content, read_query
 from seealso.collection.scan import Scan, ScanRules, is_absent
-from seealso.collection.search import search
+from seealso.collection.search import search, with_keywords
 from seealso.config import Config, validate_options
 from seealso.durability import writing_in
 from seealso.errors import ConfigError, ImageError, QueryError, SeealsoError
@@ -34,8 +35,10 @@ from seealso.images import DecodedImage, ImageLimits
 from seealso.interfaces.extractor import Provenance
 from seealso.interfaces.index import IdSet
 from seealso.interfaces.plugin import PluginChoice
+from seealso.interfaces.text import Words
 from seealso.paths import PathLike, absolute, shown_path
 from seealso.plugins import Plugins
+from seealso.text_query import TextQuery
 
 
 class Collection:
@@ -157,6 +160,7 @@ class Collection:
         exclude: Sequence[str] = (),
         hidden: bool = False,
         prune: bool | None = None,
+        keywords: Sequence[PluginChoice] | None = None,
         progress: Callable[[Progress], None] = lambda progress: None,
     ) -> IngestReport:
         """Take in the images below ``paths``: what is new, changed or moved; and drop what is gone from disk.
@@ -169,6 +173,7 @@ class Collection:
             hidden: also files and folders whose name begins with a dot.
             prune: whether to drop what is gone: False never, True always, None when it is surely gone
                 (see `seealso.collection.prune.prune`).
+            keywords: keyword sources beside those of the configuration, from now on; None: those given before.
             progress: told how far it is, after every file.
 
         Raises:
@@ -183,6 +188,10 @@ class Collection:
             self._parts = None  # what is in force now is recorded in it
         with self._writing() as (opened, writer):
             self.parts.check_provenance(opened.provenance)
+            if keywords is not None:
+                # Before it is kept: what does not fit is refused.
+                self.parts.chosen_sources(keywords)
+                writer.set_meta(parts_module.sources_record(keywords))
             missing = dict.fromkeys(path for path in given if is_absent(path))
             present = [path for path in given if path not in missing]
             scan = Scan(present, ScanRules(tuple(include), tuple(exclude), hidden), os.fsencode(self.path))
@@ -220,25 +229,30 @@ class Collection:
         retry: bool = False,
     ) -> IngestReport:
         """Take in what a scan finds, and forget the failures below ``paths`` that are failures no more."""
-        parts = IngestParts(
-            self.name,
-            opened.catalog,
-            writer,
-            opened.store,
-            opened.index,
-            self.parts.extractor,
-            self.parts.extract,
-            self.settings.images,
-            self.plugins,
-            self.parts.threads,
-            self._tell_decoded,
-        )
-        run = Ingest(parts, scan, progress, retry=retry)
-        try:
-            report = run.run()
-        finally:
-            # Whatever ended it: what was committed is found at once.
-            opened.index.catch_up(writer)
+        describer = self.parts.describer(parts_module.recorded_sources(writer))
+        describer.begin()
+        with opened.text.updating(writer) as text:
+            parts = IngestParts(
+                self.name,
+                opened.catalog,
+                writer,
+                opened.store,
+                opened.index,
+                self.parts.extractor,
+                self.parts.extract,
+                describer,
+                text,
+                self.settings.images,
+                self.plugins,
+                self.parts.threads,
+                self._tell_decoded,
+            )
+            run = Ingest(parts, scan, progress, retry=retry)
+            try:
+                report = run.run()
+            finally:
+                # Whatever ended it: what was committed is found at once.
+                opened.index.catch_up(writer)
         prune_failures(writer, paths, run.problem_paths)
         return report
 
@@ -264,6 +278,8 @@ class Collection:
         opened.store.flush()
         opened.index.catch_up(writer)
         opened.index.save_if_worthwhile()
+        with opened.text.updating(writer):
+            pass
 
     # The way out
 
@@ -274,6 +290,7 @@ class Collection:
         *,
         candidates: int | None = None,
         allowed: IdSet | None = None,
+        where: str | None = None,
         others: bool = False,
     ) -> Answer:
         """The nearest neighbours of an image file, or of an object by its ID.
@@ -285,6 +302,7 @@ class Collection:
             k: how many.
             candidates: how many candidates to refine, at most; by default what the configuration says.
             allowed: only these objects.
+            where: only objects that match this text query; as many as k of them, where there are so many.
             others: leave out the object that is the query itself.
 
         Raises:
@@ -298,7 +316,7 @@ class Collection:
             asked, descriptor = self._describe(opened, query)
             extracted = 1000 * (time.perf_counter() - started)
             skip = [asked.id] if others and asked.id is not None else []
-            answer = self._search(opened, asked, descriptor, k, candidates, allowed, skip)
+            answer = self._search(opened, asked, descriptor, k, candidates, allowed, where, skip)
             answer.cost.ms.extract = extracted
             return answer
 
@@ -321,15 +339,21 @@ class Collection:
         return asked, opened.store.get_many(np.array([asked.id], dtype=np.int64))[0]
 
     def similar_to_descriptor(
-        self, descriptor: np.ndarray, k: int = 10, *, candidates: int | None = None, allowed: IdSet | None = None
+        self,
+        descriptor: np.ndarray,
+        k: int = 10,
+        *,
+        candidates: int | None = None,
+        allowed: IdSet | None = None,
+        where: str | None = None,
     ) -> Answer:
-        """The nearest neighbours of a descriptor ``(dim,)`` made by the collection's own extractor.
+        """The nearest neighbours of a descriptor ``(dim,)`` made by the collection's own extractor; see `similar`.
 
         Raises:
             QueryError: it is not of the collection's dimension and dtype, or holds values that are not finite.
         """
         asked = np.asarray(descriptor)
-        return self._answer(lambda opened: self._search(opened, Query(), asked, k, candidates, allowed, ()))
+        return self._answer(lambda opened: self._search(opened, Query(), asked, k, candidates, allowed, where, ()))
 
     def _search(
         self,
@@ -339,11 +363,20 @@ class Collection:
         k: int,
         candidates: int | None,
         allowed: IdSet | None,
+        where: str | None,
         skip: Sequence[int],
     ) -> Answer:
         if k < 1:
             raise QueryError(f"k is {k}; ask for at least 1 neighbour")
         check_query(descriptor, opened.provenance)
+        matched: int | None = None
+        started = time.perf_counter()
+        if where is not None:
+            asked = replace(asked, text=where)
+            matching = opened.text.matching(opened.catalog, TextQuery.parse(where))
+            matched = int(matching.size)
+            allowed = IdSet(matching if allowed is None else np.intersect1d(matching, allowed.ids))
+        found = 1000 * (time.perf_counter() - started)
         hits, cost = search(
             opened.catalog,
             opened.store,
@@ -356,7 +389,47 @@ class Collection:
             allowed=allowed,
             skip=skip,
         )
-        return Answer(asked, hits, cost)
+        cost.ms.text = found if where is not None else 0.0
+        return Answer(asked, hits, cost, matched)
+
+    def text(self, query: str, k: int = 10, offset: int = 0) -> Answer:
+        """The objects that match a text query, best first; `TextQuery` says what it may hold.
+
+        Args:
+            query: the query.
+            k: how many.
+            offset: how many of the best to leave out: the next page of an answer begins where the one before it ended.
+
+        Raises:
+            QueryError: there is nothing to look for in it, or no text index; ``k`` is less than 1, ``offset`` than 0.
+        """
+        if k < 1 or offset < 0:
+            raise QueryError(f"k is {k} and offset is {offset}; ask for at least 1 object, from 0 on")
+        parsed = TextQuery.parse(query)
+
+        def ask(opened: Opened) -> Answer:
+            started = time.perf_counter()
+            hits, matched = opened.text.hits(opened.catalog, parsed, k, offset)
+            cost = Cost()
+            cost.ms.text = 1000 * (time.perf_counter() - started)
+            return Answer(Query(text=query), hits, cost, matched)
+
+        return self._answer(ask)
+
+    @property
+    def has_text(self) -> bool:
+        """Whether there is a text index, so that `text` and ``where`` can be asked."""
+        return self.parts.chosen_text() is not None
+
+    def suggest(self, beginning: str, limit: int = 10) -> list[str]:
+        """Words of the collection that begin so, the most frequent first; none where there is no text index."""
+        opened = self._open()
+        opened.catalog.refresh()
+        return opened.text.suggest(opened.catalog, beginning, limit)
+
+    def words(self, ids: Sequence[int]) -> dict[int, dict[str, tuple[Words, ...]]]:
+        """What describes objects: ID → keyword source → words; without the objects that nothing describes."""
+        return self._open().catalog.words(ids)
 
     def describe(
         self, data: bytes, *, region: Region | None = None, limits: ImageLimits | None = None
@@ -425,7 +498,8 @@ class Collection:
         catalog = self._open().catalog
         chosen = [int(i) for i in catalog.random_ids(count, np.random.default_rng(seed))]
         records = catalog.records(chosen)
-        return tuple(Hit(i, None, records[i].paths) for i in chosen if i in records and records[i].paths)
+        hits = [Hit(i, None, records[i].paths) for i in chosen if i in records and records[i].paths]
+        return tuple(with_keywords(catalog, hits))
 
     def _paths(self, opened: Opened, id_: int) -> tuple[bytes, ...]:
         record = opened.catalog.records([id_]).get(id_) if 0 <= id_ < 1 << 63 else None
@@ -460,17 +534,20 @@ class Collection:
 
     def described_parts(self) -> dict[str, object]:
         """The plugins in force with all their options, in the form of the configuration."""
-        return {kind: choice.as_yaml() for kind, choice in self.parts.choices().items()}
+        parts: dict[str, object] = {kind: choice.as_yaml() for kind, choice in self.parts.choices().items()}
+        return parts | {"keywords": [source.as_choice().as_yaml() for source in self.parts.chosen_sources().values()]}
 
     def verify(self) -> Checkup:
         """Check every checksum, and the parts against one another."""
         opened = self._current()
-        return check(opened.catalog, opened.store, opened.index)
+        return check(opened.catalog, opened.store, opened.index, opened.text)
 
     def rebuild(self) -> None:
-        """Throw the index away and build it from the catalogue and the store."""
+        """Throw the indexes away and build them from the catalogue and the store."""
         with self._writing() as (opened, writer):
             opened.index.rebuild(writer)
+            with opened.text.updating(writer, anew=True):
+                pass
 
     def maintain(self) -> Upkeep:
         """Reclaim space: descriptors that nobody sees, the store's and the catalogue's free space, old snapshots.
@@ -479,7 +556,7 @@ class Collection:
         """
         with self._writing() as (opened, writer):
             before = bytes_below(self.path)
-            dropped, removed = keep_up(writer, opened.store, opened.index)
+            dropped, removed = keep_up(writer, opened.store, opened.index, opened.text)
             remove_other_stores(self.path, writer)
             return Upkeep(dropped, removed, before, bytes_below(self.path))
 

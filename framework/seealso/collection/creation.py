@@ -14,7 +14,7 @@ from seealso.collection.parts import Parts, record
 from seealso.durability import make_directory, writing_in
 from seealso.errors import CollectionError, CorruptCollection, NoCollection
 
-STORE, INDEX = "store", "index"
+STORE, INDEX, TEXT = "store", "index", "text"
 STORE_FOLDER = (
     "store_folder"  # where the catalogue keeps the name of the store's folder, once it is another than `STORE`
 )
@@ -76,7 +76,7 @@ def create(path: Path, parts: Parts) -> None:
 
 def _strangers(path: Path) -> list[str]:
     """What lies in a directory and is no part of a collection."""
-    ours = (INDEX, lock.FILE_NAME)
+    ours = (INDEX, TEXT, lock.FILE_NAME)
     names = (name for name in os.listdir(path) if name not in ours and not is_store_folder(name))
     return [name for name in names if not name.startswith(FILE_NAME)]
 

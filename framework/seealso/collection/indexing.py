@@ -128,10 +128,11 @@ class LiveIndex:
                 self.applied = target
 
     def committed(self, catalog: Catalog, change: int, ids: np.ndarray, descriptors: np.ndarray) -> None:
-        """Objects were committed as ``change``: apply it at once where nothing before it is missing."""
+        """Objects were committed as ``change``, perhaps none: apply it at once where nothing before it is missing."""
         with self._lock:
             if self._trained and self.applied == change - 1:
-                self.index.add(ids, descriptors)
+                if ids.size:
+                    self.index.add(ids, descriptors)
                 self.applied = change
         self._renew_if_outgrown(catalog)
 

@@ -19,9 +19,11 @@ import numpy as np
 
 from seealso.catalog import Catalog, Failure, FileState, Location, ObjectRow
 from seealso.catalog_writer import CatalogWriter
+from seealso.collection.describing import Describer
 from seealso.collection.indexing import LiveIndex
 from seealso.collection.reading import FileReader, PreparedImage, ReadFile
 from seealso.collection.scan import Scan, ScannedFile, ScanProblem
+from seealso.collection.text import TextUpdate
 from seealso.errors import PluginError
 from seealso.images import DecodedImage, ImageLimits
 from seealso.interfaces.extractor import Extractor
@@ -31,6 +33,7 @@ from seealso.plugins import Plugins
 
 LOOKUP_PAGE = 500  # files looked up in the catalogue at once
 COMMIT_PLACES = 1000  # locations and failures in a batch, at most
+SHOWN_PROBLEMS = 20  # of words that could not be read; the others are counted
 BATCHES_WAITING = 2  # extracted batches that may wait for their commit
 RESERVED_IDS = 1024  # at a time: one durable write for many batches
 
@@ -89,6 +92,7 @@ class IngestReport:
         known_failures: files that failed before, and still do.
         removed: objects that are gone.
         locations_removed: paths that are gone.
+        described: files of known content whose words are others than before.
         warnings: what was not done, and why; one line each.
         unusable: what is wrong with paths that were given themselves; one line each.
         seconds: how long it took.
@@ -102,6 +106,7 @@ class IngestReport:
     known_failures: int = 0
     removed: int = 0
     locations_removed: int = 0
+    described: int = 0
     warnings: list[str] = field(default_factory=list)
     unusable: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -109,7 +114,9 @@ class IngestReport:
     @property
     def changed(self) -> bool:
         """Whether the collection is another than before."""
-        return bool(self.added or self.located or self.failed or self.removed or self.locations_removed)
+        return bool(
+            self.added or self.located or self.failed or self.removed or self.locations_removed or self.described
+        )
 
 
 @dataclass(slots=True)
@@ -132,6 +139,8 @@ class IngestParts:
     index: LiveIndex
     extractor: Extractor
     extract: Callable[[np.ndarray], np.ndarray]
+    describer: Describer
+    text: TextUpdate
     limits: ImageLimits
     plugins: Plugins
     threads: int
@@ -164,6 +173,8 @@ class Ingest:
         self._in_flight: set[bytes] = set()
         self._broken: dict[bytes, str] = {}
         self._ids = IdReserve(parts.writer)
+        self._problems = 0
+        self._shown_problems: list[str] = []
 
     def run(self) -> IngestReport:
         """Take in what is new. Whatever ends it early, what was committed stays.
@@ -174,7 +185,13 @@ class Ingest:
         """
         counting = threading.Thread(target=self._count, daemon=True)
         counting.start()
-        reader = FileReader(self.parts.extractor, self.parts.limits, self._is_known, self.parts.tell_decoded)
+        reader = FileReader(
+            self.parts.extractor,
+            self.parts.limits,
+            self._is_known,
+            self.parts.describer,
+            self.parts.tell_decoded,
+        )
         workers = ThreadPoolExecutor(self.parts.threads, thread_name_prefix="read")
         committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
         try:
@@ -189,7 +206,10 @@ class Ingest:
             # Without this, an interrupted run would first read every file that waits.
             workers.shutdown(cancel_futures=True)
             committer.shutdown(cancel_futures=True)
+            told = self.parts.describer.end()
         counting.join()
+        self._tell_problems()
+        self.report.warnings += told
         self.report.seconds = time.monotonic() - self._started
         return self.report
 
@@ -204,14 +224,20 @@ class Ingest:
         found = iter(self._scan)
         while page := list(islice(found, LOOKUP_PAGE)):
             known = self.parts.catalog.states([file.path for file in page])
+            described = self.parts.catalog.description_states([file.path for file in page])
             failed = self.parts.catalog.failure_reasons([file.path for file in page])
             for file in page:
                 if isinstance(file, ScanProblem):
                     self.problem_paths.add(file.path)
                     yield ReadFile(file.path, FileState(b"", 0), failure=file.reason, reached=False)
-                elif self._retry and file.path in failed:
+                elif (
+                    (self._retry and file.path in failed)
+                    or known.get(file.path) != file.state.signature
+                    # Read again for its words, but not extracted: its content is known.
+                    or (file.path in described and described[file.path] != self.parts.describer.state(file.path))
+                ):
                     yield file
-                elif known.get(file.path) == file.state.signature:
+                else:
                     self.report.files += 1
                     if file.path in failed:
                         self.report.known_failures += 1
@@ -219,8 +245,6 @@ class Ingest:
                     else:
                         self.report.unchanged += 1
                     self._tell()
-                else:
-                    yield file
 
     def _batches(self, files: Iterable[ReadFile]) -> Iterator[Batch]:
         batch = Batch()
@@ -240,7 +264,15 @@ class Ingest:
             self._in_flight.add(file.digest)
             batch.images.append(file.image)
         batch.files.append(replace(file, image=None))
+        self._problems += len(file.problems)
+        self._shown_problems += file.problems[: SHOWN_PROBLEMS - len(self._shown_problems)]
         self._tell()
+
+    def _tell_problems(self) -> None:
+        self.report.warnings += self._shown_problems
+        if self._problems > len(self._shown_problems):
+            more = self._problems - len(self._shown_problems)
+            self.report.warnings.append(f"… and {more:,} more whose words could not be read")
 
     def _tell(self) -> None:
         report = self.report
@@ -316,10 +348,13 @@ class Ingest:
             self.parts.store.flush()
         locations, failures = self._sort_out(batch.files, {row.hash: row.id for row in objects})
         self._count_commit(objects, locations, failures)
+        before = self.parts.writer.change()
         change = self.parts.writer.commit(objects, locations, failures)
         self._in_flight -= {row.hash for row in objects}
-        if objects:
+        if change > before:
             self.parts.index.committed(self.parts.catalog, change, ids, batch.descriptors)
+            self.parts.text.committed()
+        if objects:
             first_path = {location.object: location.path for location in reversed(locations)}
             paths = tuple(first_path[row.id] for row in objects)
             new = IngestedBatch(self.parts.collection, ids, batch.descriptors, paths, change)
@@ -330,12 +365,18 @@ class Ingest:
     ) -> None:
         """Count what a commit will change, against what the catalogue holds before it."""
         before = self.parts.writer.objects_at([location.path for location in locations])
-        same = sum(before.get(location.path) == location.object for location in locations)
+        same = [location for location in locations if before.get(location.path) == location.object]
+        described = self.parts.writer.description_states([location.path for location in same])
+        redescribed = sum(
+            location.description is not None and described[location.path] != location.description.state
+            for location in same
+        )
         reasons = self.parts.writer.failure_reasons([failure.path for failure in failures])
         known = sum(reasons.get(failure.path) == failure.reason for failure in failures)
         self.report.added += len(objects)
-        self.report.located += len(locations) - len(objects) - same
-        self.report.unchanged += same
+        self.report.located += len(locations) - len(objects) - len(same)
+        self.report.described += redescribed
+        self.report.unchanged += len(same) - redescribed
         self.report.failed += len(failures) - known
         self.report.known_failures += known
 
@@ -346,7 +387,7 @@ class Ingest:
             reason = file.failure or self._broken.get(file.digest, "")
             id_ = None if reason else new.get(file.digest) or self.parts.writer.id_of_hash(file.digest)
             if id_ is not None:
-                locations.append(Location(file.path, id_, file.state))
+                locations.append(Location(file.path, id_, file.state, file.description))
             else:
                 state = FileState(b"", 0) if file.digest in self._broken else file.state
                 failures.append(Failure(file.path, reason, state, time.time(), file.reached))

@@ -11,6 +11,7 @@ import numpy as np
 from seealso.catalog import Catalog
 from seealso.catalog_writer import CatalogWriter
 from seealso.collection.indexing import LiveIndex
+from seealso.collection.text import LiveText
 from seealso.interfaces.store import ObjectStore
 
 REMEDY = "`seealso maintain` lets go of it, and `seealso index PATH…` then takes it in anew"
@@ -50,8 +51,8 @@ class Upkeep:
     bytes_after: int
 
 
-def check(catalog: Catalog, store: ObjectStore, index: LiveIndex) -> Checkup:
-    """Check the catalogue, every descriptor's checksum, and that catalogue, store and index hold the same objects."""
+def check(catalog: Catalog, store: ObjectStore, index: LiveIndex, text: LiveText) -> Checkup:
+    """Check the catalogue, every descriptor's checksum, and that catalogue, store and indexes hold the same objects."""
     found = Checkup(problems=catalog.verify())
     report = store.verify()
     found.descriptors = report.checked
@@ -74,10 +75,11 @@ def check(catalog: Catalog, store: ObjectStore, index: LiveIndex) -> Checkup:
     ):
         if ids.size:
             found.problems.append(f"{ids.size} {what}, the first is {ids[0]}; run `seealso rebuild`")
+    found.problems += (f"{problem}; run `seealso rebuild`" for problem in text.verify(catalog))
     return found
 
 
-def keep_up(writer: CatalogWriter, store: ObjectStore, index: LiveIndex) -> tuple[int, int]:
+def keep_up(writer: CatalogWriter, store: ObjectStore, index: LiveIndex, text: LiveText) -> tuple[int, int]:
     """Give back space; returns how many objects without a sound descriptor, and descriptors of no object, are gone."""
     missing = np.setdiff1d(writer.ids(), store.ids(), assume_unique=True)
     damaged = writer.existing(np.array(store.verify().damaged, dtype=np.int64))
@@ -89,6 +91,8 @@ def keep_up(writer: CatalogWriter, store: ObjectStore, index: LiveIndex) -> tupl
         pass
     index.catch_up(writer)
     index.save()
+    with text.updating(writer):
+        pass
     live = writer.ids()
     unused = int(np.setdiff1d(store.ids(), live, assume_unique=True).size)
     store.compact(index.index.storage_order(), live)

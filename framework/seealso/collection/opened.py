@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Self
 
 from seealso.catalog import Catalog
-from seealso.collection.creation import store_folder
+from seealso.collection.creation import TEXT, store_folder
 from seealso.collection.indexing import LiveIndex
 from seealso.collection.parts import Parts, recorded_provenance
+from seealso.collection.text import LiveText
 from seealso.errors import CollectionError
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.extractor import Provenance
@@ -26,6 +27,7 @@ class Opened:
     distance: Distance
     store: ObjectStore
     index: LiveIndex
+    text: LiveText
     folder: Path
 
     @classmethod
@@ -52,13 +54,14 @@ class Opened:
             try:
                 made_by = parts.index_made_by()
                 index = LiveIndex(lambda: parts.make_index(store, provenance), made_by, path / "index", store)
+                text = parts.live_text(path / TEXT)
             except BaseException:
                 store.close()
                 raise
         except BaseException:
             catalog.close()
             raise
-        return cls(catalog, provenance, distance, store, index, folder)
+        return cls(catalog, provenance, distance, store, index, text, folder)
 
     def moved(self) -> bool:
         """Whether the descriptors are in another store by now."""
@@ -76,10 +79,18 @@ class Opened:
             "provenance": asdict(self.provenance),
             "store": self.store.statistics(),
             "index": self.index.index.statistics(),
+            **self._describe_text(),
         }
+
+    def _describe_text(self) -> dict[str, object]:
+        if not self.text.configured:
+            return {}
+        index = self.text.current(self.catalog)
+        return {"text": {"objects": 0, "bytes": 0} if index is None else index.statistics()}
 
     def close(self) -> None:
         """Let go of all."""
+        self.text.close()
         self.index.close()
         self.store.close()
         self.catalog.close()

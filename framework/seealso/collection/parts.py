@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -15,18 +16,24 @@ import platformdirs
 
 from seealso.catalog import Catalog
 from seealso.codecs.choice import choose_codec
+from seealso.collection.describing import Describer
+from seealso.collection.text import LiveText
 from seealso.config import Config, validate_options
 from seealso.errors import ConfigError, FormatError, ProvenanceMismatch
 from seealso.interfaces.codec import Codec, CodecContext
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.extractor import Extractor, ExtractorContext, Provenance
 from seealso.interfaces.index import IndexContext, MetricIndex
+from seealso.interfaces.keywords import KeywordSource
 from seealso.interfaces.plugin import Plugin, PluginChoice, PluginOptions
 from seealso.interfaces.store import ObjectStore, StoreContext
+from seealso.interfaces.text import TextContext, TextIndex
 from seealso.plugins import Plugins
 from seealso.yaml_file import Location
 
 PARTS = ("extractor", "distance", "index", "store")
+TEXT = "text"
+SOURCES = "keyword_sources"  # where the catalogue keeps those that were given beside the configuration
 CONFIGURATION = "configuration"  # where the catalogue keeps the choices
 
 
@@ -78,6 +85,54 @@ class Parts:
         self.threads = usable_threads()
         self._extracting = threading.Lock()
 
+    def chosen_text(self) -> Chosen | None:
+        """The text index in force; None where the configuration wants none, or none is installed."""
+        if self._collection.text is False:
+            return None
+        if self._collection.text is None and TEXT not in self.recorded and not self.plugins.classes(TEXT):
+            return None
+        return self.chosen(TEXT)
+
+    def chosen_sources(self, given: Sequence[PluginChoice] = ()) -> dict[str, Chosen]:
+        """The keyword sources in force, by name: those that the configuration names, else all that offer themselves; then
+        those ``given`` beside it.
+
+        Raises:
+            ConfigError: one does not exist, or its options do not fit, or it is named twice.
+        """
+        named = self._collection.keywords
+        if named is None:
+            named = [PluginChoice(name) for name in self.plugins.defaults("keywords")]
+        found: dict[str, Chosen] = {}
+        for place, choice in enumerate((*named, *given)):
+            location: Location = ("collections", self.name, "keywords", place)
+            if choice.plugin in found:
+                where = self.config.source.place(location[: 3 if place >= len(named) else 4])
+                raise ConfigError(f"{where}: the keyword source {choice.plugin} is named twice")
+            found[choice.plugin] = Chosen(*self.config.options(self.plugins, "keywords", choice, location))
+        return found
+
+    def describer(self, given: Sequence[PluginChoice] = ()) -> Describer:
+        """The keyword sources, as one."""
+        sources: dict[str, KeywordSource] = {}
+        chosen = self.chosen_sources(given)
+        for name, each in chosen.items():
+            assert issubclass(each.cls, KeywordSource)
+            sources[name] = each.cls(each.options)
+        return Describer(sources, {name: each.as_built() for name, each in chosen.items()})
+
+    def live_text(self, directory: Path) -> LiveText:
+        """The text index in a directory."""
+        chosen = self.chosen_text()
+        if chosen is None:
+            return LiveText(None, None, directory)
+
+        def make(folder: Path, read_only: bool) -> TextIndex:
+            cls = self.plugins.get("text", chosen.cls.name)
+            return cls(chosen.options, TextContext(folder, read_only))
+
+        return LiveText(make, chosen.as_built(), directory)
+
     def chosen(self, kind: str) -> Chosen:
         """The plugin in force for a kind.
 
@@ -102,7 +157,9 @@ class Parts:
 
     def choices(self) -> dict[str, PluginChoice]:
         """The choices in force, with every option."""
-        return {kind: self.chosen(kind).as_choice() for kind in PARTS}
+        choices = {kind: self.chosen(kind).as_choice() for kind in PARTS}
+        text = self.chosen_text()
+        return choices if text is None else choices | {TEXT: text.as_choice()}
 
     @cached_property
     def extractor(self) -> Extractor:
@@ -220,6 +277,23 @@ def recorded_choices(catalog: Catalog) -> dict[str, PluginChoice]:
         return {kind: PluginChoice.parse(choice) for kind, choice in stored.items()}
     except (ValueError, AttributeError):
         raise FormatError(f"{catalog.file}: the record of the collection's configuration is damaged") from None
+
+
+def recorded_sources(catalog: Catalog) -> list[PluginChoice]:
+    """The keyword sources that were given beside the configuration.
+
+    Raises:
+        FormatError: the record cannot be read.
+    """
+    try:
+        return [PluginChoice.parse(choice) for choice in json.loads(catalog.meta(SOURCES) or "[]")]
+    except (ValueError, TypeError):
+        raise FormatError(f"{catalog.file}: the record of the collection's keyword sources is damaged") from None
+
+
+def sources_record(choices: Sequence[PluginChoice]) -> dict[str, str]:
+    """They, in the form in which the catalogue keeps them."""
+    return {SOURCES: json.dumps([choice.as_yaml() for choice in choices])}
 
 
 def recorded_provenance(catalog: Catalog) -> Provenance:

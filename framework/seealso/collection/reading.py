@@ -6,11 +6,12 @@ import hashlib
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from seealso.catalog import FileState
+from seealso.catalog import Description, FileState
+from seealso.collection.describing import Describer
 from seealso.collection.scan import ScannedFile, is_absent
 from seealso.errors import ImageError, ImageTooLarge
 from seealso.images import DecodedImage, ImageLimits, decode_image
@@ -44,6 +45,8 @@ class ReadFile:
         failure: why it failed.
         reached: the file was there as ``state`` says; if not, what it holds now is not known.
         vanished: it is there no more, since the scan: neither an image nor a failure.
+        description: what the keyword sources say of it; None where it is no image.
+        problems: what of theirs could not be read, one line each.
     """
 
     path: bytes
@@ -53,6 +56,8 @@ class ReadFile:
     failure: str = ""
     reached: bool = True
     vanished: bool = False
+    description: Description | None = None
+    problems: tuple[str, ...] = ()
 
 
 class FileReader:
@@ -62,6 +67,7 @@ class FileReader:
         extractor: what prepares.
         limits: on the image files.
         is_known: whether an image with this SHA-256 needs no preparing.
+        describer: says which words describe a file.
         tell_decoded: told the SHA-256, the bytes and the image, once one was prepared.
     """
 
@@ -70,11 +76,13 @@ class FileReader:
         extractor: Extractor,
         limits: ImageLimits,
         is_known: Callable[[bytes], bool],
+        describer: Describer,
         tell_decoded: Callable[[bytes, bytes, DecodedImage], None],
     ) -> None:
         self._extractor = extractor
         self._limits = limits
         self._is_known = is_known
+        self._describer = describer
         self._tell_decoded = tell_decoded
 
     def __call__(self, file: ScannedFile) -> ReadFile:
@@ -89,7 +97,7 @@ class FileReader:
             return ReadFile(file.path, unread, failure=reason, reached=False, vanished=is_absent(file.path))
         digest = hashlib.sha256(data).digest()
         if self._is_known(digest):
-            return ReadFile(file.path, state, digest)
+            return self._described(ReadFile(file.path, state, digest), data)
         try:
             decoded = decode_image(data, min_side=self._extractor.min_side, limits=self._limits)
             array = self._extractor.prepare(decoded.image)
@@ -100,7 +108,11 @@ class FileReader:
             return ReadFile(file.path, unread, digest, failure=reason)
         self._tell_decoded(digest, data, decoded)
         image = PreparedImage(digest, array, decoded.width, decoded.height, len(data))
-        return ReadFile(file.path, state, digest, image)
+        return self._described(ReadFile(file.path, state, digest, image), data)
+
+    def _described(self, file: ReadFile, data: bytes) -> ReadFile:
+        description, problems = self._describer.describe(file.path, data)
+        return replace(file, description=description, problems=tuple(problems))
 
 
 def read_file(path: bytes, limits: ImageLimits) -> tuple[bytes, FileState]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from seealso.catalog import Catalog
 from seealso.collection.answer import Cost, Hit
 from seealso.interfaces.distance import Distance
-from seealso.interfaces.index import IdSet, MetricIndex
+from seealso.interfaces.index import CandidateBlock, IdSet, MetricIndex
 from seealso.interfaces.store import ObjectStore
+from seealso.interfaces.text import Words
 
 STEP = 500  # candidates that are refined together where refinement may stop early
 SPARE = 64  # kept beyond the k best, for those that turn out to have no place any more
@@ -50,6 +52,8 @@ def search(
     """The ``k`` nearest objects among at most ``candidates`` candidates.
 
     Where the index gives true distances nothing is refined, and as many candidates are taken as it needs for k hits.
+    Where no more objects are ``allowed`` than candidates, the index is not asked: all of them are refined, and the answer
+    is exact.
     Objects that go away meanwhile, and the IDs to ``skip``, are passed over.
 
     Args:
@@ -71,7 +75,10 @@ def search(
     exact = False
     changed = 0  # how many candidates there had been when the best changed last
     unchanged = math.inf if patience is None else patience * STEP  # so many without a change are enough
-    blocks = iter(index.candidates(query, allowed=allowed, wanted=candidates))
+    if allowed is not None and len(allowed) <= candidates:
+        blocks = iter([CandidateBlock(allowed.ids, np.zeros(len(allowed), np.float32))])
+    else:
+        blocks = iter(index.candidates(query, allowed=allowed, wanted=candidates))
     while True:
         started = time.perf_counter()
         block = next(blocks, None)
@@ -103,7 +110,22 @@ def search(
                 break
     if not exact:
         hits = _hits(catalog, best.ids, best.distances, k)
-    return tuple(hits), cost
+    return tuple(with_keywords(catalog, hits)), cost
+
+
+def with_keywords(catalog: Catalog, hits: Sequence[Hit]) -> list[Hit]:
+    """Hits with the words that describe them: their keywords; else their titles; else their captions, in one language."""
+    words = catalog.words([hit.id for hit in hits])
+    return [replace(hit, keywords=_shown(words[hit.id])) if hit.id in words else hit for hit in hits]
+
+
+def _shown(words: Mapping[str, Sequence[Words]]) -> tuple[str, ...]:
+    said = [word for source in words.values() for word in source]
+    for field in ("keywords", "title", "caption"):
+        found = [word for word in said if word.field == field]
+        if found:
+            return tuple(dict.fromkeys(word.text for word in found if word.language == found[0].language))
+    return ()
 
 
 def _refine(store: ObjectStore, distance: Distance, query: np.ndarray, ids: np.ndarray, best: Best, cost: Cost) -> None:

@@ -1,9 +1,6 @@
 """Stores as the conformance kit opens them, here and in other processes."""
 
-import os
 import subprocess
-import sys
-import textwrap
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,7 @@ from seealso.codecs.choice import choose_codec
 from seealso.interfaces.codec import Codec, CodecContext
 from seealso.interfaces.plugin import PluginChoice
 from seealso.interfaces.store import ObjectStore, StoreContext
+from seealso.testing.processes import finish, start_python
 
 DIM = 16
 CODECS = {codec.name: codec for codec in register_codecs()}
@@ -65,21 +63,15 @@ def put(store: ObjectStore, ids: Any) -> None:
 def start(cls: type[ObjectStore], directory: Path, code: str, *prefix: str, **options: Any) -> subprocess.Popen[str]:
     """Some code in a process of its own, where ``store(…)`` opens the store, and ``put``, ``rows`` and ``np`` are there."""
     head = f"""
-    import sys, pathlib; sys.path[:0] = {sys.path!r}
+    import pathlib
     import numpy as np, seealso
     from seealso.testing.opening import open_store, put, rows
     def store(**options):
         return open_store({cls.__module__ + ":" + cls.__qualname__!r}, pathlib.Path({str(directory)!r}), **options)
     """
-    script = textwrap.dedent(head) + textwrap.dedent(code)
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | pipes.pop("env", {})
-    return subprocess.Popen([*prefix, sys.executable, "-W", "error", "-c", script], env=environment, **pipes)
+    return start_python(head, code, *prefix, **options)
 
 
 def run(cls: type[ObjectStore], directory: Path, code: str, *prefix: str, **options: Any) -> str:
     """The same to its end; what it printed."""
-    with start(cls, directory, code, *prefix, **options) as child:
-        printed, errors = child.communicate()
-    assert child.returncode == 0, errors
-    return printed
+    return finish(start(cls, directory, code, *prefix, **options))

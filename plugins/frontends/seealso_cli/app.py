@@ -20,6 +20,7 @@ from seealso_cli.session import Session
 COMMANDS = {
     "index": "indexing",
     "similar": "searching",
+    "text": "searching",
     "show": "searching",
     "random": "searching",
     "status": "upkeep",

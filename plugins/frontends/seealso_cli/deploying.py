@@ -22,27 +22,18 @@ def plugins_command(session: Session, as_json: bool) -> None:
     """What is installed: each plugin, where it comes from, and what it provides."""
     plugins = session.plugins
     loaded = plugins.list_all()
-    defaults = {
-        kind: max(classes.values(), key=lambda cls: cls.preference, default=None)
-        for kind, classes in ((kind, plugins.classes(kind)) for kind in plugins.kinds())
-    }
+    defaults = {kind: plugins.defaults(kind) for kind in plugins.kinds()}
     if as_json:
         listed = [
             {"name": each.name, "distribution": each.source, "version": each.version, "provides": each.provides}
             for each in loaded
         ]
-        chosen = {kind: cls.name for kind, cls in defaults.items() if cls is not None and cls.preference > 0}
-        write_json({"plugins": listed, "defaults": chosen, "problems": [asdict(each) for each in plugins.problems]})
+        write_json({"plugins": listed, "defaults": defaults, "problems": [asdict(each) for each in plugins.problems]})
         return
     rows = []
     for each in loaded:
         for kind, names in each.provides.items() or [("(hooks only)", [])]:
-            shown = [
-                f"{name} (default)"
-                if defaults.get(kind) is plugins.classes(kind).get(name) and plugins.classes(kind)[name].preference > 0
-                else name
-                for name in names
-            ]
+            shown = [f"{name} (default)" if name in defaults.get(kind, ()) else name for name in names]
             rows.append([kind, ", ".join(shown), each.name, printable(f"{each.source} {each.version}".strip())])
     write_rows(sorted(rows), ["kind", "provides", "plugin", "from"])
 

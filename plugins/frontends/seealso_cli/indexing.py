@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from seealso_cli.progress import showing_progress
 from seealso_cli.session import Session
 
 if TYPE_CHECKING:
-    from seealso import IngestReport
+    from seealso import IngestReport, PluginChoice
 
 
 @click.command("index")
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 @click.option("--include", multiple=True, metavar="GLOB", help="Only files that match; may be given several times.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="No files or folders that match; several times too.")
 @click.option("--hidden", is_flag=True, help="Also files and folders whose name begins with a dot.")
+@click.option(
+    "--keywords",
+    metavar="TABLE",
+    help="Also take words from a table (.csv, .tsv, .jsonl, .parquet), from now on; `none`: from none any more.",
+)
 @click.option("--prune/--no-prune", default=None, help="Drop all that is gone from disk / drop nothing.")
 @json_option
 @click.pass_obj
@@ -30,6 +36,7 @@ def index_command(
     exclude: tuple[str, ...],
     hidden: bool,
     prune: bool | None,
+    keywords: str | None,
     as_json: bool,
 ) -> int:
     """Take in the images below each PATH: add what is new, note what changed or moved, drop what is gone.
@@ -43,15 +50,31 @@ def index_command(
     A GLOB without a slash is matched against the name of a file and of every folder on the way to it, one with a slash
     against the path from PATH.
 
+    A TABLE has a column `path` (or file, filename, image): a path or its end, as 2019/sea.jpg or sea.jpg; and columns such as
+    keywords, title, caption, creator, date, place, caption_de.
+
     Exit status 1 means that a PATH itself could not be taken in. Files inside a folder that fail are listed by
     `seealso failures`.
     """
     collection = session.collection()
     with showing_progress() as progress:
         report = collection.index(
-            paths, include=include, exclude=exclude, hidden=hidden, prune=prune, progress=progress
+            paths,
+            include=include,
+            exclude=exclude,
+            hidden=hidden,
+            prune=prune,
+            keywords=None if keywords is None else tables(keywords),
+            progress=progress,
         )
     return finish(report, as_json=as_json)
+
+
+def tables(given: str) -> list[PluginChoice]:
+    """The keyword sources that `--keywords` names. (A table that is really called none is ./none.)"""
+    from seealso import PluginChoice
+
+    return [] if given == "none" else [PluginChoice("table", {"file": os.path.abspath(given)})]
 
 
 def finish(report: IngestReport, *, as_json: bool, retry: bool = False) -> int:
@@ -83,6 +106,7 @@ def summary(report: IngestReport, *, retry: bool = False) -> str:
         for number, text in (
             (report.added, f"{count(report.added, 'new image')}"),
             (report.located, f"{count(report.located, 'file')} moved or copied"),
+            (report.described, f"{count(report.described, 'image')} described anew"),
             (report.unchanged, f"{report.unchanged:,} unchanged"),
             (report.locations_removed, f"{count(report.locations_removed, 'file')} gone"),
             (report.removed, f"{count(report.removed, 'image')} removed"),

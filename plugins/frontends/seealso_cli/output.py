@@ -17,6 +17,8 @@ from seealso import shown_path
 if TYPE_CHECKING:
     from seealso import Hit, Query
 
+KEYWORDS_WIDTH = 60
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -81,17 +83,21 @@ def write_paths(hits: Sequence[Hit], *, null: bool) -> None:
 def write_hits(hits: Sequence[Hit], query: Query | None = None) -> None:
     """A line for each hit: for people in columns, elsewhere separated by tabs."""
     rows = []
+    described = _for_people() and any(hit.keywords for hit in hits)
     for hit in hits:
         distance = [] if hit.distance is None else [f"{hit.distance:.4f}"]
         itself = " (the query itself)" if query is not None and hit.id == query.id else ""
         more = f" (and {len(hit.paths) - 1} more)" if len(hit.paths) > 1 else ""
-        rows.append([str(hit.id), *distance, printable(shown_path(hit.paths[0])) + itself + more])
-    write_rows(rows, ["id", *(["distance"] if rows and len(rows[0]) == 3 else []), "path"])
+        # A column of its own only for people: what scripts split at tabs stays as it is.
+        keywords = [printable(", ".join(hit.keywords))[:KEYWORDS_WIDTH]] if described else []
+        rows.append([str(hit.id), *distance, printable(shown_path(hit.paths[0])) + itself + more, *keywords])
+    compared = any(hit.distance is not None for hit in hits)
+    write_rows(rows, ["id", *(["distance"] if compared else []), "path", *(["keywords"] if described else [])])
 
 
 def write_rows(rows: Sequence[Sequence[str]], heads: Sequence[str]) -> None:
     """Rows for people in columns with their heads; elsewhere separated by tabs, without heads."""
-    if not os.isatty(sys.stdout.fileno() if _has_descriptor() else -1):
+    if not _for_people():
         for row in rows:
             click.echo("\t".join(row))
         return
@@ -102,12 +108,12 @@ def write_rows(rows: Sequence[Sequence[str]], heads: Sequence[str]) -> None:
         click.echo(click.style(line, bold=True) if row is heads else line)
 
 
-def _has_descriptor() -> bool:
+def _for_people() -> bool:
+    """Whether the output goes to a terminal."""
     try:
-        sys.stdout.fileno()
+        return os.isatty(sys.stdout.fileno())
     except (OSError, ValueError):
         return False
-    return True
 
 
 def note(text: str) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from seealso import shown_path, uri_of_path
+from seealso import SeealsoError, shown_path, uri_of_path
 from seealso_cli.output import (
     Number,
+    count,
     given_path,
     json_option,
     note,
@@ -27,7 +28,7 @@ from seealso_cli.output import (
 from seealso_cli.session import Session
 
 if TYPE_CHECKING:
-    from seealso import Hit
+    from seealso import Answer, Hit, Words
 
 DIGITS = "[0-9]{1,19}"
 
@@ -36,6 +37,9 @@ DIGITS = "[0-9]{1,19}"
 @click.argument("query", type=click.Path(readable=False), metavar="IMAGE", callback=given_path)
 @click.option("-k", type=Number(min=1), default=10, metavar="N", show_default=True, help="How many neighbours.")
 @click.option("--others", is_flag=True, help="Leave out the query itself, where the collection holds it.")
+@click.option(
+    "--where", metavar="WORDS", help='Only objects that match a text query, as "red -shoes"; see `seealso text`.'
+)
 @click.option("--candidates", type=Number(min=1), metavar="N", help="How many candidates to refine, at most.")
 @output_options
 @click.pass_obj
@@ -44,6 +48,7 @@ def similar_command(
     query: str,
     k: int,
     others: bool,
+    where: str | None,
     candidates: int | None,
     as_json: bool,
     paths: bool,
@@ -56,15 +61,73 @@ def similar_command(
     """
     refuse_two_forms(as_json, paths or null)
     collection = session.collection()
-    answer = collection.similar(image_or_id(query), k, candidates=candidates, others=others)
+    answer = collection.similar(image_or_id(query), k, candidates=candidates, where=where, others=others)
     if as_json:
         write_json(answer.as_json())
     elif paths or null:
         write_paths(answer.hits, null=null)
     else:
         write_hits(answer.hits, answer.query)
+        note_matches(answer)
     if sheet is not None:
         draw(session, sheet, answer.hits, answer.query.path)
+
+
+def note_matches(answer: Answer) -> None:
+    """Say how many objects match a text query, where not all of them are shown."""
+    text = printable(answer.query.text or "")
+    if answer.matched == 0:
+        note(f"no object matches {text}")
+    elif answer.matched is not None and answer.matched != len(answer.hits):
+        note(f"{count(answer.matched, 'object')} {'matches' if answer.matched == 1 else 'match'} {text}")
+
+
+def words_that_begin(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """What a shell completes a word of a text query to."""
+    session = Session()
+    options = context.find_root().params
+    session.config_file, session.collection_name = options.get("config"), options.get("collection")
+    try:
+        return session.collection().suggest(incomplete, 20)
+    except SeealsoError:
+        return []
+
+
+# Words may begin with a hyphen: -bird excludes.
+@click.command("text", context_settings={"ignore_unknown_options": True})
+@click.argument("words", nargs=-1, required=True, metavar="WORDS…", shell_complete=words_that_begin)
+@click.option("-k", type=Number(min=1), default=10, metavar="N", show_default=True, help="How many objects.")
+@click.option("--offset", type=Number(min=0), default=0, metavar="N", help="Leave out so many of the best.")
+@output_options
+@click.pass_obj
+def text_command(
+    session: Session,
+    words: tuple[str, ...],
+    k: int,
+    offset: int,
+    as_json: bool,
+    paths: bool,
+    null: bool,
+    sheet: Path | None,
+) -> None:
+    """The objects that are described by WORDS, best first.
+
+    All words have to be there. "black bird" in quotation marks (quoted for the shell) is a phrase, bird* any word that begins
+    so, brid~ one that is spelt nearly so, -bird must not be there, creator:adams looks in one field.
+    """
+    refuse_two_forms(as_json, paths or null)
+    # The shell has taken the quotation marks away from what it gave as one word.
+    query = " ".join(f'"{word}"' if " " in word and '"' not in word and len(words) > 1 else word for word in words)
+    answer = session.collection().text(query, k, offset)
+    if as_json:
+        write_json(answer.as_json())
+    elif paths or null:
+        write_paths(answer.hits, null=null)
+    else:
+        write_hits(answer.hits)
+        note_matches(answer)
+    if sheet is not None:
+        draw(session, sheet, answer.hits, None)
 
 
 def image_or_id(query: str) -> str | int:
@@ -110,7 +173,9 @@ def plain_id(_: click.Context, parameter: click.Parameter, value: str) -> int:
 @click.pass_obj
 def show_command(session: Session, object_id: int, as_json: bool) -> None:
     """One object, by its ID (123, or id:123): where it was found, its size, its content hash."""
-    record = session.collection().show(object_id)
+    collection = session.collection()
+    record = collection.show(object_id)
+    words = collection.words([object_id]).get(object_id, {})
     if as_json:
         write_json(
             {
@@ -120,7 +185,8 @@ def show_command(session: Session, object_id: int, as_json: bool) -> None:
                 "height": record.height,
                 "file_size": record.file_size,
                 "locations": [{"path": shown_path(path), "uri": uri_of_path(path)} for path in record.paths],
-                "keywords": [],
+                "keywords": [word.text for said in words.values() for word in said if word.field == "keywords"],
+                "words": [{"source": source, **word._asdict()} for source, said in words.items() for word in said],
             }
         )
         return
@@ -129,6 +195,20 @@ def show_command(session: Session, object_id: int, as_json: bool) -> None:
     click.echo(f"sha256    {record.hash.hex()}")
     for place, path in enumerate(record.paths):
         click.echo(f"{'' if place else 'found at':<10}{printable(shown_path(path))}")
+    for (field, source), texts in shown_words(words).items():
+        click.echo(f"{field:<10}{'; '.join(map(printable, texts))} ({source})")
+
+
+def shown_words(words: Mapping[str, Sequence[Words]]) -> dict[tuple[str, str], list[str]]:
+    """Field and source → texts; those of other languages than the first of a field are left out."""
+    found: dict[tuple[str, str], list[str]] = {}
+    languages: dict[tuple[str, str], str] = {}
+    for source, said in words.items():
+        for word in said:
+            key = word.field, source
+            if languages.setdefault(key, word.language) == word.language:
+                found.setdefault(key, []).append(word.text)
+    return found
 
 
 def draw(session: Session, file: Path, hits: Sequence[Hit], query: bytes | None) -> None:

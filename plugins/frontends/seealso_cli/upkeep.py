@@ -38,7 +38,8 @@ def status_command(session: Session, as_json: bool) -> None:
     if provenance["weights"]:
         click.echo(f"weights      SHA-256 {provenance['weights']}")
     for kind, choice in status["parts"].items():
-        name = choice if isinstance(choice, str) else choice["plugin"]
+        choices = choice if isinstance(choice, list) else [choice]
+        name = ", ".join(each if isinstance(each, str) else each["plugin"] for each in choices) or "none"
         facts = [_fact(key, value) for key, value in status.get(kind, {}).items()]
         inline = ", ".join(facts)
         if len(inline) <= INLINE:

@@ -16,11 +16,14 @@ from seealso_web import openapi
 from seealso_web.files import unchanged
 from seealso_web.links import Links
 from seealso_web.pages import site_of
+from seealso_web.problems import Problem
 from seealso_web.queries import (
     LARGEST_SEED,
     MOST,
     Found,
     Window,
+    asked_text,
+    by_text,
     id_of,
     number,
     record_of,
@@ -34,6 +37,8 @@ from seealso_web.site import Site
 from seealso_web.uploads import Upload
 
 PER_ANSWER = 20
+SUGGESTED = 8
+LONGEST_BEGINNING = 100  # characters that words are suggested for
 
 
 def answer(request: Request, document: dict[str, Any], *, status: int = 200, without: str = "") -> Response:
@@ -99,27 +104,34 @@ async def similar_to_sent(request: Request) -> Response:
     """The neighbours of an image that is sent along; it is kept, so that more of them can be asked for."""
     site = site_of(request)
     collection, part, shown = site.collection(request), region(request), window(request, PER_ANSWER)
+    where = asked_text(request, "where")
     site.spend(request)
     data = await site.uploads.receive(request)
 
     def ask() -> tuple[Upload, Found]:
-        found = similar(collection, Upload("", data), part, shown, site.uploads.limits)
+        found = similar(collection, Upload("", data), part, shown, where, site.uploads.limits)
         return site.uploads.keep(data), found
 
     kept, found = await site.work(ask)
-    return _neighbours_document(request, collection, kept, part, shown, found)
+    return _neighbours_document(request, collection, kept, part, shown, where, found)
 
 
 async def _neighbours(request: Request, collection: Collection, source: int | Upload) -> Response:
     site = site_of(request)
     site.spend(request)
-    part, shown = region(request), window(request, PER_ANSWER)
-    found = await site.work(similar, collection, source, part, shown, site.uploads.limits)
-    return _neighbours_document(request, collection, source, part, shown, found)
+    part, shown, where = region(request), window(request, PER_ANSWER), asked_text(request, "where")
+    found = await site.work(similar, collection, source, part, shown, where, site.uploads.limits)
+    return _neighbours_document(request, collection, source, part, shown, where, found)
 
 
 def _neighbours_document(
-    request: Request, collection: Collection, source: int | Upload, part: Region | None, shown: Window, found: Found
+    request: Request,
+    collection: Collection,
+    source: int | Upload,
+    part: Region | None,
+    shown: Window,
+    where: str | None,
+    found: Found,
 ) -> Response:
     site, links = site_of(request), Links(collection.name)
     assert found.answer is not None
@@ -128,16 +140,60 @@ def _neighbours_document(
         "id": source if isinstance(source, int) else None,
         "upload": None if isinstance(source, int) else source.name,
         "crop": None if part is None else [part.left, part.top, part.width, part.height],
-        "links": {"page": links.similar(source, part), "self": links.api_similar(source, part, shown)},
+        "text": where,
+        "links": {
+            "page": links.similar(source, part, None, where),
+            "self": links.api_similar(source, part, shown, where),
+        },
     }
-    document = {
+    following = links.api_similar(source, part, found.next, where) if found.next is not None else None
+    return answer(request, _answered(site, collection, query, shown, found, following), without="cost")
+
+
+def _answered(
+    site: Site, collection: Collection, query: dict[str, Any], shown: Window, found: Found, following: str | None
+) -> dict[str, Any]:
+    """What an answer to a query holds."""
+    assert found.answer is not None
+    return {
         "query": query,
         "hits": _hits(site, collection, found),
         "offset": shown.offset,
-        "next": links.api_similar(source, part, found.next) if found.next is not None else None,
+        "next": following,
+        "matched": found.answer.matched,
         "cost": found.answer.cost.as_json(),
     }
-    return answer(request, document, without="cost")
+
+
+async def text(request: Request) -> Response:
+    """What matches a text query."""
+    site = site_of(request)
+    collection, query, shown = site.collection(request), asked_text(request, "q"), window(request, PER_ANSWER)
+    if query is None:
+        raise Problem(422, "`q` has to say which words to look for.")
+    site.spend(request)
+    found = await site.work(by_text, collection, query, shown)
+    assert found.answer is not None
+    site.metrics.count_query(found.answer.cost)
+    links = Links(collection.name)
+    asked = {
+        "id": None,
+        "upload": None,
+        "crop": None,
+        "text": query,
+        "links": {"page": links.text(query), "self": links.api_text(query, shown)},
+    }
+    following = links.api_text(query, found.next) if found.next is not None else None
+    return answer(request, _answered(site, collection, asked, shown, found, following), without="cost")
+
+
+async def suggest(request: Request) -> Response:
+    """Words of the collection that begin as what was typed."""
+    site = site_of(request)
+    collection = site.collection(request)
+    limit = number(request, "limit", SUGGESTED, 1, MOST)
+    words = await site.work(collection.suggest, request.query_params.get("q", "")[:LONGEST_BEGINNING], limit)
+    return answer(request, {"words": words})
 
 
 async def status(request: Request) -> Response:
@@ -194,6 +250,8 @@ ROUTES = [
     Route("/api/v1/{collection}/status", status),
     Route("/api/v1/{collection}/random", random),
     Route("/api/v1/{collection}/objects/{id}", object_),
+    Route("/api/v1/{collection}/text", text),
+    Route("/api/v1/{collection}/suggest", suggest),
     Route("/api/v1/{collection}/similar", similar_to_sent, methods=["POST"]),
     Route("/api/v1/{collection}/similar/{id}", similar_to_object),
     Route("/api/v1/{collection}/uploads/{upload}/similar", similar_to_upload),

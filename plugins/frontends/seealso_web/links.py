@@ -36,21 +36,40 @@ class Links:
         """A random selection."""
         return f"{self.home}?seed={seed}"
 
-    def similar(self, source: int | Upload, part: Region | None = None, shown: Window | None = None) -> str:
-        """The neighbours of an object or an upload, or of a part of it."""
+    def similar(
+        self,
+        source: int | Upload,
+        part: Region | None = None,
+        shown: Window | None = None,
+        where: str | None = None,
+    ) -> str:
+        """The neighbours of an object or an upload, or of a part of it; those that match a text query."""
         place = f"similar/{source}" if isinstance(source, int) else f"uploads/{source.name}"
-        return f"{self.home}/{place}{self._question(part, shown)}"
+        return f"{self.home}/{place}{_question(part, where, shown)}"
 
-    def api_similar(self, source: int | Upload, part: Region | None = None, shown: Window | None = None) -> str:
+    def api_similar(
+        self,
+        source: int | Upload,
+        part: Region | None = None,
+        shown: Window | None = None,
+        where: str | None = None,
+    ) -> str:
         """The same, in the API."""
         place = f"similar/{source}" if isinstance(source, int) else f"uploads/{source.name}/similar"
-        return f"{self.api}/{place}{self._question(part, shown)}"
+        return f"{self.api}/{place}{_question(part, where, shown)}"
 
-    def _question(self, part: Region | None, shown: Window | None) -> str:
-        given = {"crop": region_text(part)} if part is not None else {}
-        if shown is not None:
-            given |= {"offset": str(shown.offset), "limit": str(shown.limit)}
-        return f"?{urlencode(given, safe=',')}" if given else ""
+    def text(self, query: str | None = None, shown: Window | None = None) -> str:
+        """What matches a text query; without one, where it is asked."""
+        return f"{self.home}/text{_question(None, query, shown, 'q')}"
+
+    def api_text(self, query: str, shown: Window | None = None) -> str:
+        """The same, in the API."""
+        return f"{self.api}/text{_question(None, query, shown, 'q')}"
+
+    @property
+    def api_suggest(self) -> str:
+        """Words that begin as what was typed."""
+        return f"{self.api}/suggest"
 
     def object(self, id_: int) -> str:
         """An object's page."""
@@ -79,3 +98,13 @@ class Links:
     def status(self) -> str:
         """What the collection holds."""
         return f"{self.home}/status"
+
+
+def _question(part: Region | None, text: str | None, shown: Window | None, name: str = "where") -> str:
+    """A query string; ``name``: of a text query in it."""
+    given = {"crop": region_text(part)} if part is not None else {}
+    if text is not None:
+        given[name] = text
+    if shown is not None:
+        given |= {"offset": str(shown.offset), "limit": str(shown.limit)}
+    return f"?{urlencode(given, safe=',')}" if given else ""

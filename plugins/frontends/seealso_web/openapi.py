@@ -10,6 +10,7 @@ from seealso_web.options import WebOptions
 from seealso_web.queries import DEEPEST, LARGEST_ID, LARGEST_SEED, MOST
 
 TITLE = "seealso"
+LONGEST_TEXT = 1000  # characters of a text query
 
 
 def document(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def document(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "tags": [{"name": "collections"}, {"name": "objects"}, {"name": "similar"}],
+        "tags": [{"name": "collections"}, {"name": "objects"}, {"name": "similar"}, {"name": "text"}],
         "paths": _paths(options, collections),
         "components": {"schemas": _schemas(options)},
     }
@@ -54,6 +55,21 @@ def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
         {"type": "string", "pattern": "^[0-9.]+,[0-9.]+,[0-9.]+,[0-9.]+$", "examples": ["0.25,0.25,0.5,0.5"]},
         "Only this part of the image: left, top, width, height, as shares of it.",
     )
+    where = _parameter(
+        "where",
+        "query",
+        {"type": "string", "maxLength": LONGEST_TEXT, "examples": ["red -shoes"]},
+        "Only objects that match this text query; as many as are asked for, where there are so many.",
+    )
+    words = {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT, "examples": ["red -shoes"]}
+    asked = _parameter(
+        "q",
+        "query",
+        words,
+        "The words, all of which have to be there; also phrases in quotation marks, bird*, brid~, -bird, creator:adams.",
+        required=True,
+    )
+    begun = _parameter("q", "query", {"type": "string", "maxLength": LONGEST_TEXT}, "The beginning of a word.")
     seed = _parameter(
         "seed",
         "query",
@@ -87,7 +103,7 @@ def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
                 "similarToObject",
                 "The neighbours of an object, nearest first.",
                 "similar",
-                [collection, id_, crop, limit, offset],
+                [collection, id_, crop, where, limit, offset],
                 "Answer",
                 {"409": "A part of it was asked for, and its file is away."},
             )
@@ -97,7 +113,7 @@ def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
                 "similarToImage",
                 "The neighbours of an image that is sent along, nearest first.",
                 "similar",
-                [collection, crop, limit, offset],
+                [collection, crop, where, limit, offset],
                 "Answer",
                 {
                     "408": "The image came too slowly.",
@@ -113,15 +129,36 @@ def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
                 "similarToUpload",
                 "The neighbours of an image that was sent before, as long as it is kept.",
                 "similar",
-                [collection, upload, crop, limit, offset],
+                [collection, upload, crop, where, limit, offset],
                 "Answer",
+            )
+        },
+        f"{base}/text": {
+            "get": _operation(
+                "findByText",
+                "What matches a text query, best first.",
+                "text",
+                [collection, asked, limit, offset],
+                "Answer",
+            )
+        },
+        f"{base}/suggest": {
+            "get": _operation(
+                "suggestWords",
+                "Words of the collection that begin so, the most frequent first.",
+                "text",
+                [collection, begun, limit],
+                "Suggestions",
             )
         },
     }
 
 
-def _parameter(name: str, place: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
-    return {"name": name, "in": place, "required": place == "path", "schema": schema, "description": description}
+def _parameter(
+    name: str, place: str, schema: dict[str, Any], description: str, *, required: bool = False
+) -> dict[str, Any]:
+    described = {"name": name, "in": place, "required": required or place == "path"}
+    return {**described, "schema": schema, "description": description}
 
 
 def _operation(
@@ -172,6 +209,7 @@ def _schemas(options: WebOptions) -> dict[str, Any]:
     times = _object(dict.fromkeys(("extract", "candidates", "read", "refine", "total"), real), more=True)
     cost = _object({"candidates": whole, "reads": whole, "bytes_read": whole, "ms": times}, more=True)
     query = {"id": _or_null(whole), "upload": _or_null(text), "crop": _or_null({"type": "array", "items": real})}
+    query["text"] = _or_null(text)
     counted = {"name": text, "objects": whole, "locations": whole, "failures": whole, "bytes": whole}
     return {
         "Collections": _object({"collections": {"type": "array", "items": _object({"name": text, "links": links})}}),
@@ -185,9 +223,11 @@ def _schemas(options: WebOptions) -> dict[str, Any]:
                 "hits": hits,
                 "offset": whole,
                 "next": _or_null({**text, "format": "uri-reference"}),
+                "matched": _or_null(whole),
                 "cost": cost,
             }
         ),
+        "Suggestions": _object({"words": words}),
         "Problem": _object({"type": text, "title": text, "status": whole, "detail": text, "instance": text}),
     }
 

@@ -12,7 +12,20 @@ from starlette.routing import Route
 from seealso import Collection, Region
 from seealso_web import openapi
 from seealso_web.links import Links
-from seealso_web.queries import LARGEST_SEED, Found, id_of, number, record_of, region, similar, some, window
+from seealso_web.queries import (
+    LARGEST_SEED,
+    Found,
+    asked_text,
+    by_text,
+    id_of,
+    number,
+    record_of,
+    region,
+    similar,
+    some,
+    window,
+)
+from seealso_web.showing import by_language
 from seealso_web.site import Site
 from seealso_web.uploads import ENVELOPE, Upload, limited
 from seealso_web.visitors import Token
@@ -83,13 +96,35 @@ async def _neighbours(request: Request, collection: Collection, source: int | Up
     site = site_of(request)
     site.spend(request)
     part: Region | None = region(request)
-    shown = window(request, PER_PAGE)
-    found = await site.work(similar, collection, source, part, shown, site.uploads.limits)
+    shown, where = window(request, PER_PAGE), asked_text(request, "where")
+    found = await site.work(similar, collection, source, part, shown, where, site.uploads.limits)
     assert found.answer is not None
     site.metrics.count_query(found.answer.cost)
     return await site.page(
-        request, "Similar images", template="similar.html", source=source, part=part, shown=shown, found=found, **values
+        request,
+        "Similar images",
+        template="similar.html",
+        source=source,
+        part=part,
+        shown=shown,
+        where=where,
+        found=found,
+        **values,
     )
+
+
+async def text(request: Request) -> Response:
+    """What matches a text query."""
+    site = site_of(request)
+    collection, query = site.collection(request), asked_text(request, "q")
+    if query is None:
+        return await site.page(request, "Words", template="text.html", found=None)
+    site.spend(request)
+    shown = window(request, PER_PAGE)
+    found = await site.work(by_text, collection, query, shown)
+    assert found.answer is not None
+    site.metrics.count_query(found.answer.cost)
+    return await site.page(request, query, template="text.html", query=query, shown=shown, found=found)
 
 
 async def upload(request: Request) -> Response:
@@ -113,7 +148,11 @@ async def object_(request: Request) -> Response:
     site = site_of(request)
     collection, id_ = site.collection(request), id_of(request.path_params["id"])
     record = await site.work(record_of, collection, id_)
-    return await site.page(request, f"Image {id_}", template="object.html", record=record)
+    sources = (await site.work(collection.words, [id_])).get(id_, {})
+    words, translated = by_language(dict.fromkeys(word for said in sources.values() for word in said))
+    return await site.page(
+        request, f"Image {id_}", template="object.html", record=record, words=words, translated=translated
+    )
 
 
 async def status(request: Request) -> Response:
@@ -163,6 +202,7 @@ ROUTES = [
     Route("/login", login, methods=["GET", "POST"]),
     Route("/api", api),
     Route("/{collection}", home),
+    Route("/{collection}/text", text),
     Route("/{collection}/similar/{id}", similar_to_object),
     Route("/{collection}/uploads", upload, methods=["POST"]),
     Route("/{collection}/uploads/{upload}", similar_to_upload),

@@ -71,6 +71,11 @@ def window(request: Request, limit: int) -> Window:
     return Window(offset, min(number(request, "limit", limit, 1, MOST), DEEPEST - offset))
 
 
+def asked_text(request: Request, name: str) -> str | None:
+    """The text query that a request asks for, under this name in its query string; None where it is missing or empty."""
+    return request.query_params.get(name, "").strip() or None
+
+
 def region(request: Request) -> Region | None:
     """The region that a request asks for: ``crop=left,top,width,height``, or these four each by itself, as a form sends them.
 
@@ -129,12 +134,29 @@ def some(collection: Collection, count: int, seed: int) -> Found:
     return Found(hits, collection.records([hit.id for hit in hits]))
 
 
-def similar(
-    collection: Collection, source: int | Upload, part: Region | None, shown: Window, limits: ImageLimits
-) -> Found:
-    """The neighbours of an object or an upload, or of a part of it.
+def by_text(collection: Collection, query: str, shown: Window) -> Found:
+    """The objects that match a text query.
 
     Raises:
+        QueryError: there is nothing to look for in it, or no text index.
+    """
+    answer = collection.text(query, shown.limit, shown.offset)
+    following = shown.next() if answer.matched is not None and answer.matched > shown.end else None
+    return Found(answer.hits, collection.records([hit.id for hit in answer.hits]), answer, following)
+
+
+def similar(
+    collection: Collection,
+    source: int | Upload,
+    part: Region | None,
+    shown: Window,
+    where: str | None,
+    limits: ImageLimits,
+) -> Found:
+    """The neighbours of an object or an upload, or of a part of it; only those that match a text query, if there is one.
+
+    Raises:
+        QueryError: the text query makes no sense, or there is no text index.
         Problem: 404, there is no such object; 409, its file is away and a part of it was asked for.
         ImageError: an upload cannot be used.
     """
@@ -142,7 +164,7 @@ def similar(
     if isinstance(source, int):
         record_of(collection, source)
     if isinstance(source, int) and part is None:
-        answer = collection.similar(source, wanted, others=True)
+        answer = collection.similar(source, wanted, where=where, others=True)
     else:
         started = time.perf_counter()
         if isinstance(source, int):
@@ -154,7 +176,7 @@ def similar(
         else:
             descriptor, _ = collection.describe(source.data, region=part, limits=limits)
         extracted = 1000 * (time.perf_counter() - started)
-        answer = collection.similar_to_descriptor(descriptor, wanted)
+        answer = collection.similar_to_descriptor(descriptor, wanted, where=where)
         answer.cost.ms.extract = extracted
         answer.cost.ms.total += extracted
     hits = answer.hits[shown.offset : shown.end]

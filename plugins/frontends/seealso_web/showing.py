@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterable
 
-from seealso import ObjectRecord, shown_path
+from seealso import ObjectRecord, Words, shown_path
+from seealso_web.queries import region_text
 
 STEPS = 12  # shapes for each doubling of width over height
 NARROWEST, WIDEST = -14, 20  # from 0.45 to 3.2 times as wide as high; what is beyond is cut to that
@@ -48,7 +50,26 @@ def distance(value: float) -> str:
     return f"{value:#.3g}" if value < 100 else f"{value:.0f}"
 
 
+def by_language(words: Iterable[Words]) -> tuple[list[Words], list[Words]]:
+    """Words in the language that each field begins with, or in none; and those in others."""
+    first: dict[str, str] = {}
+    shown: list[Words] = []
+    translated: list[Words] = []
+    for word in words:
+        of_field = first.setdefault(word.field, word.language)
+        (shown if word.language in ("", of_field) else translated).append(word)
+    return shown, translated
+
+
+def as_query(keyword: str) -> str:
+    """A text query that finds a keyword: a phrase, where it is of several words or has signs."""
+    bare = keyword.replace('"', " ")
+    return bare if bare.isalnum() else f'"{bare}"'
+
+
 FILTERS = {
+    "as_query": as_query,
+    "region_text": region_text,
     "file_size": file_size,
     "thousands": thousands,
     "name_of": name_of,

@@ -103,14 +103,17 @@ class Site:
             title: of the page.
             template: a file of ours, or the source of one that begins with ``{% extends "base.html" %}``.
             status: the HTTP status.
-            values: for the template, beside ``title``, ``site``, ``links`` (of the collection in the path) and ``name`` (its).
+            values: for the template, beside ``title``, ``site``, ``links`` (of the collection in the path), ``name`` (its), and
+                ``has_text`` (whether it has a text index).
         """
         name = request.path_params.get("collection")
         if name not in self.deployment.config.collections:
             name = self.names[0] if len(self.names) == 1 else None
         source = self._templates.from_string(template) if "{%" in template else self._templates.get_template(template)
         links = Links(name) if name is not None else None
-        text = source.render(title=title, site=self, name=name, links=links, Links=Links, **values)
+        has_text = name is not None and self.deployment.collection(name).has_text
+        shared = {"site": self, "name": name, "links": links, "Links": Links, "has_text": has_text, "query": None}
+        text = source.render(title=title, **{**shared, **values})
         return HTMLResponse(text, status, {"Cache-Control": "no-cache"})
 
     async def told(self, request: Request, problem: Problem) -> Response:

@@ -19,7 +19,7 @@ export function moving() {
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
     if (event.key === "/") {
-      const search = document.querySelector(".ask input");
+      const search = document.querySelector(".find input") ?? document.querySelector(".ask input");
       if (search) {
         event.preventDefault();
         search.focus();

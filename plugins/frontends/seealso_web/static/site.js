@@ -4,9 +4,11 @@ import { cropping } from "./crop.js";
 import { sending } from "./send.js";
 import { moving } from "./keys.js";
 import { showing, more } from "./grid.js";
+import { suggesting } from "./suggest.js";
 
 showing(document);
 more();
 sending();
 cropping();
 moving();
+suggesting();

@@ -1,0 +1,107 @@
+"""Files of trained weights. They come from strangers: nothing in them is run, and only tensors are taken."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from seealso import PluginError
+
+NESTED = ("state_dict", "model")
+"""Under these a training program keeps the tensors, beside other things."""
+
+PREFIX = "module."
+"""What torch's parallel training puts before every name."""
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file, hexadecimal.
+
+    Raises:
+        PluginError: it cannot be read.
+    """
+    if path.exists() and not path.is_file():
+        raise PluginError(f"{path}: it is no file")
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise PluginError(f"{path}: it cannot be read: {error.strerror}") from None
+
+
+def load_state(path: Path) -> dict[str, Tensor]:
+    """The tensors of a ``.safetensors`` file, or of one that torch wrote (``.pth``, ``.pt``, ``.bin``), by their names.
+
+    Those of a training's checkpoint are taken out of it, and the prefix of a parallel training is taken off.
+
+    Raises:
+        PluginError: it cannot be read, is damaged or cut short, or holds anything but tensors, such as code.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            loaded: object = load_file(path)
+        else:
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise PluginError(f"{path}: it cannot be read: {error.strerror or _one_line(error)}") from None
+    except Exception as error:
+        # The readers raise whatever the bytes lead them to.
+        raise PluginError(
+            f"{path}: it is damaged, cut short, or holds more than tensors, and was not read ({_one_line(error)})"
+        ) from None
+    for key in NESTED:
+        if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
+            loaded = loaded[key]
+            break
+    if not isinstance(loaded, Mapping) or not loaded:
+        raise PluginError(f"{path}: it holds no table of tensors")
+    for name, tensor in loaded.items():
+        if not isinstance(name, str) or not isinstance(tensor, Tensor):
+            raise PluginError(f"{path}: what it holds as {name!r} is no tensor")
+    prefix = PREFIX if all(name.startswith(PREFIX) for name in loaded) else ""
+    return {name.removeprefix(prefix): tensor for name, tensor in loaded.items()}
+
+
+def fit(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+    """Give a module the tensors of a file, all of them and no others. The module may be without memory (``meta``).
+
+    They are not copied where their dtype is the module's.
+
+    Raises:
+        PluginError: one is missing, or too many, or of another shape, or holds values that are no finite numbers.
+    """
+    wanted = module.state_dict()
+    missing = [name for name in wanted if name not in state]
+    surplus = [name for name in state if name not in wanted]
+    if missing:
+        raise PluginError(f"{path}: it holds the weights of another network: {_listed(missing)} missing")
+    if surplus:
+        raise PluginError(f"{path}: it holds the weights of another network: {_listed(surplus)} too many")
+    fitting = {}
+    for name, place in wanted.items():
+        tensor = state[name]
+        if tensor.shape != place.shape:
+            raise PluginError(
+                f"{path}: it holds the weights of another network: {name} has the shape {tuple(tensor.shape)}, where "
+                f"{tuple(place.shape)} is wanted"
+            )
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise PluginError(f"{path}: {name} holds values that are no finite numbers")
+        fitting[name] = tensor.to(place.dtype)
+    module.load_state_dict(fitting, assign=True)
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - 1} more are" if len(names) > 1 else " is"
+    return f"{names[0]}{more}"
+
+
+def _one_line(error: Exception) -> str:
+    line = " ".join(str(error).split()) or type(error).__name__
+    return line if len(line) <= 160 else line[:160] + "…"

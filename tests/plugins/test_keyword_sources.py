@@ -1,0 +1,400 @@
+"""The keyword sources: in the file, beside it, in a table, in its path."""
+
+import io
+import json
+import os
+import struct
+from contextlib import suppress
+
+import numpy as np
+import pytest
+from PIL import Image, PngImagePlugin
+
+import seealso
+from seealso_keywords.embedded import Embedded
+from seealso_keywords.fields import as_words
+from seealso_keywords.names import Names
+from seealso_keywords.sidecar import MOST_BYTES, Sidecar
+from seealso_keywords.table import Table
+from seealso_keywords.xmp import read_xmp
+
+PACKET = """<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
+  xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/" photoshop:City="Brno" xmp:CreateDate="2019-07-04T12:00:00+02:00">
+<dc:subject><rdf:Bag><rdf:li>bird</rdf:li><rdf:li>sea, sky</rdf:li></rdf:Bag></dc:subject>
+<dc:title><rdf:Alt><rdf:li xml:lang="x-default">Gulls</rdf:li><rdf:li xml:lang="de-DE">Möwen</rdf:li></rdf:Alt></dc:title>
+<dc:creator><rdf:Seq><rdf:li>A. Nyone</rdf:li></rdf:Seq></dc:creator>
+</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="w"?>"""
+
+IN_PACKET = [
+    ("place", "Brno", ""),
+    ("date", "2019-07-04", ""),
+    ("keywords", "bird", ""),
+    ("keywords", "sea", ""),
+    ("keywords", "sky", ""),
+    ("title", "Gulls", ""),
+    ("title", "Möwen", "de-DE"),
+    ("creator", "A. Nyone", ""),
+]
+
+
+def image(kind="JPEG", **options) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(file, kind, **options)
+    return file.getvalue()
+
+
+def source(cls, **options):
+    return cls(cls.Options(**options))
+
+
+def embedded(data: bytes) -> list[tuple]:
+    return [tuple(word) for word in source(Embedded).words(b"/a.jpg", data)]
+
+
+# Embedded
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "TIFF", "PNG", "AVIF", "HEIF"])
+def test_xmp(kind):
+    options = {"xmp": PACKET.encode()}
+    if kind == "PNG":
+        info = PngImagePlugin.PngInfo()
+        info.add_itxt("XML:com.adobe.xmp", PACKET)
+        options = {"pnginfo": info}
+    elif kind == "TIFF":
+        options = {"tiffinfo": {700: PACKET.encode()}}
+    elif kind == "HEIF":
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    assert embedded(image(kind, **options)) == IN_PACKET
+
+
+def test_exif():
+    exif = Image.Exif()
+    exif[0x010E] = "A harbour"
+    exif[0x013B] = "B. Nyone"
+    exif[0x9C9E] = "boat; wäter\0".encode("utf-16-le")
+    exif[0x9C9B] = "Morning\0".encode("utf-16-le")
+    inner = exif.get_ifd(0x8769)
+    inner[0x9003] = "2020:01:31 10:00:00"
+    inner[0x9286] = b"UNICODE\0" + "Quay".encode("utf-16-le")
+    assert set(embedded(image(exif=exif.tobytes()))) == {
+        ("caption", "A harbour", ""),
+        ("creator", "B. Nyone", ""),
+        ("keywords", "boat", ""),
+        ("keywords", "wäter", ""),
+        ("title", "Morning", ""),
+        ("date", "2020-01-31", ""),
+        ("caption", "Quay", ""),
+    }
+
+
+def with_iptc(*values: tuple[int, int, bytes]) -> bytes:
+    data = b"".join(b"\x1c" + bytes([record, number]) + struct.pack(">H", len(v)) + v for record, number, v in values)
+    resource = (
+        b"8BIM" + struct.pack(">H", 0x0404) + b"\0\0" + struct.pack(">I", len(data)) + data + b"\0" * (len(data) % 2)
+    )
+    segment = b"Photoshop 3.0\0" + resource
+    jpeg = image()
+    return jpeg[:2] + b"\xff\xed" + struct.pack(">H", len(segment) + 2) + segment + jpeg[2:]
+
+
+def test_iptc():
+    latin = with_iptc((2, 25, b"caf\xe9"), (2, 25, b"sun"), (2, 120, b"A caption"), (2, 80, b"C"), (2, 55, b"20180203"))
+    assert set(embedded(latin)) == {
+        ("keywords", "café", ""),
+        ("keywords", "sun", ""),
+        ("caption", "A caption", ""),
+        ("creator", "C", ""),
+        ("date", "2018-02-03", ""),
+    }
+    assert embedded(with_iptc((1, 90, b"\x1b%G"), (2, 5, "Čáp".encode()))) == [("title", "Čáp", "")]
+
+
+def test_texts_of_a_png():
+    info = PngImagePlugin.PngInfo()
+    for key, text in (
+        ("Title", "Fence"),
+        ("Description", "Wood"),
+        ("Software", "nothing"),
+        ("Comment", "written by a program"),
+        ("Author", "D"),
+    ):
+        info.add_text(key, text)
+    assert set(embedded(image("PNG", pnginfo=info))) == {
+        ("title", "Fence", ""),
+        ("caption", "Wood", ""),
+        ("creator", "D", ""),
+    }
+
+
+def test_the_same_is_not_said_twice():
+    exif = Image.Exif()
+    exif[0x013B] = "A. Nyone"
+    assert embedded(image(xmp=PACKET.encode(), exif=exif.tobytes())) == IN_PACKET
+
+
+BOMB = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><x>&b;</x>'
+REMOTE = '<?xml version="1.0"?><!DOCTYPE x SYSTEM "http://localhost:1/x.dtd"><x/>'
+FILES = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]><x>&f;</x>'
+
+
+@pytest.mark.parametrize(
+    ("packet", "reason"),
+    [(BOMB, "document type or entities"), (REMOTE, "document type"), (FILES, "document type or entities"),
+     ("<x", "is not XML"), ("", "is not XML"), ("<x>" * 10, "is not XML"), ('<?xml encoding="nonsense"?><x/>', "is not XML")],
+)  # fmt: skip
+def test_hostile_xmp(packet, reason):
+    with pytest.raises(seealso.KeywordError, match=reason):
+        read_xmp(packet.encode())
+    with pytest.raises(seealso.KeywordError, match=r"^/a\.jpg: its XMP") if packet else pytest.MonkeyPatch.context():
+        source(Embedded).words(b"/a.jpg", image(xmp=packet.encode()))
+
+
+def test_very_deep_xmp():
+    deep = "<a>" * 100_000 + "</a>" * 100_000
+    assert read_xmp(deep.encode()) == []
+
+
+def test_damaged_metadata_is_passed_over():
+    rng = np.random.default_rng(1)
+    exif = Image.Exif()
+    exif[0x010E] = "A harbour"
+    whole = with_iptc((2, 25, b"sun"))
+    whole = whole[:2] + image(exif=exif.tobytes(), xmp=PACKET.encode())[2:20] + whole[2:]
+    for data in (image(exif=exif.tobytes(), xmp=PACKET.encode()), whole):
+        for _ in range(300):
+            damaged = bytearray(data)
+            for place in rng.integers(2, min(2000, len(damaged)), 5):
+                damaged[place] = rng.integers(256)
+            with suppress(seealso.KeywordError):
+                source(Embedded).words(b"/a.jpg", bytes(damaged))
+    assert embedded(image()) == []
+    assert embedded(image(comment=b"compressed by a program")) == []
+
+
+# Sidecars
+
+
+@pytest.fixture
+def beside(tmp_path):
+    """Writes sidecars of photo.jpg; gives what they say."""
+    sidecar = source(Sidecar)
+    photo = os.fsencode(tmp_path / "photo.jpg")
+
+    def beside(**files):
+        for suffix, content in files.items():
+            data = content if isinstance(content, bytes) else content.encode()
+            (tmp_path / ("photo." + suffix.replace("__", "-").replace("_", "."))).write_bytes(data)
+        return [tuple(word) for word in sidecar.words(photo, b"")]
+
+    beside.photo, beside.sidecar = photo, sidecar
+    return beside
+
+
+def test_a_caption(beside):
+    assert beside(txt="\ufeffTwo lines\nof text\n") == [("caption", "Two lines\nof text", "")]
+
+
+def test_tux_paint(beside):
+    stamp = b"An elephant.\nde.utf8=Ein Elefant.\nca@valencia.utf8=Un elefant.\nen_GB.utf8=An elephant.\nfr=Un \xe9l\xe9phant.\n"
+    assert beside(txt=stamp) == [
+        ("caption", "An elephant.", "en"),
+        ("caption", "Ein Elefant.", "de"),
+        ("caption", "Un elefant.", "ca"),
+        ("caption", "An elephant.", "en"),
+    ]
+
+
+def test_json(beside):
+    said = {
+        "Title": "A",
+        "caption": {"en": "B", "de": "C"},
+        "tags": ["d", "e, f"],
+        "date": "2001-02-03T04:05",
+        "size": 9,
+        "place": 7,
+    }
+    assert beside(json=json.dumps(said)) == [
+        ("title", "A", ""),
+        ("caption", "B", "en"),
+        ("caption", "C", "de"),
+        ("keywords", "d", ""),
+        ("keywords", "e", ""),
+        ("keywords", "f", ""),
+        ("date", "2001-02-03", ""),
+    ]
+
+
+def test_takeout(beside):
+    said = {
+        "title": "photo.jpg",
+        "description": "At sea",
+        "people": [{"name": "E"}, {"name": 3}, "F"],
+        "photoTakenTime": {"timestamp": "1562241600"},
+    }
+    assert beside(jpg_supplemental__metadata_json=json.dumps(said)) == [
+        ("caption", "At sea", ""),
+        ("keywords", "E", ""),
+        ("date", "2019-07-04", ""),
+    ]
+
+
+def test_xmp_beside(beside):
+    assert beside(xmp=PACKET) == IN_PACKET
+    assert len(beside(jpg_XMP=PACKET)) == 2 * len(IN_PACKET)
+
+
+def test_the_state_changes_with_the_sidecars(beside, tmp_path):
+    assert beside.sidecar.state(beside.photo) == b""
+    beside(txt="a")
+    one = beside.sidecar.state(beside.photo)
+    assert one
+    assert beside.sidecar.state(beside.photo) == one
+    beside(txt="other")
+    two = beside.sidecar.state(beside.photo)
+    assert two != one
+    beside(json="{}")
+    assert beside.sidecar.state(beside.photo) not in (one, two)
+    (tmp_path / "photo.txt").unlink()
+    (tmp_path / "photo.json").unlink()
+    assert beside.sidecar.state(beside.photo) == b""
+    assert beside.sidecar.state(b"/nowhere/a.jpg") == b""
+
+
+@pytest.mark.parametrize(
+    ("suffix", "content", "reason"),
+    [("txt", b"x" * (MOST_BYTES + 1), r"1,048,577 bytes; at most 1,048,576"), ("txt", b"\xff\xfea", "not UTF-8 .at byte 0."),
+     ("json", b"[1]", "not an object"), ("json", b"[" * 100_000, "not JSON"), ("json", b"{", "not JSON"),
+     ("xmp", BOMB.encode(), "entities")],
+)  # fmt: skip
+def test_sidecars_that_cannot_be_read(beside, suffix, content, reason):
+    with pytest.raises(seealso.KeywordError, match=rf"photo\.{suffix}: .*{reason}"):
+        beside(**{suffix: content})
+    # The others count all the same.
+    assert beside(jpg_txt="sea") == [("caption", "sea", "")]
+
+
+def test_a_huge_sidecar_takes_no_memory(beside, tmp_path):
+    with (tmp_path / "photo.txt").open("wb") as file:
+        file.truncate(100 << 20)
+    with pytest.raises(seealso.KeywordError, match="104,857,600 bytes"):
+        beside()
+
+
+def test_what_is_no_file(beside, tmp_path):
+    os.mkfifo(tmp_path / "photo.txt")
+    (tmp_path / "photo.json").mkdir()
+    assert beside() == []
+    assert beside.sidecar.state(beside.photo) == b""
+
+
+# Names
+
+
+def test_names():
+    path = os.fsencode("/home/u/Holidays 2019/redShoes_sea-003.jpg")
+    assert [word.text for word in source(Names).words(path, b"")] == ["Holidays", "red Shoes sea"]
+    assert [word.text for word in source(Names, folders=0).words(path, b"")] == ["red Shoes sea"]
+    assert [word.text for word in source(Names, folders=9, file=False).words(path, b"")] == ["home", "Holidays"]
+    assert source(Names).words(b"/\xff\xfe/IMG.1234.jpg", b"") == [seealso.Words("keywords", "IMG")]
+    assert source(Names).words(b"/9/1.jpg", b"") == []
+
+
+# Tables
+
+
+def table(tmp_path, content, suffix="csv"):
+    path = tmp_path / f"t.{suffix}"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    made = source(Table, file=path)
+    made.begin()
+    return made
+
+
+def said(made, path):
+    return [tuple(word) for word in made.words(os.fsencode(path), b"")]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "content"),
+    [("csv", "file,tags,title,caption_de,other\na.jpg,\"x; y\",T,Bild,9\n"), ("csv", "\ufeffPath;Keywords;Title;caption:de\r\na.jpg;\"x,y\";T;Bild\r\n"),
+     ("tsv", "filename\tkeywords\ttitle\tcaption.de\na.jpg\tx|y\tT\tBild\n"),
+     ("jsonl", '{"image": "a.jpg", "tags": ["x", "y"], "title": "T", "caption_de": "Bild"}\n\n{"image": "b.jpg", "n": 3}\n')],
+)  # fmt: skip
+def test_kinds_of_tables(tmp_path, suffix, content):
+    made = table(tmp_path, content, suffix)
+    assert said(made, "/p/a.jpg") == [
+        ("keywords", "x", ""),
+        ("keywords", "y", ""),
+        ("title", "T", ""),
+        ("caption", "Bild", "de"),
+    ]
+    assert made.state(b"/p/a.jpg") != made.state(b"/p/b.jpg") == b""
+    assert made.end() == []
+
+
+def test_parquet(tmp_path):
+    import pyarrow
+    import pyarrow.parquet
+
+    rows = {"path": ["a.jpg", "b.jpg"], "tags": [["x", "y"], None], "title": ["T", None], "n": [1, 2]}
+    pyarrow.parquet.write_table(pyarrow.table(rows), tmp_path / "t.parquet")
+    made = table(tmp_path, (tmp_path / "t.parquet").read_bytes(), "parquet")
+    assert said(made, "/p/a.jpg") == [("keywords", "x", ""), ("keywords", "y", ""), ("title", "T", "")]
+    assert said(made, "/p/b.jpg") == []
+    made.end()
+    with pytest.raises(seealso.PluginError, match="not a Parquet file that can be read"):
+        table(tmp_path, b"PAR1nonsensePAR1", "parquet")
+
+
+def test_which_row_is_meant(tmp_path):
+    made = table(tmp_path, "path,title\na.jpg,1\nx/a.jpg,2\n/q/y/a.jpg,3\nfile:///q/z.jpg,4\n.\\x\\w.jpg,5\na.jpg,6\n")
+    assert [said(made, path)[0][1] for path in ("/p/a.jpg", "/p/x/a.jpg", "/q/y/a.jpg", "/q/z.jpg", "/x/w.jpg")] == [
+        "6", "2", "3", "4", "5"
+    ]  # fmt: skip
+    assert said(made, "/p/aa.jpg") == []
+    assert said(made, b"/p/\xff.jpg") == []
+
+
+def test_rows_without_an_image_are_told(tmp_path):
+    made = table(tmp_path, "path,title\n" + "".join(f"{number}.jpg,t\n" for number in range(50)))
+    for number in range(20):
+        made.state(b"/p/%d.jpg" % number)
+    (told,) = made.end()
+    assert "30 rows name no image that was found this time: 20.jpg, 21.jpg" in told
+    assert told.endswith("39.jpg, …")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "content", "reason"),
+    [("csv", "name,x\na,b\n", "needs a column path, file, .* or uri; it has 'name', 'x'"), ("csv", "path,x\na,b\n", "needs a column with words"),
+     ("csv", "", "it has none"), ("csv", b"path,title\na.jpg,caf\xe9\n", r"t\.csv, line 2: it is not UTF-8"),
+     ("csv", "path,title\na.jpg,\"" + "x" * (2 << 20) + "\"\n", "line 2: not a table that can be read"),
+     ("jsonl", '{"path": "a", "title": "b"}\n[1]\n', "line 2: every line has to be an object"),
+     ("jsonl", '{"path": "a", "title": "b"}\n{', "line 2: not JSON"), ("jsonl", "[" * 100_000, "line 1: not JSON"),
+     ("jsonl", b'{"path": "\xff", "title": "b"}', "line 1: it is not UTF-8"), ("xls", "x", "none by its name")],
+)  # fmt: skip
+def test_tables_that_cannot_be_read(tmp_path, suffix, content, reason):
+    with pytest.raises(seealso.PluginError, match=reason):
+        table(tmp_path, content, suffix)
+
+
+def test_a_table_that_is_not_there(tmp_path):
+    with pytest.raises(seealso.PluginError, match=r"none\.csv: the table of keywords cannot be read: No such file"):
+        source(Table, file=tmp_path / "none.csv").begin()
+
+
+def test_dates():
+    for text, date in (
+        ("2019:07:04 10:00:00", "2019-07-04"),
+        ("20190704", "2019-07-04"),
+        ("2019", "2019"),
+        ("2019-07", "2019-07"),
+    ):
+        assert [word.text for word in as_words("date", text)] == [date]
+    for text in ("0000:00:00 00:00:00", "yesterday", ""):
+        assert list(as_words("date", text)) == []
