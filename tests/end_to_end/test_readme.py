@@ -140,7 +140,9 @@ def test_the_web(home, run, tmp_path):
         for command in commands:
             answer = json.loads(run("sh", "-c", command.replace("http://localhost:8080", address)).stdout)
             # Only where one of the photographs has words of its own are any found by words.
-            assert len(answer["hits"]) == (answer["matched"] if "/text?" in command else 3 if "limit=3" in command else 5)
+            assert len(answer["hits"]) == (
+                answer["matched"] if "/text?" in command else 3 if "limit=3" in command else 5
+            )
         ids = httpx2.get(f"{address}/api/v1/default/large").json()["ids"]
         assert len(ids) == 10
         page = httpx2.get(f"{address}/default/large").text
