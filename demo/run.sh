@@ -46,7 +46,9 @@ The contact sheet is $work/sheet.png. To go on:
 
   export PATH="\$PWD/.venv/bin:\$PATH" SEEALSO_CONFIG=$work/seealso.yaml
   seealso similar FILE --sheet out.png    # any image file as the query
+  seealso text elephant                   # images that are described by a word
   seealso random -n 30 --sheet some.png   # look around
+  seealso serve                           # the same in the browser, at http://localhost:8080
   seealso status                          # what the collection holds, and what made it
   seealso --help                          # everything else
 EOF

@@ -240,6 +240,7 @@ def test_with_the_keyboard_alone(visit):
     assert page.locator(".tile").first.evaluate("tile => getComputedStyle(tile).outlineStyle") == "solid"
     page.keyboard.press("Enter")
     at(page, shown[0])
+    page.wait_for_load_state("networkidle")
     # The search, the cost, a part: each without a mouse.
     page.keyboard.press("/")
     expect(page.locator(".find input")).to_be_focused()

@@ -196,6 +196,30 @@ def test_random_ids_are_different_and_repeatable(writer):
     assert sorted(writer.random_ids(100, np.random.default_rng()).tolist()) == list(range(1, 50))
 
 
+def test_a_random_selection_is_fair(tmp_path):
+    """Whether few of very many are drawn, or nearly all; whether IDs have few gaps or little else."""
+    rng = np.random.default_rng(1)
+    for name, ids in (
+        ("dense", range(1, 1001)),
+        ("holes", [*range(1, 100), *range(900, 1001)]),
+        ("gaps", range(1, 10**9, 10**6)),
+    ):
+        (tmp_path / name).mkdir()
+        create_catalog(tmp_path / name, {})
+        writer = CatalogWriter(tmp_path / name)
+        writer.commit([ObjectRow(id_, str(id_).encode(), 1, 1, 1) for id_ in ids], [], [])
+        drawn = np.concatenate([writer.random_ids(10, rng) for _ in range(400)])
+        assert set(drawn.tolist()) <= set(ids)
+        assert np.unique(drawn).size > 0.95 * len(ids)
+        times = np.unique(drawn, return_counts=True)[1]
+        assert times.max() < 4 + 4 * 4000 / len(ids)
+        for count in (1, len(ids) - 1, len(ids), 5000):
+            some = writer.random_ids(count, np.random.default_rng(3))
+            assert np.unique(some).size == some.size == min(count, len(ids))
+            assert np.array_equal(some, writer.random_ids(count, np.random.default_rng(3)))
+        writer.close()
+
+
 def test_a_newer_format_is_refused(writer, tmp_path):
     connection = sqlite3.connect(tmp_path / FILE_NAME)
     connection.execute("PRAGMA user_version = 99")

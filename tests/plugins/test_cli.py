@@ -358,7 +358,7 @@ def test_plugins(call, home):
         "store": ["flat-file"],
         "keywords": ["embedded", "sidecar"],
         "text": ["tantivy"],
-        "frontend": ["cli"],
+        "frontend": ["web"],
     }
     assert listed["problems"] == []
     assert "thumbnail" in call("plugins")[1]

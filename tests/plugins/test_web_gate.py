@@ -9,7 +9,7 @@ import pytest
 import seealso
 from seealso_web.problems import Problem
 from seealso_web.visitors import Allowance, KnownHosts, Token
-from web_site import application, client_of, configure, jpeg
+from web_site import application, configure, jpeg
 
 TOKEN = "an owl and a pussycat"
 DETAILS = {"Accept": "application/json"}
@@ -204,15 +204,20 @@ def test_visitors_are_not_remembered_without_end():
     assert len(allowance._left) == 10_000
 
 
-def test_a_request_is_a_line(tmp_path, web_collection, caplog):
-    app, deployment = application(configure(tmp_path, {"photos": web_collection}, access_log=True))
-    logging.getLogger("seealso_web.access").propagate = True
-    with caplog.at_level(logging.INFO, "seealso_web.access"), deployment, client_of(app) as client:
-        client.get("/photos/similar/3?crop=0,0,1,1")
+def test_a_request_is_a_line(serve, caplog):
+    # Whatever another server in this process has set.
+    access = logging.getLogger("seealso_web.access")
+    access.addHandler(caplog.handler)
+    caplog.set_level(logging.INFO, "seealso_web.access")
+    client = serve(access_log=True)
+    try:
+        client.get("/photos/objects/3?x=0,1")
         client.get("/a%0Ab%1B[31m?x=%0D%0Aforged")
         client.get("/photos/objects/99")
-    lines = [record.getMessage() for record in caplog.records if record.name == "seealso_web.access"]
+    finally:
+        access.removeHandler(caplog.handler)
+    lines = list(dict.fromkeys(record.getMessage() for record in caplog.records if record.name == "seealso_web.access"))
     assert len(lines) == 3
-    assert re.fullmatch(r"\S+T\S+ testclient GET /photos/similar/3\?crop=0,0,1,1 200 \d+ \d+\.\dms", lines[0])
+    assert re.fullmatch(r"\S+T\S+ testclient GET /photos/objects/3\?x=0,1 200 \d+ \d+\.\dms", lines[0])
     assert all(line.isprintable() for line in lines)
     assert " 404 " in lines[2]

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -25,6 +26,16 @@ from seealso_web.site import Site
 
 STATIC = Path(__file__).parent / "static"
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Static(StaticFiles):
+    """Our own files; a browser asks whether they have changed, so that after an update none stays behind."""
+
+    def file_response(self, *arguments: Any, **more: Any) -> Response:
+        """The answer with a file."""
+        response = super().file_response(*arguments, **more)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
 async def alive(request: Request) -> Response:
@@ -70,7 +81,7 @@ def make_app(deployment: Deployment, options: WebOptions) -> Starlette:
         Route("/healthz", alive),
         Route("/readyz", ready),
         Route("/metrics", metrics),
-        Mount("/static", StaticFiles(directory=STATIC)),
+        Mount("/static", Static(directory=STATIC)),
         *api.ROUTES,
         *files.ROUTES,
         *pages.ROUTES,

@@ -13,7 +13,7 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from seealso import Collection, Deployment, SeealsoError
+from seealso import Collection, Deployment
 from seealso_web import showing
 from seealso_web.cache import BytesCache
 from seealso_web.links import Links, check_name
@@ -130,8 +130,9 @@ class Site:
         for name in self.names:
             try:
                 await asyncio.to_thread(_warm_up, self.deployment.collection(name))
-            except SeealsoError as error:
-                log.warning("%s: %s", name, error)
+            except Exception as error:
+                # One that fails keeps nobody from the others; its own pages say that it does.
+                log.warning("%s cannot be opened: %s", name, error)
         self.ready = True
 
     def close(self) -> None:
