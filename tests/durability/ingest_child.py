@@ -69,8 +69,9 @@ def main(collection: str, photos: str, log_file: str, *failpoint: str) -> None:
         observed = opened.plugins.observe
 
         def observe(hook, **arguments):
-            batch = arguments["batch"]
-            log(committed=batch.ids.tolist(), paths=[os.fsdecode(path) for path in batch.paths])
+            if hook == "ingested":
+                batch = arguments["batch"]
+                log(committed=batch.ids.tolist(), paths=[os.fsdecode(path) for path in batch.paths])
             observed(hook, **arguments)
 
         opened.plugins.observe = observe
