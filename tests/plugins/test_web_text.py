@@ -87,6 +87,8 @@ def test_the_api(client):
     assert client.get(f"{API}/suggest?q=moo").json() == {"words": ["moon"]}
     assert len(client.get(f"{API}/suggest?q=mo&limit=1").json()["words"]) == 1
     assert client.get(f"{API}/suggest").json() == {"words": []}
+    assert client.get(f"{API}/suggest", params={"q": "x" * 1000}).json() == {"words": []}
+    assert client.get(f"{API}/suggest", params={"q": "x" * 1001}).status_code == 422
 
 
 def test_similar_ones_that_match(client, photographs):

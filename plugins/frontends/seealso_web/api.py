@@ -38,7 +38,6 @@ from seealso_web.uploads import Upload
 
 PER_ANSWER = 20
 SUGGESTED = 8
-LONGEST_BEGINNING = 100  # characters that words are suggested for
 
 
 def answer(request: Request, document: dict[str, Any], *, status: int = 200, without: str = "") -> Response:
@@ -192,7 +191,10 @@ async def suggest(request: Request) -> Response:
     site = site_of(request)
     collection = site.collection(request)
     limit = number(request, "limit", SUGGESTED, 1, MOST)
-    words = await site.work(collection.suggest, request.query_params.get("q", "")[:LONGEST_BEGINNING], limit)
+    begun = request.query_params.get("q", "")
+    if len(begun) > openapi.LONGEST_TEXT:
+        raise Problem(422, f"`q` has to be the beginning of a word, of {openapi.LONGEST_TEXT} characters at most.")
+    words = await site.work(collection.suggest, begun, limit)
     return answer(request, {"words": words})
 
 
