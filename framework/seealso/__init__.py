@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from seealso.interfaces.plugin import Plugin as Plugin
     from seealso.interfaces.plugin import PluginChoice as PluginChoice
     from seealso.interfaces.plugin import PluginOptions as PluginOptions
+    from seealso.interfaces.plugin import RelativePath as RelativePath
     from seealso.interfaces.store import EncodedBlock as EncodedBlock
     from seealso.interfaces.store import ObjectStore as ObjectStore
     from seealso.interfaces.store import StoreContext as StoreContext
@@ -126,7 +127,7 @@ _MODULES = {
     "seealso.interfaces.frontend": ("Frontend",),
     "seealso.interfaces.index": ("CandidateBlock", "IdSet", "IndexContext", "MetricIndex"),
     "seealso.interfaces.keywords": ("KeywordSource",),
-    "seealso.interfaces.plugin": ("Plugin", "PluginChoice", "PluginOptions"),
+    "seealso.interfaces.plugin": ("Plugin", "PluginChoice", "PluginOptions", "RelativePath"),
     "seealso.interfaces.store": ("EncodedBlock", "ObjectStore", "StoreContext", "StoreOptions", "StoreReport"),
     "seealso.interfaces.text": ("TextContext", "TextHits", "TextIndex", "Words"),
     "seealso.paths": ("shown_path", "uri_of_path"),

@@ -10,38 +10,27 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import platformdirs
 import yaml
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     PrivateAttr,
     StrictInt,
     ValidationError,
-    ValidationInfo,
 )
 from pydantic_core import ErrorDetails
 
 from seealso.errors import ConfigError, PluginError
 from seealso.images import ImageLimits
-from seealso.interfaces.plugin import Plugin, PluginChoice, PluginOptions
+from seealso.interfaces.plugin import Plugin, PluginChoice, PluginOptions, RelativePath
 from seealso.plugins import Plugins, did_you_mean
 from seealso.yaml_file import Location, find_config, read_yaml
 
 ENVIRONMENT_PREFIX = "SEEALSO__"
-
-
-def _from_base(path: Path, info: ValidationInfo) -> Path:
-    base = (info.context or {}).get("base", Path.cwd())
-    return Path(os.path.abspath(base / path.expanduser()))
-
-
-RelativePath = Annotated[Path, AfterValidator(_from_base)]
-"""A path; ``~`` is the home directory, and a relative one starts from the configuration file's folder."""
 
 
 class SearchConfig(BaseModel):

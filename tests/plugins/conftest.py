@@ -5,9 +5,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import seealso
 from conftest import THUMBNAIL
+from seealso_cli.app import run
+from seealso_cli.session import Session
 from web_site import application, client_of, configure
 
 
@@ -48,3 +51,35 @@ def serve(tmp_path, web_collection) -> Iterator[Callable]:
 def client(serve):
     """A client of a server with the default options."""
     return serve()
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch, capfd) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command line in a new folder; gives exit status, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        with Session() as session:
+            status = run(arguments, session)
+        found = capfd.readouterr()
+        return status, found.out, found.err
+
+    return call
+
+
+@pytest.fixture
+def finds_each_first(call, tmp_path, make_photos) -> Callable[[], None]:
+    """Indexes photographs as the configuration says; each is then the first that is found for its own pixels."""
+
+    def finds_each_first() -> None:
+        assert call("config", "check")[0] == 0
+        photos = make_photos(tmp_path / "photos", 6)
+        assert call("index", "photos")[0] == 0
+        for photo in photos:
+            # Other bytes, the same pixels: so the query is extracted, and not found by its hash.
+            Image.open(photo).save("query.bmp")
+            status, out, err = call("similar", "query.bmp", "-k", "2", "--paths")
+            assert (status, err) == (0, "")
+            assert out.splitlines()[0] == str(photo)
+
+    return finds_each_first

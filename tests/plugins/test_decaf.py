@@ -22,8 +22,6 @@ from safetensors.torch import save_file
 import seealso
 from plugins import caffe_files
 from plugins.caffe_files import ALEXNET, CAFFENET, MEAN
-from seealso_cli.app import run
-from seealso_cli.session import Session
 from seealso_decaf import network, weights
 from seealso_decaf.extractor import DecafExtractor
 from seealso_decaf.options import DecafOptions
@@ -446,7 +444,7 @@ def test_options_that_do_not_fit(tmp_path):
     checked = DecafOptions.model_validate(
         {"weights": "./w.caffemodel", "mean": "m.binaryproto"}, context={"base": tmp_path}
     )
-    assert (checked.weights, checked.mean) == (str(tmp_path / "w.caffemodel"), str(tmp_path / "m.binaryproto"))
+    assert (checked.weights, checked.mean) == (tmp_path / "w.caffemodel", tmp_path / "m.binaryproto")
 
 
 # The documentation
@@ -475,31 +473,16 @@ def test_the_configuration_on_the_page(tmp_path):
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch, capfd):
+def call(call):
     """Runs a command line beside the ready configuration; gives exit status, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
     shutil.copy(CONFIGURATION, "seealso.yaml")
-
-    def call(*arguments):
-        with Session() as session:
-            status = run(arguments, session)
-        found = capfd.readouterr()
-        return status, found.out, found.err
 
     return call
 
 
-def test_the_ready_configuration_finds_each_image_first(call, files, tmp_path, make_photos):
+def test_the_ready_configuration_finds_each_image_first(call, finds_each_first, files, tmp_path):
     (tmp_path / "bvlc_reference_caffenet.caffemodel").symlink_to(files / "caffenet.caffemodel")
-    assert call("config", "check")[0] == 0
-    photos = make_photos(tmp_path / "photos", 6)
-    assert call("index", "photos")[0] == 0
-    for photo in photos:
-        # Other bytes, the same pixels: so the query is extracted, and not found by its hash.
-        Image.open(photo).save("query.bmp")
-        status, out, err = call("similar", "query.bmp", "-k", "2", "--paths")
-        assert (status, err) == (0, "")
-        assert out.splitlines()[0] == str(photo)
+    finds_each_first()
     assert "SHA-256" in call("status")[1]
 
 

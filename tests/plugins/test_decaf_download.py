@@ -16,8 +16,6 @@ import pytest
 
 import seealso
 from conftest import small_disk
-from seealso_cli.app import run
-from seealso_cli.session import Session
 from seealso_decaf import commands, download
 from seealso_decaf.published import PUBLISHED, PublishedFile, find_published
 
@@ -345,19 +343,6 @@ def test_a_name_that_is_not_known():
 
 
 # The commands
-
-
-@pytest.fixture
-def call(tmp_path, monkeypatch, capfd):
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        with Session() as session:
-            status = run(arguments, session)
-        found = capfd.readouterr()
-        return status, found.out, found.err
-
-    return call
 
 
 def test_list(call):

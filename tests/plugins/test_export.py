@@ -15,24 +15,8 @@ from safetensors.torch import save_file
 
 import seealso
 from plugins import caffe_files
-from seealso_cli.app import run
-from seealso_cli.session import Session
 from seealso_onnx import efficientnet_lite0
 from seealso_torch import TorchExtractor, exporting
-
-
-@pytest.fixture
-def call(tmp_path, monkeypatch, capfd):
-    """Runs a command line in a new folder; gives exit status, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        with Session() as session:
-            status = run(arguments, session)
-        found = capfd.readouterr()
-        return status, found.out, found.err
-
-    return call
 
 
 def configure(**extractor):

@@ -4,7 +4,6 @@ import os
 import random
 import shutil
 import signal
-import time
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from conftest import small_disk
 from durability.power_cut import PowerCut, compile_layer
 from plugins.flatfile_files import open_store, segment, segments, start
 from seealso.testing.opening import put, rows
+from seealso.testing.processes import killed
 from seealso_flatfile import manifest
 from seealso_flatfile.writer import Writer
 
@@ -28,26 +28,6 @@ def store(folder):
     store = open_store(folder)
     yield store
     store.close()
-
-
-def killed(work, wait: float) -> str:
-    """What a process that does this work has told, through the function that it is given, until it was killed."""
-    reading_end, writing_end = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.close(reading_end)
-            work(lambda text: os.write(writing_end, f"{text}\n".encode()))
-        finally:
-            os._exit(3)
-    os.close(writing_end)
-    with os.fdopen(reading_end) as pipe:
-        first = pipe.readline()
-        time.sleep(wait)
-        os.kill(child, signal.SIGKILL)
-        told = first + pipe.read()
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-    return told
 
 
 forks = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")

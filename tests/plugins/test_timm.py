@@ -19,8 +19,6 @@ from safetensors.torch import save_file
 from timm.data import create_transform, resolve_model_data_config
 
 import seealso
-from seealso_cli.app import run
-from seealso_cli.session import Session
 from seealso_onnx import efficientnet_lite0
 from seealso_onnx.extractor import OnnxExtractor
 from seealso_timm.assembly import prepared_as
@@ -355,18 +353,11 @@ def test_published_weights(tmp_path):
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch, capfd):
+def call(call, monkeypatch):
     """Runs a command line beside the ready configuration, with a small network; gives exit status and both outputs."""
-    monkeypatch.chdir(tmp_path)
     shutil.copy(CONFIGURATION, "seealso.yaml")
     monkeypatch.setenv("SEEALSO__COLLECTIONS__PHOTOS__EXTRACTOR__MODEL", "test_vit")
     monkeypatch.setenv("SEEALSO__COLLECTIONS__PHOTOS__EXTRACTOR__PRETRAINED", "false")
-
-    def call(*arguments):
-        with Session() as session:
-            status = run(arguments, session)
-        found = capfd.readouterr()
-        return status, found.out, found.err
 
     return call
 
@@ -389,18 +380,10 @@ def test_the_configurations_on_the_page(tmp_path):
         seealso.load_config(tmp_path / "seealso.yaml").check(seealso.load_plugins())
 
 
-def test_the_ready_configuration_finds_each_image_first(call, tmp_path, make_photos, monkeypatch):
+def test_the_ready_configuration_finds_each_image_first(call, finds_each_first, monkeypatch):
     monkeypatch.setenv("SEEALSO__COLLECTIONS__PHOTOS__EXTRACTOR__WEIGHTS", "./model.safetensors")
     save_file(random_network("test_vit").state_dict(), "model.safetensors")
-    assert call("config", "check")[0] == 0
-    photos = make_photos(tmp_path / "photos", 6)
-    assert call("index", "photos")[0] == 0
-    for photo in photos:
-        # Other bytes, the same pixels: so the query is extracted, and not found by its hash.
-        Image.open(photo).save("query.bmp")
-        status, out, err = call("similar", "query.bmp", "-k", "2", "--paths")
-        assert (status, err) == (0, "")
-        assert out.splitlines()[0] == str(photo)
+    finds_each_first()
     save_file(random_network("test_vit", seed=1).state_dict(), "model.safetensors")
     status, _, err = call("similar", "query.bmp")
     assert status == 1

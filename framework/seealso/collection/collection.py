@@ -278,8 +278,7 @@ class Collection:
         opened.store.flush()
         opened.index.catch_up(writer)
         opened.index.save_if_worthwhile()
-        with opened.text.updating(writer):
-            pass
+        opened.text.catch_up(writer)
 
     # The way out
 
@@ -546,8 +545,7 @@ class Collection:
         """Throw the indexes away and build them from the catalogue and the store."""
         with self._writing() as (opened, writer):
             opened.index.rebuild(writer)
-            with opened.text.updating(writer, anew=True):
-                pass
+            opened.text.catch_up(writer, anew=True)
 
     def maintain(self) -> Upkeep:
         """Reclaim space: descriptors that nobody sees, the store's and the catalogue's free space, old snapshots.

@@ -91,8 +91,7 @@ def keep_up(writer: CatalogWriter, store: ObjectStore, index: LiveIndex, text: L
         pass
     index.catch_up(writer)
     index.save()
-    with text.updating(writer):
-        pass
+    text.catch_up(writer)
     live = writer.ids()
     unused = int(np.setdiff1d(store.ids(), live, assume_unique=True).size)
     store.compact(index.index.storage_order(), live)

@@ -176,6 +176,11 @@ class LiveText:
                     # What it has written is found at once.
                     self._let_go()
 
+    def catch_up(self, catalog: Catalog, *, anew: bool = False) -> None:
+        """Bring the index up to date; or build it anew. Waits for another process that is doing so."""
+        with self.updating(catalog, anew=anew):
+            pass
+
     def close(self) -> None:
         """Let go of the index."""
         with self._lock:

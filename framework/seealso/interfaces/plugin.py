@@ -1,20 +1,31 @@
 """What the classes of every kind of plugin have in common."""
 
+import os
 from abc import ABC
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
 from pydantic_core import core_schema
+
+
+def _from_base(path: Path, info: ValidationInfo) -> Path:
+    base = (info.context or {}).get("base", Path.cwd())
+    return Path(os.path.abspath(base / path.expanduser()))
+
+
+RelativePath = Annotated[Path, AfterValidator(_from_base)]
+"""A path; ``~`` is the home directory, and a relative one starts from the configuration file's folder."""
 
 
 class PluginOptions(BaseModel):
     """The options of a plugin, as they stand in the YAML beside ``plugin:``.
 
-    Subclass it as ``Options`` in the plugin's class, one typed field an option. Unknown keys are errors. While the
-    options of a configuration file are validated, ``info.context["base"]`` is the folder (`pathlib.Path`) that
-    relative paths in that file start from.
+    Subclass it as ``Options`` in the plugin's class, one typed field an option; a path is a `RelativePath`. Unknown keys are
+    errors. While the options of a configuration file are validated, ``info.context["base"]`` is the folder
+    (`pathlib.Path`) that relative paths in that file start from.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

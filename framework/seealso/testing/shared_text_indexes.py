@@ -1,10 +1,8 @@
 """What a text index has to do when it is opened again, and while several use it."""
 
-import os
-import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 
 from seealso.errors import SeealsoError
 from seealso.interfaces.text import TextIndex, Words
+from seealso.testing.processes import killed, looking
 from seealso.testing.text_fixtures import Open, TextFixtures, found, open_text_index, put, run, start
 from seealso.text_query import TextQuery
 
@@ -123,28 +122,15 @@ class SharedTextIndexTests(TextFixtures):
 
     def test_threads_read_while_one_writes(self, index: TextIndex) -> None:
         put(index, dict.fromkeys(range(50), "bird"))
-        done = threading.Event()
-        wrong: list[object] = []
 
-        def read() -> None:
-            try:
-                while not done.is_set():
-                    ids = index.matching(TextQuery.parse("bird")).tolist()
-                    if ids != list(range(len(ids))) or len(ids) < 50 or index.suggest("b", 1) != ["bird"]:
-                        wrong.append(ids)
-            except Exception as error:
-                wrong.append(error)
+        def look() -> Iterator[object]:
+            ids = index.matching(TextQuery.parse("bird")).tolist()
+            if ids != list(range(len(ids))) or len(ids) < 50 or index.suggest("b", 1) != ["bird"]:
+                yield ids
 
-        threads = [threading.Thread(target=read) for _ in range(3)]
-        for thread in threads:
-            thread.start()
-        try:
+        with looking(look) as wrong:
             for first in range(50, 1550, 50):
                 put(index, dict.fromkeys(range(first, first + 50), "bird"), first)
-        finally:
-            done.set()
-            for thread in threads:
-                thread.join()
         assert wrong == []
         assert found(index, "bird") == list(range(1550))
 
@@ -174,8 +160,8 @@ class SharedTextIndexTests(TextFixtures):
         random = np.random.default_rng(1)
         done = 0
         for _ in range(30):
-            told = _killed(lambda tell: _write_for_ever(self.text_index_class, folder, tell), random.uniform(0, 0.1))
-            done = max([done, *told])
+            told = killed(lambda tell: _write_for_ever(self.text_index_class, folder, tell), random.uniform(0, 0.1))
+            done = max([done, *map(int, told.split())])
             reader = open_text_index(self.text_index_class, folder, read_only=True)
             applied = reader.applied()
             ids = np.array(found(reader, "bird"), np.int64)
@@ -190,7 +176,7 @@ class SharedTextIndexTests(TextFixtures):
         index.close()
 
 
-def _write_for_ever(cls: type[TextIndex], folder: Path, tell: Callable[[int], object]) -> None:
+def _write_for_ever(cls: type[TextIndex], folder: Path, tell: Callable[[object], object]) -> None:
     """Five objects a turn, of which one is removed; after each turn's commit its number is told."""
     index = open_text_index(cls, folder)
     for turn in count(index.applied() + 1):
@@ -199,23 +185,3 @@ def _write_for_ever(cls: type[TextIndex], folder: Path, tell: Callable[[int], ob
         index.remove(ids[:1])
         index.commit(turn)
         tell(turn)
-
-
-def _killed(work: Callable[[Callable[[int], object]], None], wait: float) -> list[int]:
-    """The numbers that a process which does this work has told until it was killed, some time after the first."""
-    reading_end, writing_end = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.close(reading_end)
-            work(lambda number: os.write(writing_end, f"{number}\n".encode()))
-        finally:
-            os._exit(3)
-    os.close(writing_end)
-    with os.fdopen(reading_end) as pipe:
-        first = pipe.readline()
-        time.sleep(wait)
-        os.kill(child, signal.SIGKILL)
-        told = first + pipe.read()
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-    return [int(number) for number in told.split()]

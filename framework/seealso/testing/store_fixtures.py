@@ -1,8 +1,7 @@
 """What the tests of object stores have in common."""
 
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,6 +10,7 @@ import pytest
 
 from seealso.interfaces.store import EncodedBlock, ObjectStore
 from seealso.testing.opening import open_store, rows
+from seealso.testing.processes import looking
 
 Open = Callable[..., ObjectStore]
 
@@ -57,28 +57,13 @@ class StoreFixtures:
         return opened()
 
 
-@contextmanager
-def reading(store: ObjectStore, ids: np.ndarray) -> Iterator[list[object]]:
+def reading(store: ObjectStore, ids: np.ndarray) -> AbstractContextManager[list[object]]:
     """Threads read these IDs for as long as the block lasts; what goes wrong is in the list that it gives."""
-    done = threading.Event()
-    wrong: list[object] = []
 
-    def read() -> None:
-        try:
-            while not done.is_set():
-                if not np.array_equal(store.get_many(ids), rows(ids)):
-                    wrong.append("get_many")
-                if found(list(store.read_blocks(ids))) != ids.tolist():
-                    wrong.append("read_blocks")
-        except Exception as error:
-            wrong.append(error)
+    def look() -> Iterator[str]:
+        if not np.array_equal(store.get_many(ids), rows(ids)):
+            yield "get_many"
+        if found(list(store.read_blocks(ids))) != ids.tolist():
+            yield "read_blocks"
 
-    threads = [threading.Thread(target=read) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield wrong
-    finally:
-        done.set()
-        for thread in threads:
-            thread.join()
+    return looking(look)

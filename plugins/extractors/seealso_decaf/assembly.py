@@ -58,9 +58,8 @@ def assemble(weights: Path, options: DecafOptions) -> Assembled:
 
 def _caffe_mean(options: DecafOptions) -> tuple[Tensor, str]:
     """The mean to subtract, and its description."""
-    if isinstance(options.mean, str):
-        file = Path(options.mean)
-        image = read_mean(file, (3, SIDE, SIDE))
-        return torch.from_numpy(image), f"the mean image {file_sha256(file)}"
+    if isinstance(options.mean, Path):
+        image = read_mean(options.mean, (3, SIDE, SIDE))
+        return torch.from_numpy(image), f"the mean image {file_sha256(options.mean)}"
     mean = options.mean or CAFFE_MEAN
     return torch.tensor(mean), f"mean {' '.join(f'{value:g}' for value in mean)}"

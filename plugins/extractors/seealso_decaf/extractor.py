@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from seealso import PluginError
 from seealso_decaf.options import DecafOptions
 from seealso_decaf.published import PUBLISHED
@@ -33,7 +31,7 @@ class DecafExtractor(TorchExtractor):
         check_installed()
         from seealso_decaf.assembly import assemble
 
-        return assemble(Path(self.options.weights), self.options)
+        return assemble(self.options.weights, self.options)
 
 
 def missing_weights() -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 import timm
@@ -52,7 +51,7 @@ def assemble(options: TimmOptions) -> Assembled:
     if options.weights is None:
         network, sha256 = download(options.model)
     else:
-        network, sha256 = load(options.model, Path(options.weights))
+        network, sha256 = load(options.model, options.weights)
     record = resolve_model_data_config(network)
     preparation = prepared_as(record, options.model)
     mean, std = (

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Self
 
-from pydantic import Field, FiniteFloat, ValidationInfo, field_validator, model_validator
+from pydantic import Field, FiniteFloat, field_validator, model_validator
 
+from seealso import RelativePath
 from seealso_torch import TorchOptions
 
 Triple = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
@@ -18,7 +18,7 @@ class TimmOptions(TorchOptions):
     model: str = Field(
         min_length=1, description="a network of timm, such as resnet50 or vit_small_patch14_dinov2.lvd142m"
     )
-    weights: str | None = Field(
+    weights: RelativePath | None = Field(
         default=None, description="the trained weights: a .safetensors, or a file of torch (.pth, .pt, .bin)"
     )
     pretrained: bool = Field(
@@ -31,14 +31,6 @@ class TimmOptions(TorchOptions):
     std: Triple | None = Field(
         default=None, description="standard deviation of R, G, B, divided by; default: what timm records of the model"
     )
-
-    @field_validator("weights")
-    @classmethod
-    def _resolve(cls, file: str | None, info: ValidationInfo) -> str | None:
-        if file is None:
-            return None
-        base = (info.context or {}).get("base", Path.cwd())
-        return str((base / Path(file).expanduser()).absolute())
 
     @field_validator("std")
     @classmethod

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, StrictBool, StrictInt, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, StrictBool, StrictInt, field_validator
 
-from seealso import PluginOptions
+from seealso import PluginOptions, RelativePath
 
 
 class WebOptions(PluginOptions):
@@ -36,7 +35,7 @@ class WebOptions(PluginOptions):
         description="keep: they are made while indexing and stay in the collection's directory, which can then be looked at "
         "when the originals are away; cache: made when they are looked at",
     )
-    cache: Path | None = Field(
+    cache: RelativePath | None = Field(
         default=None, description="the folder for thumbnails and uploads; null: in the user's cache folder"
     )
     cache_megabytes: StrictInt = Field(default=1024, gt=0, description="thumbnails in the cache, at most")
@@ -61,14 +60,6 @@ class WebOptions(PluginOptions):
         if token is not None and len(token.get_secret_value()) < 16:
             raise ValueError("a token of less than 16 characters can be guessed; take a longer one")
         return token
-
-    @field_validator("cache")
-    @classmethod
-    def _from_base(cls, cache: Path | None, info: ValidationInfo) -> Path | None:
-        if cache is None:
-            return None
-        base = (info.context or {}).get("base", Path.cwd())
-        return Path(os.path.abspath(base / cache.expanduser()))
 
     def cache_folder(self) -> Path:
         """Where thumbnails and uploads are."""

@@ -9,11 +9,10 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field
 
-from seealso import KeywordSource, PluginOptions, Words
+from seealso import KeywordSource, PluginOptions, RelativePath, Words
 from seealso_keywords.rows import read_rows
 
 SHOWN = 20  # rows that are named of those that nothing was found for
@@ -31,16 +30,10 @@ class Table(KeywordSource):
     class Options(PluginOptions):
         """Options of the keyword source table."""
 
-        file: Path = Field(
+        file: RelativePath = Field(
             description="the table: .csv, .tsv, .jsonl or .parquet, with a column `path` (or file, filename, image) and columns "
             "such as keywords, title, caption, creator, date, place, caption_de"
         )
-
-        @field_validator("file")
-        @classmethod
-        def _resolve(cls, file: Path, info: ValidationInfo) -> Path:
-            base = (info.context or {}).get("base", Path.cwd())
-            return Path(os.path.abspath(base / file.expanduser()))
 
     options: Options
 
