@@ -221,7 +221,7 @@ def test_fitting(tmp_path, device):
 class Means(nn.Module):
     """The mean of each channel, after a layer of numbers that float16 cannot hold exactly. Has memory for a few images."""
 
-    def __init__(self, room=1000, error=torch.OutOfMemoryError):
+    def __init__(self, room=1000, error=torch.OutOfMemoryError("")):
         super().__init__()
         self.layer = nn.Linear(3, 3, bias=False)
         self.layer.weight.data = torch.eye(3) * 1.0001
@@ -232,7 +232,7 @@ class Means(nn.Module):
     def forward(self, images):
         self.seen.append(len(images))
         if len(images) > self.room:
-            raise self.error("DefaultCPUAllocator: can't allocate memory")
+            raise self.error
         return self.layer(images.float().mean((1, 2)))
 
 
@@ -280,7 +280,18 @@ def test_images_that_cannot_be_written():
     np.testing.assert_allclose(Runner(Means(), options(device="cpu"), 2)(images), EXPECTED[::2], rtol=1e-5)
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError, RuntimeError])
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes."),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 1.00 GB)"),
+    ],
+    ids=str,
+)
 def test_too_little_memory_halves_the_batch(error):
     module = Means(room=3, error=error)
     run = Runner(module, options(device="cpu", batch_images=16), 1)

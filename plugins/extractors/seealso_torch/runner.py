@@ -22,6 +22,14 @@ ON_PROCESSOR = 8
 
 TRIAL = 4
 MOST = 128
+OUT_OF_MEMORY = (
+    "out of memory",  # CUDA's own, MPS
+    "can't allocate memory",  # the processor
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
+"""How the parts below torch say it, which reaches us as a `RuntimeError` like any other."""
+
 SHARE = 0.6
 """Of a card's memory that is free after a trial with few images so much is taken; never for more than `MOST` images."""
 
@@ -147,7 +155,9 @@ class Runner:
         before = torch.cuda.memory_allocated(self.device)
         try:
             self._run(images.to(self.device))
-        except torch.OutOfMemoryError:
+        except RuntimeError as error:
+            if not _is_out_of_memory(error):
+                raise
             return 1
         each = (torch.cuda.max_memory_allocated(self.device) - before) // len(images) + 1
         torch.cuda.empty_cache()
@@ -178,4 +188,4 @@ class Runner:
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in OUT_OF_MEMORY)
