@@ -14,7 +14,7 @@ import os
 import sqlite3
 import struct
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
@@ -279,6 +279,15 @@ class Catalog:
         """The ID of the object with this content hash."""
         row = self._one("SELECT id FROM objects WHERE hash = ?", (digest,))
         return None if row is None else int(row[0])
+
+    def known_hashes(self, digests: Iterable[bytes]) -> set[bytes]:
+        """Those of the content hashes that are of an object."""
+        found: set[bytes] = set()
+        for part in parts_of(list(digests)):
+            found |= {
+                digest for (digest,) in self._all(f"SELECT hash FROM objects WHERE hash IN ({marks(part)})", part)
+            }
+        return found
 
     # Words
 

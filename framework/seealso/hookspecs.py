@@ -111,5 +111,14 @@ def ingested(batch: IngestedBatch) -> None:
 
 
 @hookspec
+def maintained(collection: Collection) -> None:
+    """A collection was put in order by `Collection.maintain`, and nothing is taken in before this returns.
+
+    The time to let go of what a plugin keeps of objects that are gone; `Collection.known` says which content is still there.
+    Called once each time, from one thread. Since 0.1.
+    """
+
+
+@hookspec
 def searched(answer: Answer) -> None:
     """A query was answered; ``answer.cost`` says what it took. Called from the thread that asked. Since 0.1."""

@@ -221,12 +221,12 @@ def test_fitting(tmp_path, device):
 class Means(nn.Module):
     """The mean of each channel, after a layer of numbers that float16 cannot hold exactly. Has memory for a few images."""
 
-    def __init__(self, room=1000, error=torch.OutOfMemoryError("")):
+    def __init__(self, room=1000, error=None):
         super().__init__()
         self.layer = nn.Linear(3, 3, bias=False)
         self.layer.weight.data = torch.eye(3) * 1.0001
         self.room = room
-        self.error = error
+        self.error = error or torch.OutOfMemoryError()
         self.seen = []
 
     def forward(self, images):

@@ -163,6 +163,27 @@ def test_kept_thumbnails_are_shown_from_a_read_only_disk(own, tmp_path, serve):
         )
 
 
+def test_maintaining_removes_the_thumbnails_of_what_is_gone(own, tmp_path):
+    folder, index = own
+    index(thumbnails="keep")
+    (tmp_path / "own.seealso" / "thumbnails" / "ab").mkdir(exist_ok=True)
+    (tmp_path / "own.seealso" / "thumbnails" / "ab" / ".abcd.webp.1-2.new").write_bytes(b"half")
+    thumbnails = sorted((tmp_path / "own.seealso" / "thumbnails").rglob("*.webp"))
+    assert len(thumbnails) == 2
+    with seealso.Deployment.load(configure(tmp_path, {"own": tmp_path / "own.seealso"})) as deployment:
+        collection = deployment.collection()
+        gone, stays = collection.show(1), collection.show(2)
+        os.unlink(gone.paths[0])
+        collection.index([folder], prune=True)
+        assert collection.known([gone.hash, stays.hash, bytes(32)]) == {stays.hash}
+        assert sorted((tmp_path / "own.seealso" / "thumbnails").rglob("*.webp")) == thumbnails
+        collection.maintain()
+        kept = KeptThumbnails(collection.path)
+        assert (kept.get(gone.hash), kept.get(stays.hash) is None) == (None, False)
+    (left,) = (file for file in (tmp_path / "own.seealso" / "thumbnails").rglob("*") if file.is_file())
+    assert left.stem == stays.hash.hex()
+
+
 def test_a_half_written_thumbnail_is_none(tmp_path, photographs):
     kept, digest = KeptThumbnails(tmp_path), bytes(range(32))
     data = encode(photographs["coffee"], "PNG")

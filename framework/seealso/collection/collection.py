@@ -480,6 +480,10 @@ class Collection:
         """Those of ``ids`` that are objects."""
         return self._open().catalog.records(ids)
 
+    def known(self, digests: Iterable[bytes]) -> set[bytes]:
+        """Those of the content hashes (SHA-256 of a file, `ObjectRecord.hash`) that are of an object."""
+        return self._open().catalog.known_hashes(digests)
+
     def read(self, id_: int) -> bytes:
         """The bytes of an object's image file, from the first of its places that still holds them.
 
@@ -556,6 +560,7 @@ class Collection:
             before = bytes_below(self.path)
             dropped, removed = keep_up(writer, opened.store, opened.index, opened.text)
             remove_other_stores(self.path, writer)
+            self.parts.plugins.observe("maintained", collection=self)
             return Upkeep(dropped, removed, before, bytes_below(self.path))
 
     def convert(

@@ -27,3 +27,11 @@ def decoded(collection: Collection, digest: bytes, data: bytes, decoded: Decoded
         from seealso_web.kept import KeptThumbnails
 
         KeptThumbnails(collection.path).make(digest, data, decoded, collection.settings.images)
+
+
+@hookimpl
+def maintained(collection: Collection) -> None:
+    """Thumbnails of images that are gone are not kept for ever."""
+    from seealso_web.kept import KeptThumbnails
+
+    KeptThumbnails(collection.path).let_go(collection.known)

@@ -108,7 +108,7 @@ async def similar_to_sent(request: Request) -> Response:
     data = await site.uploads.receive(request)
 
     def ask() -> tuple[Upload, Found]:
-        found = similar(collection, Upload("", data), part, shown, where, site.uploads.limits)
+        found = similar(collection, Upload("", data), part, shown, where, site.describer)
         return site.uploads.keep(data), found
 
     kept, found = await site.work(ask)
@@ -119,7 +119,7 @@ async def _neighbours(request: Request, collection: Collection, source: int | Up
     site = site_of(request)
     site.spend(request)
     part, shown, where = region(request), window(request, PER_ANSWER), asked_text(request, "where")
-    found = await site.work(similar, collection, source, part, shown, where, site.uploads.limits)
+    found = await site.work(similar, collection, source, part, shown, where, site.describer)
     return _neighbours_document(request, collection, source, part, shown, where, found)
 
 

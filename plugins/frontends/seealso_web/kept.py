@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from seealso import DecodedImage, ImageLimits
@@ -61,6 +62,30 @@ class KeptThumbnails:
         large_enough = decoded.image.size >= THUMBNAIL.fit(decoded.width, decoded.height)
         self.put(digest, shrink(decoded.image, THUMBNAIL) if large_enough else render(data, THUMBNAIL, limits))
 
+    def let_go(self, known: Callable[[Iterable[bytes]], set[bytes]]) -> None:
+        """Remove the thumbnails of what is known no more, and what an interrupted run has left half written.
+
+        Args:
+            known: digests → those of images that are still there.
+
+        Raises:
+            OSError: one cannot be removed.
+        """
+        for folder in self._folder.iterdir() if self._folder.is_dir() else ():
+            files = {file: _digest(file) for file in folder.iterdir()} if folder.is_dir() else {}
+            living = known(digest for digest in files.values() if digest is not None)
+            for file, digest in files.items():
+                if digest not in living:
+                    file.unlink(missing_ok=True)
+
     def _file(self, digest: bytes) -> Path:
         name = digest.hex()
         return self._folder / name[:2] / f"{name}.webp"
+
+
+def _digest(file: Path) -> bytes | None:
+    """What a file of ours is a thumbnail of; None where it is none."""
+    try:
+        return bytes.fromhex(file.stem)
+    except ValueError:
+        return None

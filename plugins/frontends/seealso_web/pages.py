@@ -97,7 +97,7 @@ async def _neighbours(request: Request, collection: Collection, source: int | Up
     site.spend(request)
     part: Region | None = region(request)
     shown, where = window(request, PER_PAGE), asked_text(request, "where")
-    found = await site.work(similar, collection, source, part, shown, where, site.uploads.limits)
+    found = await site.work(similar, collection, source, part, shown, where, site.describer)
     assert found.answer is not None
     site.metrics.count_query(found.answer.cost)
     return await site.page(
@@ -136,7 +136,7 @@ async def upload(request: Request) -> Response:
 
     def keep() -> Upload:
         # All that can be wrong with it is found out here, so that it is said here.
-        collection.describe(data, limits=site.uploads.limits)
+        site.describer.upload(collection, Upload("", data))
         return site.uploads.keep(data)
 
     kept = await site.work(keep)

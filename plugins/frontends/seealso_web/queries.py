@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from seealso import Answer, Collection, Hit, ImageLimits, ObjectRecord, QueryError, Region
+from seealso import Answer, Collection, Hit, ObjectRecord, QueryError, Region
+from seealso_web.describing import Describer
 from seealso_web.problems import Problem
 from seealso_web.uploads import Upload
 
@@ -151,7 +152,7 @@ def similar(
     part: Region | None,
     shown: Window,
     where: str | None,
-    limits: ImageLimits,
+    describer: Describer,
 ) -> Found:
     """The neighbours of an object or an upload, or of a part of it; only those that match a text query, if there is one.
 
@@ -161,20 +162,19 @@ def similar(
         ImageError: an upload cannot be used.
     """
     wanted = shown.end + 1  # one more, to know whether there are more
-    if isinstance(source, int):
-        record_of(collection, source)
+    record = record_of(collection, source) if isinstance(source, int) else None
     if isinstance(source, int) and part is None:
         answer = collection.similar(source, wanted, where=where, others=True)
     else:
         started = time.perf_counter()
-        if isinstance(source, int):
+        if isinstance(source, Upload):
+            descriptor = describer.upload(collection, source, part)
+        else:
+            assert record is not None and part is not None
             try:
-                data = collection.read(source)
+                descriptor = describer.part(collection, record, part)
             except QueryError:
                 raise Problem(409, "The image's file is away, so no part of it can be looked at.") from None
-            descriptor, _ = collection.describe(data, region=part)
-        else:
-            descriptor, _ = collection.describe(source.data, region=part, limits=limits)
         extracted = 1000 * (time.perf_counter() - started)
         answer = collection.similar_to_descriptor(descriptor, wanted, where=where)
         answer.cost.ms.extract = extracted

@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, Response
 from seealso import Collection, Deployment
 from seealso_web import showing
 from seealso_web.cache import BytesCache
+from seealso_web.describing import Describer
 from seealso_web.links import Links, check_name
 from seealso_web.metrics import Metrics
 from seealso_web.options import WebOptions
@@ -58,6 +59,7 @@ class Site:
         self.work = Workers("query", threads, options.queue_seconds)
         self.draw = Workers("picture", threads, PICTURE_PATIENCE)
         self.uploads = Uploads(options, self._uploaded)
+        self.describer = Describer(self.uploads.limits)
         self.allowance = Allowance(options.queries_per_minute)
         self.pictures = Pictures(self._thumbnails, keep=options.thumbnails == "keep", metrics=self.metrics)
         for name, turns in (("query", self.work.turns), ("picture", self.draw.turns), ("upload", self.uploads.turns)):
