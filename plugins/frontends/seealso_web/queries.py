@@ -170,7 +170,8 @@ def similar(
         if isinstance(source, Upload):
             descriptor = describer.upload(collection, source, part)
         else:
-            assert record is not None and part is not None
+            assert record is not None
+            assert part is not None
             try:
                 descriptor = describer.part(collection, record, part)
             except QueryError:
