@@ -171,7 +171,7 @@ class Plugins:
             owners: dict[str, LoadedPlugin] = {}
             for plugin, classes in self.call(KINDS[kind].hook):
                 for cls in self._as_sequence(plugin, kind, classes):
-                    reason = _contract_broken(cls, KINDS[kind].base())
+                    reason = broken_contract(cls, KINDS[kind].base())
                     if not reason and cls.name in found:
                         other = owners[cls.name]
                         reason = (
@@ -306,7 +306,7 @@ def _load_file(file: Path) -> object:
     return module
 
 
-def _contract_broken(cls: object, base: type[Plugin]) -> str:
+def broken_contract(cls: object, base: type[Plugin]) -> str:
     """Why a registered class cannot be used; empty when it can."""
     from seealso.interfaces.plugin import PluginOptions
 

@@ -15,11 +15,35 @@ from seealso.codecs import register_codecs
 from seealso.distances import register_distances
 from seealso.distances.vectors import Euclidean
 from seealso.interfaces.codec import Codec, CodecContext, Records
+from seealso.testing import CodecTests
 
 CODECS = {cls.name: cls for cls in register_codecs()}
 LOSSLESS = ["raw", "sparse", "zstd"]
 LOSSY = ["f16", "sparse-f16"]
 DTYPES = ["float32", "float64", "float16", "uint8", "int8", "uint16", "int32", "int64"]
+
+
+class TestRaw(CodecTests):
+    codec_class = CODECS["raw"]
+
+
+class TestSparse(CodecTests):
+    codec_class = CODECS["sparse"]
+
+
+class TestZstd(CodecTests):
+    codec_class = CODECS["zstd"]
+
+
+class TestF16(CodecTests):
+    codec_class = CODECS["f16"]
+    dtypes = ("float32", "float64", "float16")
+
+
+class TestSparseF16(CodecTests):
+    codec_class = CODECS["sparse-f16"]
+    dtypes = ("float32", "float64", "float16")
+
 
 # Compiling a kernel for the first time takes seconds.
 patiently = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

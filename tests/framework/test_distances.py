@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 from seealso.distances.bits import Hamming
 from seealso.distances.blocks import TILE_SIDE, row_blocks
 from seealso.distances.vectors import Cosine, Euclidean, Manhattan
+from seealso.testing import DistanceTests
 
 
 def reference(name: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -30,6 +31,22 @@ def reference(name: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return np.where(zeros == 2, 0.0, np.where(zeros == 1, np.pi / 2, angle))
     bits = np.unpackbits(a.astype(np.uint8), axis=2) != np.unpackbits(b.astype(np.uint8), axis=2)
     return bits.sum(axis=2).astype(np.float64)
+
+
+class TestEuclidean(DistanceTests):
+    distance_class = Euclidean
+
+
+class TestManhattan(DistanceTests):
+    distance_class = Manhattan
+
+
+class TestCosine(DistanceTests):
+    distance_class = Cosine
+
+
+class TestHamming(DistanceTests):
+    distance_class = Hamming
 
 
 METRICS = [Euclidean, Manhattan, Cosine, Hamming]

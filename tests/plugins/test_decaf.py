@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -22,6 +23,7 @@ from safetensors.torch import save_file
 import seealso
 from plugins import caffe_files
 from plugins.caffe_files import ALEXNET, CAFFENET, MEAN
+from seealso.testing import ExtractorTests
 from seealso_decaf import network, weights
 from seealso_decaf.extractor import DecafExtractor
 from seealso_decaf.options import DecafOptions
@@ -69,6 +71,16 @@ def extractor(files):
     extractor = make(weights=str(files / "caffenet.caffemodel"))
     yield extractor
     extractor.close()
+
+
+class TestDecaf7(ExtractorTests):
+    extractor_class = DecafExtractor
+    options: ClassVar = {"weights": "caffenet.caffemodel"}
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def extractor(cls, extractor):
+        return extractor
 
 
 @pytest.fixture(scope="module")

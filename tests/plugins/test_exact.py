@@ -12,6 +12,7 @@ import seealso
 from seealso.codecs.raw import Raw
 from seealso.distances.vectors import Euclidean
 from seealso.interfaces.codec import CodecContext
+from seealso.testing import MetricIndexTests
 from seealso_exact import index as exact_module
 from seealso_exact.index import ExactIndex
 
@@ -80,6 +81,10 @@ def brute_force(index: ExactIndex, query: np.ndarray, ids=None) -> list[tuple[fl
         return []
     distances = Euclidean().one_to_many(query, index.context.store.get_many(ids))
     return sorted(zip(distances.tolist(), ids.tolist(), strict=True))
+
+
+class TestExact(MetricIndexTests):
+    index_class = ExactIndex
 
 
 @settings(deadline=None, max_examples=60)

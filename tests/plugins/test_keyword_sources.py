@@ -5,12 +5,14 @@ import json
 import os
 import struct
 from contextlib import suppress
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
 import seealso
+from seealso.testing import KeywordSourceTests
 from seealso_keywords.embedded import Embedded
 from seealso_keywords.fields import as_words
 from seealso_keywords.names import Names
@@ -51,6 +53,49 @@ def source(cls, **options):
 
 def embedded(data: bytes) -> list[tuple]:
     return [tuple(word) for word in source(Embedded).words(b"/a.jpg", data)]
+
+
+class TestEmbedded(KeywordSourceTests):
+    source_class = Embedded
+
+    def describe(self, image, word):
+        described = PngImagePlugin.PngInfo()
+        described.add_itxt("XML:com.adobe.xmp", PACKET.replace("sea, sky", word))
+        Image.open(io.BytesIO(image.read_bytes())).save(image, pnginfo=described)
+        return image
+
+
+class TestSidecar(KeywordSourceTests):
+    source_class = Sidecar
+
+    def describe(self, image, word):
+        image.with_suffix(".txt").write_text(word)
+        return image
+
+
+class TestTable(KeywordSourceTests):
+    source_class = Table
+    options: ClassVar = {"file": "table.csv"}
+
+    @pytest.fixture(autouse=True)
+    def _a_table(self, tmp_path):
+        self.table = tmp_path / "table.csv"
+        self.table.write_text("path,keywords\n")
+
+    def opened(self):
+        return source(Table, file=self.table)
+
+    def describe(self, image, word):
+        with self.table.open("a") as file:
+            file.write(f"{image},{word}\n")
+        return image
+
+
+class TestNames(KeywordSourceTests):
+    source_class = Names
+
+    def describe(self, image, word):
+        return image.rename(image.with_stem(word))
 
 
 # Embedded

@@ -1,5 +1,6 @@
 """The extractor onnx: the built-in model, and models of one's own. Weight files: test_onnx_weights.py."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pydantic import ValidationError
 
 import seealso
 from conftest import crop
+from seealso.testing import ExtractorTests
 from seealso_onnx import efficientnet_lite0, legacy
 from seealso_onnx.extractor import OnnxExtractor
 from seealso_onnx.options import OnnxOptions
@@ -40,6 +42,16 @@ def extractor(cache):
 
 def describe(extractor, *images) -> np.ndarray:
     return extractor.extract(np.stack([extractor.prepare(image) for image in images]))
+
+
+class TestOnnx(ExtractorTests):
+    extractor_class = OnnxExtractor
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def extractor(cls, cache):
+        with contextlib.closing(cls.made(cache)) as extractor:
+            yield extractor
 
 
 # The built-in model

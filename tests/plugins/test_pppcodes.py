@@ -16,6 +16,7 @@ import seealso
 from conftest import SAMPLES
 from plugins.pppcodes_reference import Reference
 from seealso.distances.vectors import Cosine, Euclidean, Manhattan
+from seealso.testing import MetricIndexTests
 from seealso_pppcodes import index as index_module
 from seealso_pppcodes import merging, ranking, segment
 from seealso_pppcodes.cells import CellOrder
@@ -48,6 +49,10 @@ class Jaccard(seealso.Distance):
 METRICS = {metric.name: metric() for metric in (Euclidean, Manhattan, Cosine, Jaccard)}
 MANHATTAN = METRICS["manhattan"]
 """Its results do not depend on how many distances are computed at once."""
+
+
+class TestPPPCodes(MetricIndexTests):
+    index_class = PPPCodesIndex
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from safetensors.torch import save_file
 from timm.data import create_transform, resolve_model_data_config
 
 import seealso
+from seealso.testing import ExtractorTests
 from seealso_onnx import efficientnet_lite0
 from seealso_onnx.extractor import OnnxExtractor
 from seealso_timm.assembly import prepared_as
@@ -54,6 +56,16 @@ def lite0():
     extractor = make(weights=str(efficientnet_lite0.weight_file()), **LITE0)
     yield extractor
     extractor.close()
+
+
+class TestTimm(ExtractorTests):
+    extractor_class = TimmExtractor
+    options: ClassVar = LITE0
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def extractor(cls, lite0):
+        return lite0
 
 
 # EfficientNet-Lite0

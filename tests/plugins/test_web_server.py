@@ -13,12 +13,27 @@ import httpx2
 import pytest
 
 import seealso
+from seealso.testing import FrontendTests
 from seealso_web import server
+from seealso_web.frontend import Web
 from seealso_web.options import WebOptions
 from seealso_web.server import address_of, listen
 from web_site import configure, free_port, jpeg, running, wait_until_ready
 
 SEEALSO = [sys.executable, "-W", "error", "-m", "seealso_cli"]
+
+
+class TestWeb(FrontendTests):
+    frontend_class = Web
+
+    @pytest.fixture
+    def frontend(self, tmp_path):
+        return Web(WebOptions(port=free_port(), cache=tmp_path / "cache", access_log=False))
+
+    def ask(self, frontend, collection, id_):
+        address = f"http://127.0.0.1:{frontend.options.port}"
+        wait_until_ready(address)
+        return [hit["id"] for hit in httpx2.get(f"{address}/api/v1/{collection}/similar/{id_}").json()["hits"]]
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ class Words(NamedTuple):
     Attributes:
         field: ``title``, ``caption``, ``keywords``, ``creator``, ``date``, ``place``, or a source's own: lower-case letters.
         text: one keyword, or running text.
-        language: its ISO 639-1 code, such as ``de``; empty where it is not known.
+        language: its tag (BCP 47), such as ``de`` or ``de-AT``, whose first part counts; empty where it is not known.
     """
 
     field: str

@@ -10,6 +10,7 @@ import pytest
 
 from seealso.interfaces.store import EncodedBlock, ObjectStore
 from seealso.testing.opening import open_store, rows
+from seealso.testing.plugin_classes import PluginTests
 from seealso.testing.processes import looking
 
 Open = Callable[..., ObjectStore]
@@ -28,9 +29,11 @@ def found(blocks: list[EncodedBlock]) -> list[int]:
     return sorted(id_ for block in blocks for id_ in block.ids.tolist())
 
 
-class StoreFixtures:
+class StoreFixtures(PluginTests):
     """A store, and more of the same."""
 
+    kind = "store"
+    class_attribute = "store_class"
     store_class: ClassVar[type[ObjectStore]]
 
     @pytest.fixture

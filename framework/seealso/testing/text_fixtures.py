@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from seealso.interfaces.text import TextContext, TextIndex, Words
+from seealso.testing.plugin_classes import PluginTests
 from seealso.testing.processes import finish, start_python
 from seealso.text_query import TextQuery
 
@@ -68,9 +69,11 @@ def run(cls: type[TextIndex], directory: Path, code: str, *prefix: str, **option
     return finish(start(cls, directory, code, *prefix, **options))
 
 
-class TextFixtures:
+class TextFixtures(PluginTests):
     """A text index, and more of the same."""
 
+    kind = "text"
+    class_attribute = "text_index_class"
     text_index_class: ClassVar[type[TextIndex]]
 
     @pytest.fixture

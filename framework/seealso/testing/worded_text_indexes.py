@@ -87,6 +87,15 @@ class WordedTextIndexTests(TextFixtures):
             pytest.skip("it does not stem (`english_and_german` is None)")
         return opened(**self.english_and_german)
 
+    @pytest.mark.parametrize("language", ["de-DE", "de_AT", "DE", "de-Latn-CH"])
+    def test_a_language_as_it_is_spoken_somewhere(self, stemming: TextIndex, language: str) -> None:
+        stemming.put(
+            np.array([1, 2]), [[Words("caption", "zwei Häuser", language)], [Words("caption", "huse", "da-DK")]]
+        )
+        stemming.commit(1)
+        assert found(stemming, "Haus") == [1]
+        assert found(stemming, "huse") == []
+
     def test_words_are_found_by_all_their_forms(self, stemming: TextIndex) -> None:
         german = [Words("caption", "zwei Häuser mit Blumen", "de"), Words("title", "flying", "de")]
         english = [Words("caption", "birds flying over houses", "en"), Words("title", "Blumen", "en")]

@@ -32,6 +32,8 @@ _RUN = rf"[{_UNSPACED}][{_UNSPACED}\p{{M}}ー]+"
 _ASCII = {code: " " for code in range(128) if chr(code) not in string.ascii_letters + string.digits}
 """What separates words, among the characters of ASCII."""
 
+_SUBTAG = re.compile("[-_]")
+
 _ACCENTS = re.compile(
     "[\u0300-\u036f"  # Latin, Greek, Cyrillic
     "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"  # Hebrew points
@@ -102,12 +104,16 @@ class Analysis:
             self.analyzers[code] = _analyzer(None, short, lower, *stem, ascii_fold)
 
     def analyses_of(self, language: str) -> tuple[str, ...]:
-        """The analyses for a text in a language (empty: it is not known which); none where it is passed over."""
+        """The analyses for a text in a language (empty: it is not known which); none where it is passed over.
+
+        Of a tag such as ``de-AT`` the first part counts.
+        """
         if not self.languages:
             return (WRITTEN,)
         if not language:
             return (WRITTEN, *self.languages)
-        return (WRITTEN, language) if language in self.languages else ()
+        code = _SUBTAG.split(language, maxsplit=1)[0].lower()
+        return (WRITTEN, code) if code in self.languages else ()
 
     def tokens(self, analysis: str, words: str) -> list[str]:
         """The words to look for, of a text that was `split`."""
