@@ -2,6 +2,7 @@
 
 import subprocess
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def open_store(
     """A store of this class, or of one named ``module:Class``, with the framework's own codecs."""
     if isinstance(cls, str):
         module, _, name = cls.partition(":")
-        cls = getattr(import_module(module), name)
+        cls = attrgetter(name)(import_module(module))
         assert isinstance(cls, type)
     directory.mkdir(exist_ok=True)
 

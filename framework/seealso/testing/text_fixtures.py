@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,7 +24,7 @@ def open_text_index(
     """A text index of this class, or of one named ``module:Class``."""
     if isinstance(cls, str):
         module, _, name = cls.partition(":")
-        cls = getattr(import_module(module), name)
+        cls = attrgetter(name)(import_module(module))
         assert isinstance(cls, type)
     if not read_only:
         directory.mkdir(exist_ok=True)

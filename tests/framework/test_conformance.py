@@ -1,0 +1,134 @@
+"""The conformance suites: a plugin that is broken in one way fails the tests of that way, and no other."""
+
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from collections import defaultdict
+
+import pytest
+
+from conftest import SAMPLES
+
+# Several seconds each, and about other things than what is broken.
+PASSED_OVER = ("process", "killed", "every_codec", "compaction", "while", "threads")
+
+EXPECTED = {
+    "TestBatchDependent": {"test_the_company_makes_no_difference"},
+    "TestNotTheSameAgain": {
+        "test_the_same_again",
+        "test_the_company_makes_no_difference",
+        "test_another_one_with_the_same_provenance_gives_the_same",
+    },
+    "TestWrongType": {"test_the_provenance_says_what_the_descriptors_are"},
+    "TestSharedBuffer": {"test_what_was_prepared_stays", "test_different_images_are_different"},
+    "TestChangesTheImage": {"test_the_image_is_left_as_it_was"},
+    "TestSquared": {"test_the_triangle_inequality_holds"},
+    "TestNotSymmetric": {"test_it_is_symmetric", "test_the_triangle_inequality_holds"},
+    "TestForgetsRemovals": {
+        "test_what_is_removed_is_no_candidate",
+        "test_removed_and_added_again",
+        "test_all_are_removed",
+        "test_a_snapshot_gives_the_same_again",
+        "test_it_behaves_like_a_dictionary",
+    },
+    "TestIgnoresAllowed": {"test_only_what_is_allowed"},
+    "TestWorstFirst": {
+        "test_the_nearest_come_early",
+        "test_an_object_is_among_its_own_first_candidates",
+        "test_removed_and_added_again",
+        "test_an_id_added_again_is_replaced",
+    },
+    "TestLosesWhatWasAddedAfterLoading": {
+        "test_a_snapshot_does_not_change",
+        "test_an_empty_one_is_saved",
+        "test_it_behaves_like_a_dictionary",
+    },
+    "TestSeesNoDamage": {"test_what_is_no_snapshot_is_refused", "test_a_damaged_snapshot_is_noticed"},
+    "TestPlain": set(),
+    "TestNotLossless": {
+        "test_what_is_encoded_is_decoded",
+        "test_descriptors_of_every_length",
+        "test_negative_zero_and_the_smallest_numbers",
+        "test_records_in_any_order_and_form",
+        "test_descriptors_that_do_not_lie_side_by_side",
+        "test_the_error_is_that_of_what_is_decoded",
+    },
+    "TestTakesAnything": {"test_a_record_that_is_cut_short_is_named"},
+    "TestStoreForgetsRemovals": {
+        "test_removed_and_put_again",
+        "test_any_id_of_63_bits",
+        "test_it_is_there_when_opened_again",
+        "test_it_is_there_when_the_other_was_not_closed",
+        "test_opened_for_reading_only",
+        "test_what_one_writes_the_other_reads",
+        "test_it_behaves_like_a_dictionary",
+    },
+    "TestStoreSorts": {
+        "test_what_is_put_is_got_in_the_order_asked",
+        "test_any_id_of_63_bits",
+        "test_ids_that_are_none",
+        "test_put_again_replaces",
+        "test_what_one_writes_the_other_reads",
+    },
+    "TestStoreFillsInWhatIsMissing": {
+        "test_what_is_missing_is_named",
+        "test_a_new_one_is_empty",
+        "test_ids_that_are_none",
+        "test_removed_and_put_again",
+    },
+    "TestStoreReadsOneBlock": {"test_blocks_hold_everything_once", "test_blocks_are_bounded"},
+    "TestNoticesNoChange": {"test_a_change_is_noticed"},
+    "TestFindsWhatWasRemoved": {
+        "test_removed_and_put_again",
+        "test_any_id_of_63_bits",
+        "test_it_is_there_when_opened_again",
+        "test_the_last_before_a_commit_counts",
+        "test_it_finds_what_a_plain_search_finds",
+        "test_suggestions",
+        "test_opened_for_reading_only",
+    },
+    "TestDeaf": {"test_it_leaves_no_thread_behind"},
+}
+
+ALL_THAT_ASK = {
+    # Of what is wrong everywhere nearly every test hears.
+    "TestTwice": "test_every_object_is_a_candidate_once",
+    "TestShapeOfTheImage": "test_images_of_every_size_are_prepared_alike",
+}
+
+
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory):
+    """Class → the names of its tests that failed, and how many did not; of all that stand in the sample."""
+    report = tmp_path_factory.mktemp("report") / "report.xml"
+    chosen = " and ".join(f"not {word}" for word in PASSED_OVER)
+    command = [
+        *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-k", chosen),
+        *(f"--junitxml={report}", f"--basetemp={report.parent / 'base'}", str(SAMPLES / "broken_plugins.py")),
+    ]
+    done = subprocess.run(command, cwd=SAMPLES.parents[1], capture_output=True, text=True)
+    assert done.returncode == 1, done.stdout
+    failures, passed = defaultdict(set), defaultdict(int)
+    for case in ElementTree.parse(report).iter("testcase"):
+        name = case.get("classname").split(".")[-1]
+        if case.find("failure") is not None or case.find("error") is not None:
+            failures[name].add(case.get("name").partition("[")[0])
+        else:
+            passed[name] += 1
+    return failures, passed
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_what_is_broken_fails_the_right_tests(failed, name):
+    failures, passed = failed
+    assert failures[name] == EXPECTED[name]
+    assert passed[name] > 5
+
+
+@pytest.mark.parametrize("name", ALL_THAT_ASK)
+def test_what_is_broken_everywhere(failed, name):
+    assert ALL_THAT_ASK[name] in failed[0][name]
+
+
+def test_nothing_in_the_sample_is_passed_over(failed):
+    assert set(failed[1]) == {*EXPECTED, *ALL_THAT_ASK}
