@@ -8,6 +8,7 @@ from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seealso.authoring.new import write_new_plugin as write_new_plugin
     from seealso.catalog import ObjectRecord as ObjectRecord
     from seealso.collection import Collection as Collection
     from seealso.collection import open as open
@@ -77,11 +78,14 @@ if TYPE_CHECKING:
     from seealso.interfaces.text import Words as Words
     from seealso.metadata import ImageMetadata as ImageMetadata
     from seealso.metadata import image_metadata as image_metadata
+    from seealso.options import Option as Option
+    from seealso.options import describe_options as describe_options
     from seealso.paths import shown_path as shown_path
     from seealso.paths import uri_of_path as uri_of_path
     from seealso.plugins import Plugins as Plugins
     from seealso.plugins import load_plugins as load_plugins
     from seealso.preparation import Preparation as Preparation
+    from seealso.schema import configuration_schema as configuration_schema
     from seealso.template import commented_configuration as commented_configuration
     from seealso.text_query import Match as Match
     from seealso.text_query import Term as Term
@@ -130,6 +134,9 @@ _MODULES = {
     "seealso.interfaces.plugin": ("Plugin", "PluginChoice", "PluginOptions", "RelativePath"),
     "seealso.interfaces.store": ("EncodedBlock", "ObjectStore", "StoreContext", "StoreOptions", "StoreReport"),
     "seealso.interfaces.text": ("TextContext", "TextHits", "TextIndex", "Words"),
+    "seealso.authoring.new": ("write_new_plugin",),
+    "seealso.options": ("Option", "describe_options"),
+    "seealso.schema": ("configuration_schema",),
     "seealso.paths": ("shown_path", "uri_of_path"),
     "seealso.plugins": ("Plugins", "load_plugins"),
     "seealso.preparation": ("Preparation",),

@@ -2,7 +2,8 @@
 
 A configuration is looked for at the place given, then at ``SEEALSO_CONFIG``, then at ``./seealso.yaml``; without any there
 is one collection, ``default``, in the user's data directory. ``SEEALSO__COLLECTIONS__PHOTOS__STORE__PLUGIN=lmdb`` in the
-environment overrides one value.
+environment overrides one value; ``${NAME}`` in a value is what the environment says (`seealso.variables`). A key at the top
+that begins with ``x-`` is passed over.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from seealso.plugins import Plugins, did_you_mean
 from seealso.yaml_file import Location, find_config, read_yaml
 
 ENVIRONMENT_PREFIX = "SEEALSO__"
+OWN_KEYS = "x-"
 
 
 class SearchConfig(BaseModel):
@@ -207,6 +209,8 @@ def _validate(data: Any, source: Source, environment: Mapping[str, str]) -> Conf
         raise ConfigError(f"{source.name} is empty; `seealso init` writes one to start from")
     if not isinstance(data, dict):
         raise ConfigError(f"{source.place(())}: expected keys such as `collections:`, found {_shown(data)}")
+    # Such keys are the author's own, as a place for anchors.
+    data = {key: value for key, value in data.items() if not str(key).startswith(OWN_KEYS)}
     source.overrides = dict(_override(data, environment))
     _refuse_unknown_collections(data, source)
     try:

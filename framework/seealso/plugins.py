@@ -9,7 +9,8 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
@@ -142,10 +143,9 @@ class Plugins:
         order = {id(plugin.module): place for place, plugin in enumerate(self.loaded.values())}
         for impl in sorted(implementations, key=lambda each: order[id(each.plugin)]):
             plugin = self.loaded[impl.plugin_name]
-            if self._trace:
-                print(f"seealso: {plugin.name}.{hook}({', '.join(impl.argnames)})", file=sys.stderr)
+            function = partial(_traced, plugin.name, impl.function) if self._trace else impl.function
             try:
-                result = impl.function(*(arguments[name] for name in impl.argnames))
+                result = function(*(arguments[name] for name in impl.argnames))
             except ImportError as error:
                 self._problem(plugin.name, plugin.source, f"{hook}: {_one_line(error)}", "install what it needs")
             except Exception as error:
@@ -222,11 +222,26 @@ class Plugins:
         classes = self.classes(kind)
         if name in classes:
             return classes[name]
-        message = f"there is no {kind} named {name!r}{did_you_mean(name, classes)}"
-        message += f" (installed: {', '.join(sorted(classes)) or 'none'})"
+        raise PluginError(self._unknown(kind, name, classes))
+
+    def unknown(self, name: str) -> str:
+        """What there is to say of a name that no plugin of any kind has: the nearest one, and which plugins have failed."""
+        return self._unknown("plugin", name, [each for kind in KINDS for each in self.classes(kind)])
+
+    def _unknown(self, what: str, name: str, known: Collection[str]) -> str:
+        message = f"there is no {what} named {name!r}{did_you_mean(name, list(known))}"
+        message += f" (installed: {', '.join(sorted(known)) or 'none'})"
         if self.problems:
             message += "; these plugins failed: " + ", ".join(sorted({p.plugin for p in self.problems}))
-        raise PluginError(message)
+        return message
+
+    def capabilities(self, kind: str, name: str) -> dict[str, object]:
+        """What a class says of itself by the attributes that its interface names, such as ``lossless`` of a codec."""
+        cls = self.get(kind, name)
+        named = [key for key in KINDS[kind].base().__annotations__ if not key.startswith("_") and key != "options"]
+        said = {key: getattr(cls, key) for key in [*named, "preference"] if hasattr(cls, key)}
+        # Others depend on the options.
+        return {key: value for key, value in said.items() if isinstance(value, bool | int | float | str | tuple)}
 
     def preferred(self, kind: str) -> str:
         """The name of the plugin that a new collection gets when its configuration names none of this kind.
@@ -286,6 +301,24 @@ def load_plugins(files: Sequence[Path] = ()) -> Plugins:
 
 def _distribution(entry_point: EntryPoint) -> str:
     return entry_point.dist.name if entry_point.dist else "unknown distribution"
+
+
+def _traced(plugin: str, function: Callable[..., Any], *arguments: object) -> Any:
+    """Call a hook, and say on standard error what came of it, and how long it took."""
+    started = time.perf_counter()
+    outcome = "raised"
+    try:
+        result = function(*arguments)
+        named = [getattr(each, "__name__", str(each)) for each in result] if isinstance(result, list | tuple) else []
+        outcome = f"gave {', '.join(named) or result}"
+        return result
+    except BaseException as error:
+        outcome = f"raised {type(error).__name__}: {_one_line(error)}"
+        raise
+    finally:
+        given = ", ".join(type(each).__name__ for each in arguments)
+        took = 1000 * (time.perf_counter() - started)
+        print(f"seealso: {plugin}.{function.__name__}({given}) {outcome} ({took:.1f} ms)", file=sys.stderr)
 
 
 def _load_file(file: Path) -> object:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seealso.errors import ConfigError
+from seealso.variables import expand
 
 if TYPE_CHECKING:
     import yaml
@@ -67,6 +68,7 @@ def read_yaml(path: Path) -> tuple[Any, dict[Location, int]]:
         if node is None:
             return None, {}
         lines = dict(_lines(node, path))
+        _put_in_variables(loader, node, path)
         return loader.construct_document(node), lines
     except yaml.MarkedYAMLError as error:
         raise ConfigError(_explain_syntax(error, text, path)) from None
@@ -80,7 +82,32 @@ def _explain_syntax(error: yaml.MarkedYAMLError, text: str, path: Path) -> str:
     lines = text.splitlines()
     if "\t" in (lines[line - 1] if line <= len(lines) else ""):
         return f"{path}, line {line}: a tab; YAML is indented with spaces"
+    if "${" in (lines[line - 1] if line <= len(lines) else ""):
+        return f"{path}, line {line}: inside {{ }} or [ ] a value such as ${{NAME}} needs quotes, or a line of its own outside"
     return f"{path}, line {line}: {error.problem or error.context}"
+
+
+def _put_in_variables(loader: yaml.SafeLoader, root: yaml.Node, path: Path) -> None:
+    """Replace ``${NAME}`` in every value; what stands there without quotes is then the number or the word that it looks like."""
+    import yaml
+
+    waiting, seen = [root], set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue  # an alias: once is enough
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            waiting.extend(value for _, value in node.value)
+        elif isinstance(node, yaml.SequenceNode):
+            waiting.extend(node.value)
+        elif isinstance(node, yaml.ScalarNode) and "${" in node.value:
+            try:
+                node.value = expand(node.value, os.environ)
+            except ValueError as error:
+                raise ConfigError(f"{path}, line {node.start_mark.line + 1}: {error}") from None
+            if node.style is None:
+                node.tag = loader.resolve(yaml.ScalarNode, node.value, (True, False))  # type: ignore[no-untyped-call]
 
 
 def _lines(root: yaml.Node, path: Path) -> Iterator[tuple[Location, int]]:

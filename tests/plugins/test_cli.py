@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from seealso_cli.app import run
 from seealso_cli.output import printable, size
 from seealso_cli.session import Session
 from seealso_cli.sheet import draw_sheet
+from seealso_lmdb.store import LmdbStore
 
 SEEALSO = [sys.executable, "-W", "error", "-m", "seealso_cli"]
 UNDECODABLE = b"caf\xe9 \xff.jpg"
@@ -349,6 +351,7 @@ def test_plugins(call, home):
         "version": seealso.__version__,
         "provides": {"store": ["lmdb"]},
         "lacking": {},
+        "options": {"store": {"lmdb": [asdict(option) for option in seealso.describe_options(LmdbStore.Options)]}},
     } in listed["plugins"]
     assert listed["defaults"] == {
         "extractor": ["onnx"],
@@ -361,7 +364,82 @@ def test_plugins(call, home):
         "frontend": ["web"],
     }
     assert listed["problems"] == []
-    assert "thumbnail" in call("plugins")[1]
+    rows = [line.split("\t") for line in call("plugins")[1].splitlines()]
+    assert ["extractor", "thumbnail", "thumbnail", str(THUMBNAIL), "side: whole number = 8"] in rows
+    assert [
+        "codec", "zstd", "codecs", f"seealso {seealso.__version__}", "level: whole number, at least 1, at most 22 = 3",
+    ] in rows  # fmt: skip
+    assert next(row for row in rows if row[1].startswith("timm"))[4].startswith("device: text")
+
+
+def test_one_plugin(call):
+    status, out, err = call("plugins", "show", "ppp-codes")
+    assert (status, err) == (0, "")
+    assert out.startswith("index ppp-codes (default)\nseealso_pppcodes.index.PPPCodesIndex, from seealso ")
+    assert "\n  prefix_length: whole number, at least 1, at most 32; default 7\n      symbols kept" in out
+    shown = json.loads(call("plugins", "show", "codec/sparse-f16", "--json")[1])
+    assert (shown["kind"], shown["name"], shown["capabilities"]["lossless"], shown["options"]) == (
+        "codec",
+        "sparse-f16",
+        False,
+        [],
+    )
+    assert "Options: none" in call("plugins", "show", "raw")[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("ppp-code", "there is no plugin named 'ppp-code'; did you mean `ppp-codes`? (installed: "),
+        ("index/raw", "there is no index named 'raw'"),
+        ("indx/raw", "there is no kind 'indx' (there are: extractor, "),
+        ("both", "there are several plugins named 'both'; say distance/both or index/both"),
+        ("broken", "plugin broken ("),
+    ],
+)
+def test_plugins_that_are_not_there(call, home, name, expected):
+    (home / "broken.py").write_text("1 / 0")
+    (home / "both.py").write_text(
+        "import seealso\nfrom seealso.distances.vectors import Euclidean\nfrom seealso_exact.index import ExactIndex\n"
+        "class D(Euclidean):\n    name = 'both'\nclass I(ExactIndex):\n    name = 'both'\n"
+        "@seealso.hookimpl\ndef register_distances():\n    return [D]\n"
+        "@seealso.hookimpl\ndef register_metric_indexes():\n    return [I]\n"
+    )
+    configuration = (home / "seealso.yaml").read_text()
+    (home / "seealso.yaml").write_text(configuration.replace("plugins: [", "plugins: [./broken.py, ./both.py, "))
+    status, out, err = call("plugins", "show", name)
+    assert (status, out) == (1, "")
+    assert f"seealso: {expected}" in err
+
+
+def test_a_plugin_that_cannot_be_used_is_listed(call, home):
+    (home / "broken.py").write_text("1 / 0")
+    configuration = (home / "seealso.yaml").read_text()
+    (home / "seealso.yaml").write_text(configuration.replace("plugins: [", "plugins: [./broken.py, "))
+    (row,) = (line.split("\t") for line in call("plugins")[1].splitlines() if line.startswith("(unavailable)"))
+    assert row[2:4] == ["broken", str(home / "broken.py")]
+    assert row[4] == "raised ZeroDivisionError on import: division by zero; mend it or take it out of `plugins:`"
+
+
+def test_a_new_plugin(call, home):
+    status, out, err = call("plugins", "new", "codec", "my-codec", "--folder", "new")
+    assert (status, out) == (0, "new/seealso-my-codec\n")
+    assert err == "next: cd new/seealso-my-codec; python -m pip install -e '.[test]'; python -m pytest\n"
+    status, out, err = call("plugins", "new", "extractor", "mine", "--one-file")
+    assert (status, out) == (0, "mine.py\n")
+    assert err == "next: name it in the configuration, as in `plugins: [./mine.py]`\n"
+    assert call("plugins", "new", "extractor", "mine", "--one-file")[0] == 1
+    (home / "seealso.yaml").write_text("plugins: [./mine.py]\ncollections: {p: {path: ./p, extractor: mine}}\n")
+    assert call("index", "photos")[0] == 0
+    assert call("similar", "id:3", "-k", "1", "--paths")[1].count("\n") == 1
+
+
+def test_the_schema(call):
+    status, out, err = call("config", "schema")
+    assert (status, err) == (0, "")
+    schema = json.loads(out)
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert "thumbnail" in schema["$defs"]["choice of extractor"]["anyOf"][0]["enum"]
 
 
 def test_a_broken_plugin_is_a_warning_and_breaks_nothing_else(call, home):

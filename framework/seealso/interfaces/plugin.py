@@ -66,6 +66,11 @@ class PluginChoice:
         return {"plugin": self.plugin, **self.options} if self.options else self.plugin
 
     @classmethod
+    def __get_pydantic_json_schema__(cls, core: object, handler: object) -> dict[str, Any]:
+        named = {"type": "object", "properties": {"plugin": {"type": "string"}}, "required": ["plugin"]}
+        return {"anyOf": [{"type": "string"}, named]}
+
+    @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: object) -> core_schema.CoreSchema:
         return core_schema.no_info_plain_validator_function(
             cls.parse, serialization=core_schema.plain_serializer_function_ser_schema(cls.as_yaml)

@@ -29,7 +29,7 @@ COMMANDS = {
     "rebuild": "upkeep",
     "maintain": "upkeep",
     "convert": "upkeep",
-    "plugins": "deploying",
+    "plugins": "plugin_commands",
     "config": "deploying",
     "init": "deploying",
     "serve": "deploying",

@@ -1,66 +1,22 @@
-"""The commands about the deployment: ``plugins``, ``config``, ``init``, ``serve``."""
+"""The commands about the deployment: ``config``, ``init``, ``serve``."""
 
 from __future__ import annotations
 
 import os
 import signal
 import threading
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from seealso import ConfigError
-from seealso_cli.output import json_option, note, printable, write_json, write_rows
+from seealso_cli.output import note, printable
 from seealso_cli.session import Session
-
-if TYPE_CHECKING:
-    from seealso import Plugin
-
-
-@click.command("plugins")
-@json_option
-@click.pass_obj
-def plugins_command(session: Session, as_json: bool) -> None:
-    """What is installed: each plugin, where it comes from, and what it provides."""
-    plugins = session.plugins
-    loaded = plugins.list_all()
-    defaults = {kind: plugins.defaults(kind) for kind in plugins.kinds()}
-    if as_json:
-        listed = [
-            {
-                "name": each.name,
-                "distribution": each.source,
-                "version": each.version,
-                "provides": each.provides,
-                "lacking": {
-                    name: lacking
-                    for kind, names in each.provides.items()
-                    for name in names
-                    if (lacking := plugins.classes(kind)[name].lacking())
-                },
-            }
-            for each in loaded
-        ]
-        write_json({"plugins": listed, "defaults": defaults, "problems": [asdict(each) for each in plugins.problems]})
-        return
-    rows = []
-    for each in loaded:
-        for kind, names in each.provides.items() or [("(hooks only)", [])]:
-            classes = plugins.classes(kind) if names else {}
-            shown = ", ".join(_shown(classes[name], name in defaults.get(kind, ())) for name in names)
-            rows.append([kind, shown, each.name, printable(f"{each.source} {each.version}".strip())])
-    write_rows(sorted(rows), ["kind", "provides", "plugin", "from"])
-
-
-def _shown(cls: type[Plugin], is_default: bool) -> str:
-    return f"{cls.name} ({cls.lacking() or 'default'})" if is_default or cls.lacking() else cls.name
 
 
 @click.group("config")
 def config_command() -> None:
-    """Show or check the configuration."""
+    """Show or check the configuration; or its schema, for editors."""
 
 
 @config_command.command("show")
@@ -90,6 +46,23 @@ def check_config(session: Session) -> None:
         deployment.check()
     session.warn_of_plugins()
     click.echo(f"{printable(session.config.source.name)}: all is well")
+
+
+@config_command.command("schema")
+@click.pass_obj
+def config_schema(session: Session) -> None:
+    """The JSON Schema of the configuration, with the options of all installed plugins, for editors.
+
+    Keep it beside the configuration, and name it in its first line:
+    # yaml-language-server: $schema=seealso.schema.json
+    """
+    import json
+
+    from seealso import configuration_schema
+
+    schema = configuration_schema(session.plugins)
+    session.warn_of_plugins()
+    click.echo(json.dumps(schema, indent=2, ensure_ascii=False))
 
 
 @click.command("init")

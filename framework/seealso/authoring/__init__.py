@@ -1,0 +1,1 @@
+"""Writing a plugin: a working one of each kind to start from."""

@@ -1,0 +1,1 @@
+"""A working plugin of each kind, and its tests: what `seealso.authoring` writes, with ``acme`` for its name."""

@@ -1,0 +1,104 @@
+"""New plugins: what is written works at once, and passes the tests that come with it."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+import seealso
+
+# The samples, under the tests that are written beside them.
+from seealso.authoring.samples.test_codec import TestAcme as TestCodec  # noqa: F401
+from seealso.authoring.samples.test_distance import TestAcme as TestDistance  # noqa: F401
+from seealso.authoring.samples.test_extractor import TestAcme as TestExtractor  # noqa: F401
+from seealso.authoring.samples.test_frontend import TestAcme as TestFrontend  # noqa: F401
+from seealso.authoring.samples.test_index import TestAcme as TestIndex  # noqa: F401
+from seealso.authoring.samples.test_keywords import TestAcme as TestKeywords  # noqa: F401
+from seealso.authoring.samples.test_store import TestAcme as TestStore  # noqa: F401
+from seealso.authoring.samples.test_text import TestAcme as TestText  # noqa: F401
+
+KINDS = ["extractor", "distance", "index", "codec", "store", "keywords", "text", "frontend"]
+
+
+@pytest.fixture(scope="module")
+def plugins():
+    return seealso.load_plugins()
+
+
+def python(*arguments, path, **options):
+    environment = os.environ | {"PYTHONPATH": str(path), "PYTHONWARNINGS": ""}
+    done = subprocess.run(
+        [sys.executable, *map(str, arguments)], env=environment, capture_output=True, text=True, **options
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_package_is_installed_found_and_passes_its_tests(plugins, kind, tmp_path):
+    written = seealso.write_new_plugin(plugins, kind, f"my-own-{kind}", tmp_path)
+    installed = tmp_path / "installed"
+    python(
+        *("-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--no-compile"),
+        *("--disable-pip-version-check", "--target", installed, written),
+        path="",
+    )
+    # All of its tests pass above; here it is whether they, and the plugin, are found under their new names.
+    chosen = "not process and not killed and not dictionary and not while and not threads and not search_finds"
+    said = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", chosen, path=installed, cwd=written)
+    passed = int(re.search(r"(\d+) passed", said)[1])
+    assert passed > 10
+    listed = python("-m", "seealso_cli", "plugins", path=installed)
+    assert re.search(rf"^{kind}\tmy-own-{kind}\tmy-own-{kind}\tseealso-my-own-{kind} 0\.1\.0\t", listed, re.MULTILINE)
+    assert "acme" not in "".join(file.read_text().lower() for file in written.rglob("*.py"))
+    assert "ACME" not in (written / "README.md").read_text()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_file_is_found(plugins, kind, tmp_path):
+    file = seealso.write_new_plugin(plugins, kind, "quite-new", tmp_path / "new folder", one_file=True)
+    assert file.name == "quite_new.py"
+    loaded = seealso.load_plugins([file])
+    assert loaded.get(kind, "quite-new").__doc__
+    assert loaded.problems == []
+    assert "acme" not in file.read_text().lower()
+
+
+def test_one_file_in_a_collection(plugins, make_collection, photos, tmp_path):
+    kinds = ["extractor", "distance", "index", "codec", "store", "text"]
+    files = [seealso.write_new_plugin(plugins, kind, f"own-{kind}", tmp_path, one_file=True) for kind in kinds]
+    collection = make_collection(
+        plugins=files,
+        extractor={"plugin": "own-extractor", "parts": 4},
+        distance={"plugin": "own-distance", "power": 1.5},
+        index={"plugin": "own-index", "pivots": 4},
+        store={"plugin": "own-store", "codec": {"plugin": "own-codec", "level": 1}},
+        text="own-text",
+    )
+    assert collection.index([photos]).added == 12
+    assert [hit.id for hit in collection.similar(photos / "0004.png", 1).hits] == [5]
+    assert collection.verify().problems == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "expected"),
+    [
+        ("extractr", "mine", r"there is no kind 'extractr'; did you mean `extractor`\? \(there are: extractor, "),
+        ("index", "My_Index", "'My_Index' is no name for a plugin: lower-case words joined by hyphens"),
+        ("index", "2nd", "is no name for a plugin"),
+        ("index", "../mine", "is no name for a plugin"),
+        ("index", "", "is no name for a plugin"),
+        ("index", "x" * 41, "40 letters at most"),
+        ("index", "exact", r"there is index exact already \(seealso_exact.index\); choose another name"),
+        ("store", "there", r"seealso-there is there already; choose another name, or another place"),
+        ("store", "no-room", r"cannot be written: Not a directory"),
+    ],
+)
+def test_what_cannot_be_written(plugins, tmp_path, kind, name, expected):
+    (tmp_path / "seealso-there").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(seealso.PluginError, match=expected):
+        seealso.write_new_plugin(plugins, kind, name, tmp_path / "file" if name == "no-room" else tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "seealso-there"]
