@@ -115,10 +115,18 @@ def _package(kind: str, name: str, path: Path) -> dict[Path, str]:
         f"src/{package}/__init__.py": _read("package/init.txt"),
         f"src/{package}/py.typed": "",
         f"src/{package}/{kind}.py": _read(f"samples/{kind}.py"),
-        f"tests/test_{kind}.py": _read(f"samples/test_{kind}.py"),
+        f"tests/test_{kind}.py": _own_import_last(_read(f"samples/test_{kind}.py")),
         "tests/test_installed.py": installed.replace("SETTING", written.setting),
     }
     return {path / file: _named(text, kind, name) for file, text in texts.items()}
+
+
+def _own_import_last(text: str) -> str:
+    """The test of a sample with the import of the sample behind the others, as that of the package's own."""
+    own = re.search(r"^from seealso\.authoring\.samples\..*\n", text, re.MULTILINE)
+    assert own is not None
+    last = list(re.finditer(r"^(import|from) .*\n", text, re.MULTILINE))[-1]
+    return text[: own.start()] + text[own.end() : last.end()] + "\n" + own[0] + text[last.end() :]
 
 
 def _read(name: str) -> str:

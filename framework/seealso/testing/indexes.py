@@ -37,6 +37,14 @@ class MetricIndexTests(IndexFixtures):
         assert candidates(made.index, self.points(1)[0]) == []
         assert made.index.statistics()["objects"] == 0
 
+    def test_one_that_was_not_trained_yet_is_empty(self, make: Fill) -> None:
+        # A collection opens its index before there is anything to train it with.
+        index = make().index
+        assert index.ids().size == 0
+        assert candidates(index, self.points(1)[0]) == []
+        assert index.statistics()["objects"] == 0
+        assert not index.outgrown()
+
     def test_every_object_is_a_candidate_once(self, filled: Fill, metric: str) -> None:
         made = filled(metric=metric)
         assert made.index.ids().tolist() == made.store.ids().tolist()
