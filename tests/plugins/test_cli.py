@@ -1,12 +1,15 @@
 """The command line: what scripts rely on, and what people are told."""
 
+import fcntl
 import json
 import os
 import pty
 import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -660,7 +663,7 @@ def test_help_needs_nothing_heavy(home):
     code = (
         "import sys\nfrom seealso_cli.app import run\nfrom seealso_cli.session import Session\n"
         "run(['--help'], Session())\n"
-        "print(sorted({'numpy', 'pydantic', 'PIL', 'rich', 'onnxruntime', 'lmdb', 'sqlite3'} & set(sys.modules)))"
+        "print(sorted({'numpy', 'pydantic', 'PIL', 'tqdm', 'onnxruntime', 'lmdb', 'sqlite3'} & set(sys.modules)))"
     )
     (home / "seealso.yaml").unlink()
     done = subprocess.run([sys.executable, "-c", code], cwd=home, capture_output=True, text=True)
@@ -745,6 +748,7 @@ def test_progress_and_columns_on_a_terminal(home):
 
     def on_terminal(*arguments: str) -> str:
         main, child = pty.openpty()
+        fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))  # a new one has no size
         with subprocess.Popen([*SEEALSO, *arguments], cwd=home, stdout=child, stderr=child, stdin=child) as running:
             os.close(child)
             output = b""

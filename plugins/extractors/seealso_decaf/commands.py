@@ -104,20 +104,15 @@ def convert_weights(file: Path, target: Path | None, network: str | None, force:
 def _showing_progress(name: str) -> Iterator[Callable[[int, int | None], None]]:
     """Gives the function to tell the bytes to: a bar on a terminal, elsewhere a line every few seconds."""
     if sys.stderr.isatty():
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            DownloadColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-            TransferSpeedColumn,
-        )
+        from tqdm import tqdm
 
-        columns = (TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("", total=None)
-            yield lambda done, total: bar.update(task, total=total, completed=done)
+        with tqdm(desc=name, unit="B", unit_scale=True, leave=False, dynamic_ncols=True) as bar:
+
+            def show(done: int, total: int | None) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+
+            yield show
         return
     last = time.monotonic()
 

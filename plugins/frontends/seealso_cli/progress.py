@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from seealso import Progress
 
 SECONDS_BETWEEN_LINES = 3.0
-SECONDS_BETWEEN_UPDATES = 0.1
 
 
 @contextmanager
@@ -29,30 +28,15 @@ def showing_progress() -> Iterator[Callable[[Progress], None]]:
 
 @contextmanager
 def _bar() -> Iterator[Callable[[Progress], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+    from tqdm import tqdm
 
-    columns = (
-        TextColumn("Indexing"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[failed]}"),
-    )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None, rate="", failed="")
-        last = 0.0
+    with tqdm(desc="Indexing", unit="file", leave=False, dynamic_ncols=True) as bar:
 
         def tell(progress: Progress) -> None:
-            nonlocal last
-            if progress.seconds - last >= SECONDS_BETWEEN_UPDATES:
-                last = progress.seconds
-                failed = f"{progress.failed} failed" if progress.failed else ""
-                bar.update(
-                    task, total=progress.total, completed=progress.done, rate=f"{_rate(progress):.0f}/s", failed=failed
-                )
+            bar.total = progress.total
+            if progress.failed:
+                bar.set_postfix_str(f"{progress.failed} failed", refresh=False)
+            bar.update(progress.done - bar.n)
 
         yield tell
 
@@ -61,14 +45,15 @@ def _bar() -> Iterator[Callable[[Progress], None]]:
 def showing_share(verb: str, what: str) -> Iterator[Callable[[int, int], None]]:
     """Gives the function to tell how many are done, and of how many."""
     if sys.stderr.isatty():
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bar
+        from tqdm import tqdm
 
-        columns = (TextColumn(verb), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("", total=None)
-            yield lambda done, total: bar.update(task, total=total, completed=done)
+        with tqdm(desc=verb, unit=what, leave=False, dynamic_ncols=True) as bar:
+
+            def show(done: int, total: int) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+
+            yield show
         return
     last = time.monotonic()
 
