@@ -1,6 +1,8 @@
 # Two commands are all the set-up there is:
 #   make demo     install into .venv, index photographs, look for similar ones (PHOTOS=~/Pictures for your own)
 #   make test     install the test extras too, and run every check and test
+# The documentation as a site, in build/site:
+#   make docs     install what that takes, and build it
 # Without torch, which is some 6 GB:
 #   make test-light   the same, but for the tests that need torch, and the types of what uses it
 
@@ -8,7 +10,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help demo test test-light check clean
+.PHONY: help demo docs test test-light check clean
 
 help:
 	@sed -n 's/^#  *make/make/p' Makefile
@@ -31,6 +33,10 @@ $(VENV)/installed-test-light: $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test-light]'
 	@touch $@ $(VENV)/installed
 
+$(VENV)/installed-docs: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@ $(VENV)/installed
+
 demo: $(VENV)/installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh demo/run.sh
 
@@ -49,5 +55,9 @@ test-light: $(VENV)/installed-test-light
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --numprocesses auto
 
+docs: $(VENV)/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "build/site/index.html"
+
 clean:
-	rm -rf $(VENV) .demo .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache dist
+	rm -rf $(VENV) .demo .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache dist build

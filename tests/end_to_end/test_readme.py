@@ -16,16 +16,9 @@ import seealso
 from web_site import configure, free_port, running
 
 ROOT = Path(__file__).parents[2]
-PAGES = (
-    "README.md",
-    "CONTRIBUTING.md",
-    "docs/inside.md",
-    "docs/decaf7.md",
-    "docs/keywords.md",
-    "docs/text.md",
-    "docs/timm.md",
-    "docs/web.md",
-)
+PAGES = ("README.md", "CONTRIBUTING.md")
+"""The documentation's are seen to in test_docs.py."""
+
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 RUN = {"console", "python", "yaml"}
 NOT_RUN = {"sh": "the two commands of make, which run this very test", "text": "folders, and commands that fetch"}

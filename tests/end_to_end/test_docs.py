@@ -1,0 +1,270 @@
+"""The documentation: what it shows works, what it lists is what there is, and it builds as a site with no warning."""
+
+import importlib.util
+import inspect
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import yaml
+
+from seealso import hookspecs
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.glob("*.md"))
+
+BLOCK = re.compile(
+    r"(?:^<!-- not run: (?P<reason>.+?) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+)
+
+RUN_ELSEWHERE = {
+    "decaf7": "tests/plugins/test_decaf.py",
+    "timm": "tests/plugins/test_timm.py",
+    "web": "tests/end_to_end/test_readme.py",
+}
+"""Pages whose blocks need what only the tests of their own part have."""
+
+LANGUAGES = {"console", "python", "yaml", "text"}
+
+
+def load_script(name: str):
+    specification = importlib.util.spec_from_file_location(f"docs_{name}", DOCS / f"{name}.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def blocks(page: Path, language: str = "") -> list[re.Match]:
+    return [found for found in BLOCK.finditer(page.read_text()) if language in ("", found["language"])]
+
+
+OWN = [page for page in PAGES if page.stem not in RUN_ELSEWHERE]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory, photographs):
+    """A home directory with a folder Pictures, and the program on the path."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "Pictures").mkdir()
+    for name, image in list(photographs.items())[:8]:
+        image.resize((320, 240)).save(home / "Pictures" / f"{name}.jpg")
+    (home / "Pictures" / "coffee.txt").write_text("coffee")
+    (home / "bin").mkdir()
+    program = home / "bin" / "seealso"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -W error -m seealso_cli "$@"\n')
+    program.chmod(0o755)
+    return home
+
+
+@pytest.fixture(scope="module")
+def run(home):
+    """Run a command in that home directory; it has to succeed."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SEEALSO")} | {
+        "HOME": str(home),
+        "PATH": f"{home / 'bin'}:{os.environ['PATH']}",
+        "XDG_DATA_HOME": str(home / "data"),
+    }
+
+    def run(*command: str) -> subprocess.CompletedProcess:
+        done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done
+
+    run("seealso", "index", "Pictures")
+    return run
+
+
+# Blocks
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_block_says_what_it_is(page):
+    for block in blocks(page):
+        assert block["language"] in LANGUAGES, block["text"]
+    # Nothing that looks like a block is passed over.
+    assert len(re.findall(r"^```", page.read_text(), re.MULTILINE)) == 2 * len(blocks(page))
+
+
+@pytest.mark.parametrize("name", RUN_ELSEWHERE)
+def test_what_runs_elsewhere_does(name):
+    assert f"{name}.md" in (ROOT / RUN_ELSEWHERE[name]).read_text()
+
+
+@pytest.mark.parametrize("page", OWN, ids=lambda page: page.name)
+def test_what_the_console_shows(page, run):
+    for block in blocks(page, "console"):
+        lines = block["text"].splitlines()
+        assert all(line.startswith(("$ ", "# ")) for line in lines)
+        if not block["reason"]:
+            for line in lines:
+                run("sh", "-c", line.removeprefix("$ "))
+
+
+@pytest.mark.parametrize("page", OWN, ids=lambda page: page.name)
+def test_what_is_python_runs(page, run, home):
+    for block in blocks(page, "python"):
+        assert not block["reason"]
+        file = home / "shown.py"
+        file.write_text(block["text"])
+        if "hookimpl" in block["text"]:
+            (home / "shown.yaml").write_text("plugins: [./shown.py]\ncollections: {default: {path: ./x.seealso}}\n")
+            assert run("seealso", "--config", "shown.yaml", "plugins").stderr == ""
+        elif re.search(r"^(def|class) [tT]est|^    def test_", block["text"], re.MULTILINE):
+            said = run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "shown.py").stdout
+            assert re.search(r"[1-9]\d* passed", said)
+        else:
+            run(sys.executable, "-W", "error", "shown.py")
+
+
+@pytest.mark.parametrize("page", OWN, ids=lambda page: page.name)
+def test_configurations_are_right(page, run, home):
+    if page.stem == "writing-plugins" and not (home / "colours.py").exists():
+        run("seealso", "plugins", "new", "extractor", "colours", "--one-file")
+    for block in blocks(page, "yaml"):
+        (home / "shown.yaml").write_text(block["text"])
+        run("seealso", "--config", "shown.yaml", "config", "check")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    headings = {
+        other.name: {
+            re.sub(r"[^\w\- ]", "", line.lstrip("# ")).strip().lower().replace(" ", "-")
+            for line in other.read_text().splitlines()
+            if line.startswith("#")
+        }
+        for other in PAGES
+    }
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if target.startswith(("https://", "http://")):
+            continue
+        path, _, anchor = target.partition("#")
+        assert not path or (DOCS / path).exists(), target
+        assert not anchor or anchor in headings[path or page.name], target
+
+
+# Hooks
+
+HOOKS = [name for name, value in vars(hookspecs).items() if hasattr(value, "seealso_spec")]
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_every_hook_has_a_heading_with_its_signature(name):
+    signature = str(inspect.signature(getattr(hookspecs, name))).replace("'", "")
+    section = (DOCS / "hooks.md").read_text().partition(f"\n### {name}{signature}\n")[2].partition("\n##")[0]
+    assert section.strip(), f"docs/hooks.md has no heading `### {name}{signature}`"
+    assert re.search(r"Since \d+\.\d+\.", section)
+
+
+def test_no_other_hook_is_described():
+    described = re.findall(r"^### (\w+)\(", (DOCS / "hooks.md").read_text(), re.MULTILINE)
+    assert sorted(described) == sorted(HOOKS)
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_every_hook_has_a_test_of_its_own(name):
+    assert f"def test_{name}(" in (ROOT / "tests" / "framework" / "test_hooks.py").read_text()
+
+
+# What is generated
+
+
+def test_the_configuration_page_is_that_of_the_models():
+    if find_spec("torch") is None:
+        pytest.skip("the options of the plugins on torch are listed too")
+    generated = load_script("configuration")
+    assert generated.page() == generated.PAGE.read_text(), "run docs/configuration.py"
+
+
+def test_the_drawings_are_those_of_the_script(tmp_path, monkeypatch):
+    drawings = load_script("drawings")
+    monkeypatch.setattr(drawings, "FOLDER", tmp_path)
+    drawings.main()
+    for file in tmp_path.iterdir():
+        assert file.read_text() == (DOCS / file.name).read_text(), "run docs/drawings.py"
+
+
+def test_every_public_name_is_in_the_api():
+    import seealso.testing
+    from seealso.testing import strategies
+
+    shown = re.findall(r"^::: (\S+)$", (DOCS / "api.md").read_text(), re.MULTILINE)
+    errors = [name for name in seealso.__all__ if name in vars(seealso.errors)]
+    assert sorted(shown) == sorted(
+        [
+            *(f"seealso.{name}" for name in seealso.__all__ if name not in errors),
+            *(f"seealso.testing.{name}" for name in seealso.testing.__all__),
+            *(f"seealso.testing.strategies.{name}" for name in ("descriptors", "ids", "images")),
+            "seealso.errors",
+        ]
+    )
+    assert callable(strategies.descriptors)
+
+
+def test_the_site_is_built_without_a_warning(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")],
+        cwd=ROOT, env=os.environ | {"NO_MKDOCS_2_WARNING": "1", "PYTHONWARNINGS": ""}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr
+    pages = list((tmp_path / "site").rglob("*.html"))
+    assert len(pages) > len(PAGES)
+    for page in pages:
+        # Nothing is loaded from elsewhere: no script, style, picture or font.
+        loaded = re.findall(
+            r"""<(?:script|link|img|iframe|source)\b[^>]*?(?:src|href)=["']?(https?:[^"'\s>]+)""", page.read_text()
+        )
+        assert [address for address in loaded if not address.startswith("http://localhost")] == []
+
+
+# Deploying
+
+
+@pytest.mark.parametrize("name", ["seealso.service", "seealso-index.service", "seealso-index.timer"])
+def test_units_are_right(name, tmp_path):
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("this needs systemd-analyze")
+    for file in (ROOT / "deploy").glob("seealso*"):
+        text = file.read_text().replace("/opt/seealso/bin/seealso", sys.executable)
+        (tmp_path / file.name).write_text(text)
+    done = subprocess.run(["systemd-analyze", "verify", str(tmp_path / name)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_units_start_what_there_is():
+    for name in ("seealso.service", "seealso-index.service"):
+        (line,) = re.findall(r"^ExecStart=(.*)$", (ROOT / "deploy" / name).read_text(), re.MULTILINE)
+        program, *arguments = line.split()
+        assert program == "/opt/seealso/bin/seealso"
+        done = subprocess.run(
+            [sys.executable, "-m", "seealso_cli", *arguments, "--help"], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_containerfile_is_right():
+    hadolint = shutil.which("hadolint") or shutil.which("hadolint", path=str(Path(sys.executable).parent))
+    if hadolint is None:
+        pytest.skip("this needs hadolint")
+    done = subprocess.run([hadolint, "--format", "json", str(ROOT / "deploy" / "Containerfile")], capture_output=True)
+    assert json.loads(done.stdout) == []
+
+
+def test_what_the_containerfile_copies_is_there():
+    for copied in re.findall(r"^COPY (?!--from)(.*)$", (ROOT / "deploy" / "Containerfile").read_text(), re.MULTILINE):
+        for source in copied.split()[:-1]:
+            assert (ROOT / source).exists(), source
+
+
+def test_the_sites_configuration_names_every_page():
+    loaded = yaml.safe_load((ROOT / "mkdocs.yml").read_text())
+    named = re.findall(r"[\w-]+\.md", json.dumps(loaded["nav"]))
+    assert sorted(named) == sorted([*(page.name for page in PAGES), "changelog.md"])
