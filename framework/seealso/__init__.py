@@ -44,6 +44,18 @@ if TYPE_CHECKING:
     from seealso.errors import QueryError as QueryError
     from seealso.errors import SeealsoError as SeealsoError
     from seealso.errors import StoreError as StoreError
+    from seealso.evaluation.evaluate import Evaluation as Evaluation
+    from seealso.evaluation.evaluate import Sample as Sample
+    from seealso.evaluation.evaluate import SizeResult as SizeResult
+    from seealso.evaluation.evaluate import evaluate as evaluate
+    from seealso.evaluation.evaluate import true_neighbours as true_neighbours
+    from seealso.evaluation.exact import Neighbours as Neighbours
+    from seealso.evaluation.exact import exact_neighbours as exact_neighbours
+    from seealso.evaluation.plot import plot_evaluation as plot_evaluation
+    from seealso.evaluation.queries import queries_from as queries_from
+    from seealso.evaluation.tune import Tuned as Tuned
+    from seealso.evaluation.tune import tune as tune
+    from seealso.evaluation.tune import with_index_options as with_index_options
     from seealso.hookspecs import hookimpl as hookimpl
     from seealso.images import IMAGE_SUFFIXES as IMAGE_SUFFIXES
     from seealso.images import DecodedImage as DecodedImage
@@ -90,6 +102,7 @@ if TYPE_CHECKING:
     from seealso.text_query import Match as Match
     from seealso.text_query import Term as Term
     from seealso.text_query import TextQuery as TextQuery
+    from seealso.yaml_edit import set_configuration_value as set_configuration_value
     from seealso.yaml_file import find_config as find_config
     from seealso.yaml_file import read_plugin_files as read_plugin_files
 
@@ -122,6 +135,11 @@ _MODULES = {
         "SeealsoError",
         "StoreError",
     ),
+    "seealso.evaluation.evaluate": ("Evaluation", "Sample", "SizeResult", "evaluate", "true_neighbours"),
+    "seealso.evaluation.exact": ("Neighbours", "exact_neighbours"),
+    "seealso.evaluation.plot": ("plot_evaluation",),
+    "seealso.evaluation.queries": ("queries_from",),
+    "seealso.evaluation.tune": ("Tuned", "tune", "with_index_options"),
     "seealso.hookspecs": ("hookimpl",),
     "seealso.images": ("IMAGE_SUFFIXES", "DecodedImage", "ImageLimits", "decode_image", "media_type"),
     "seealso.metadata": ("ImageMetadata", "image_metadata"),
@@ -142,6 +160,7 @@ _MODULES = {
     "seealso.preparation": ("Preparation",),
     "seealso.template": ("commented_configuration",),
     "seealso.text_query": ("Match", "Term", "TextQuery"),
+    "seealso.yaml_edit": ("set_configuration_value",),
     "seealso.yaml_file": ("find_config", "read_plugin_files"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

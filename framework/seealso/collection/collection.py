@@ -32,9 +32,11 @@ from seealso.config import Config, validate_options
 from seealso.durability import writing_in
 from seealso.errors import ConfigError, ImageError, QueryError, SeealsoError
 from seealso.images import DecodedImage, ImageLimits
+from seealso.interfaces.distance import Distance
 from seealso.interfaces.extractor import Provenance
 from seealso.interfaces.index import IdSet
 from seealso.interfaces.plugin import PluginChoice
+from seealso.interfaces.store import ObjectStore
 from seealso.interfaces.text import Words
 from seealso.paths import PathLike, absolute, shown_path
 from seealso.plugins import Plugins
@@ -461,6 +463,13 @@ class Collection:
             MissingObject: names the IDs that are not there.
         """
         return self._open().store.get_many(np.asarray(ids, dtype=np.int64))
+
+    @contextmanager
+    def reading(self) -> Iterator[tuple[ObjectStore, Distance]]:
+        """The store of all descriptors, and the distance that compares them, for who goes through all of them. Nothing is to be
+        written there."""
+        opened = self._current()
+        yield opened.store, opened.distance
 
     def ids(self) -> np.ndarray:
         """The IDs of all objects, int64, ascending."""

@@ -29,6 +29,8 @@ COMMANDS = {
     "rebuild": "upkeep",
     "maintain": "upkeep",
     "convert": "upkeep",
+    "evaluate": "measuring",
+    "tune": "measuring",
     "plugins": "plugin_commands",
     "config": "deploying",
     "init": "deploying",

@@ -1,0 +1,64 @@
+"""Queries that are no objects of the collection: a folder of images, or a file of descriptors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from seealso.collection import Collection
+from seealso.collection.query import check_query
+from seealso.errors import ImageError, QueryError
+from seealso.evaluation.evaluate import Sample
+from seealso.images import IMAGE_SUFFIXES
+
+
+def queries_from(collection: Collection, source: Path, count: int, seed: int) -> tuple[Sample, list[str]]:
+    """Up to ``count`` queries, by chance, from below a folder, or from a ``.npy`` file ``(n, dim)``.
+
+    Returns:
+        The queries; and what could not be used, one line each. An image that the collection holds is the object that it is, which
+        is left out of its own answers.
+
+    Raises:
+        QueryError: there is nothing to be used, or the descriptors are not as the collection's are.
+    """
+    rng = np.random.default_rng(seed)
+    if source.is_dir():
+        return _from_images(collection, source, count, rng)
+    try:
+        descriptors = np.load(source, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise QueryError(f"{source}: neither a folder of images nor a .npy file of descriptors: {error}") from None
+    if not isinstance(descriptors, np.ndarray) or descriptors.ndim != 2 or not len(descriptors):
+        raise QueryError(f"{source}: descriptors have to be of shape (n, dim)")
+    rows = np.sort(rng.choice(len(descriptors), size=min(count, len(descriptors)), replace=False))
+    chosen = np.ascontiguousarray(descriptors[rows])
+    for row, descriptor in zip(rows.tolist(), chosen, strict=True):
+        try:
+            check_query(descriptor, collection.provenance)
+        except QueryError as error:
+            raise QueryError(f"{source}, row {row}: {error}") from None
+    return Sample(chosen, np.full(len(chosen), -1, np.int64), str(source)), []
+
+
+def _from_images(
+    collection: Collection, folder: Path, count: int, rng: np.random.Generator
+) -> tuple[Sample, list[str]]:
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+    unusable: list[str] = []
+    descriptors: list[np.ndarray] = []
+    ids: list[int] = []
+    for place in rng.permutation(len(files)).tolist():
+        if len(descriptors) == count:
+            break
+        try:
+            descriptor, id_ = collection.describe(files[place].read_bytes())
+        except (ImageError, OSError) as error:
+            unusable.append(f"{files[place]}: {error}")
+            continue
+        descriptors.append(descriptor)
+        ids.append(-1 if id_ is None else id_)
+    if not descriptors:
+        raise QueryError(f"{folder}: there is no image below it that can be read")
+    return Sample(np.stack(descriptors), np.array(ids, np.int64), str(folder)), unusable

@@ -1,0 +1,135 @@
+"""The smallest candidate set whose recall reaches a target, on this collection."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from seealso.collection import Collection
+from seealso.errors import ConfigError, QueryError
+from seealso.evaluation.evaluate import Evaluation, SizeResult, evaluate, sample_of
+from seealso.interfaces.plugin import PluginChoice
+
+SAMPLE = 1000
+CLOSE = 1.05
+"""Two sizes are as good as the same when one is no more than this times the other: the sample is not finer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """What was found.
+
+    Attributes:
+        target: the recall asked for.
+        k: of so many nearest neighbours.
+        reached: whether any candidate-set size reaches it.
+        candidates: the smallest that does; else the largest that was tried.
+        recall: what it reaches on the sample, the mean.
+        recall_interval: its 95 % interval; the lower end is what counts.
+        ms: the median of a query's milliseconds.
+        queries: how many were asked.
+        objects: among how many objects.
+        seed: of the sample.
+        index: the index, with its options, as in the configuration.
+    """
+
+    target: float
+    k: int
+    reached: bool
+    candidates: int
+    recall: float
+    recall_interval: tuple[float, float]
+    ms: float
+    queries: int
+    objects: int
+    seed: int
+    index: object
+
+    def as_json(self) -> dict[str, Any]:
+        """As the command line's ``--json`` shows it."""
+        return asdict(self)
+
+
+def tune(
+    collection: Collection,
+    recall: float,
+    *,
+    k: int = 10,
+    count: int = SAMPLE,
+    seed: int = 0,
+    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> Tuned:
+    """Find the smallest candidate set whose recall reaches a target at the lower end of its 95 % interval.
+
+    Sizes are doubled until one reaches it, and then halved in between, until two that are close to one another do and do not.
+
+    Args:
+        collection: what is tuned, with the index as it is configured.
+        recall: the target, above 0 and below 1.
+        k: of so many nearest neighbours.
+        count: how many objects are queries; more make the interval smaller, and the size with it.
+        seed: of the sample.
+        progress: told what is being done, how far it is, and of how much.
+
+    Raises:
+        QueryError: the target is no share, or the collection is too small for k.
+    """
+    if not 0 < recall < 1:
+        raise QueryError(f"a recall of {recall} cannot be aimed at; give one above 0 and below 1, as 0.9")
+    sample = sample_of(collection, count, seed)
+    objects = int(collection.ids().size)
+
+    def measured(size: int) -> tuple[Evaluation, SizeResult]:
+        found = evaluate(collection, queries=sample, k=k, sizes=[size], seed=seed, progress=progress)
+        return found, found.results[0]
+
+    size, too_small = min(max(k, 16), objects), 0
+    found, result = measured(size)
+    while result.recall_interval[0] < recall and size < objects:
+        too_small, size = size, min(2 * size, objects)
+        found, result = measured(size)
+    reached = result.recall_interval[0] >= recall
+    while reached and too_small and size > CLOSE * too_small + 1:
+        middle = round(math.sqrt(size * too_small))
+        between, found_between = measured(middle)
+        if found_between.recall_interval[0] >= recall:
+            size, found, result = middle, between, found_between
+        else:
+            too_small = middle
+    return Tuned(
+        target=recall,
+        k=k,
+        reached=reached,
+        candidates=size,
+        recall=result.recall,
+        recall_interval=result.recall_interval,
+        ms=result.ms["total"].median,
+        queries=found.queries,
+        objects=objects,
+        seed=seed,
+        index=found.index,
+    )
+
+
+def with_index_options(collection: Collection, ranges: Mapping[str, Sequence[Any]]) -> Iterator[Collection]:
+    """The same collection with every combination of some options of its index; each has an index of its own, built in memory.
+
+    The collection itself stays as it is. Close each one.
+
+    Raises:
+        ConfigError: the index has no such option, or it does not admit a value.
+    """
+    chosen = PluginChoice.parse(collection.described_parts()["index"])
+    for values in itertools.product(*ranges.values()):
+        options = {**chosen.options, **dict(zip(ranges, values, strict=True))}
+        settings = collection.settings.model_copy(update={"index": PluginChoice(chosen.plugin, options)})
+        collections = {**collection.config.collections, collection.name: settings}
+        config = collection.config.model_copy(update={"collections": collections})
+        try:
+            config.check(collection.plugins)
+        except ConfigError as error:
+            raise ConfigError(f"the index {chosen.plugin}: {error}") from None
+        yield Collection(config, collection.plugins, collection.name)

@@ -1,0 +1,106 @@
+"""The commands that measure."""
+
+import json
+import re
+
+import pytest
+import yaml
+
+from conftest import THUMBNAIL
+
+
+@pytest.fixture
+def measured(call, tmp_path, make_photos):
+    """A collection of 60 photographs, in two folders."""
+    make_photos(tmp_path / "one", 30)
+    make_photos(tmp_path / "two", 30, seed=5)
+    (tmp_path / "seealso.yaml").write_text(
+        f"plugins: [{THUMBNAIL}]\ncollections:\n  photos:\n    path: ./c\n    extractor: thumbnail # cheap\n"
+    )
+    assert call("index", "one", "two")[0] == 0
+    return call
+
+
+def test_evaluate(measured, tmp_path):
+    status, out, err = measured(
+        "evaluate",
+        "--queries",
+        "20",
+        "-k",
+        "3",
+        "--candidates",
+        "5",
+        "--candidates",
+        "60",
+        "--labels",
+        "folder",
+        "--plot",
+        "p.svg",
+    )
+    assert status == 0
+    rows = [line.split("\t") for line in out.splitlines() if "\t" in line]
+    assert [(row[0], len(row)) for row in rows] == [("5", 13), ("60", 13)]
+    assert rows[1][1:3] == ["1.0000", "0.839-1.000"]
+    assert re.search(r"^of the 10 nearest, \d+\.\d % are in the query's folder$", out, re.MULTILINE)
+    assert "photos: 60 objects; 20 queries from collection (seed 0); recall of the 3 nearest;" in err
+    assert (tmp_path / "p.svg").exists()
+    document = json.loads(measured("evaluate", "--queries", "20", "-k", "3", "--candidates", "5", "--json")[1])
+    assert document["results"][0]["recall"] == pytest.approx(float(rows[0][1]), abs=1e-4)
+
+
+def test_evaluate_queries_from_elsewhere(measured, tmp_path, make_photos):
+    make_photos(tmp_path / "queries", 4, seed=9)
+    (tmp_path / "queries" / "broken.jpg").write_bytes(b"none")
+    status, out, err = measured("evaluate", "--from", "queries", "-k", "3")
+    assert status == 0
+    assert "4 queries from queries" in err
+    assert "seealso: warning: queries/broken.jpg: " in err
+    assert out.split("\t")[1] == "1.0000"
+
+
+def test_tune(measured, tmp_path):
+    status, out, err = measured("tune", "--recall", "0.8", "-k", "3", "--queries", "60", "--write")
+    assert (status, out.count("\n")) == (0, 1)
+    size = int(out.split("\t")[0])
+    text = (tmp_path / "seealso.yaml").read_text()
+    assert yaml.safe_load(text)["collections"]["photos"]["search"] == {"candidates": size}
+    assert "extractor: thumbnail # cheap\n" in text
+    assert re.search(
+        r"# tuned \d{4}-\d\d-\d\d on 60 objects: recall of the 3 nearest [01]\.\d+ \(0\.\d+ at least\), 60 queries\n",
+        text,
+    )
+    assert f"wrote search: candidates: {size} to {tmp_path}/seealso.yaml" in err
+    status, out, _ = measured(
+        "tune", "--recall", "0.8", "-k", "3", "--queries", "60", "--index", "prefix_length=2,7", "--json"
+    )
+    document = json.loads(out)
+    assert [each["index"]["prefix_length"] for each in document["tried"]] == [2, 7]
+    assert document["best"] in document["tried"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "expected"),
+    [
+        (["tune", "--recall", "1.5"], 1, "a recall of 1.5 cannot be aimed at; give one above 0 and below 1"),
+        (["tune", "--recall", "0.999", "--queries", "10"], 1, "no candidate set reaches a recall of 0.999, surely: "),
+        (["tune", "--index", "prefix_length"], 2, "write it as OPTION=VALUE,VALUE"),
+        (["tune", "--index", "prefix_lenght=3"], 1, "prefix_lenght: unknown key; did you mean `prefix_length`?"),
+        (["tune", "--index", "prefix_length=many"], 1, "prefix_length"),
+        (["evaluate", "-k", "60"], 1, "k is 60, and a query has 59 possible neighbours here"),
+        (["evaluate", "--from", "seealso.yaml"], 1, "neither a folder of images nor a .npy file"),
+        (["evaluate", "--plot", "plot.doc"], 1, "a plot is written as one of .png, .svg, .pdf"),
+        (["evaluate", "--labels", "colour"], 2, "'colour' is not 'folder'"),
+    ],
+)
+def test_what_cannot_be_measured(measured, arguments, status, expected):
+    found, _, err = measured(*arguments)
+    assert found == status
+    assert expected in err
+    assert "Traceback" not in err
+
+
+def test_there_is_nothing_yet(call, tmp_path):
+    (tmp_path / "seealso.yaml").write_text("collections: {photos: {path: ./c}}\n")
+    status, _, err = call("evaluate")
+    assert (status, err.count("\n")) == (1, 1)
+    assert "there is no collection at" in err
