@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from seealso.collection.answer import Cost as Cost
     from seealso.collection.answer import Hit as Hit
     from seealso.collection.answer import Query as Query
+    from seealso.collection.exporting import export as export
+    from seealso.collection.importing import ImportReport as ImportReport
     from seealso.collection.ingest import IngestedBatch as IngestedBatch
     from seealso.collection.ingest import IngestReport as IngestReport
     from seealso.collection.ingest import Progress as Progress
@@ -110,6 +112,8 @@ _MODULES = {
     "seealso.catalog": ("ObjectRecord",),
     "seealso.collection": ("Collection", "open"),
     "seealso.collection.answer": ("Answer", "Cost", "Hit", "Query"),
+    "seealso.collection.exporting": ("export",),
+    "seealso.collection.importing": ("ImportReport",),
     "seealso.collection.ingest": ("IngestReport", "IngestedBatch", "Progress"),
     "seealso.collection.query": ("Region",),
     "seealso.config": ("Config", "load_config"),

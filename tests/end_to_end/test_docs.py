@@ -78,6 +78,9 @@ def run(home):
         return done
 
     run("seealso", "index", "Pictures")
+    # docs/import.md
+    (home / "vectors.yaml").write_text("collections: {vectors: {path: ./vectors.seealso}}\n")
+    run(sys.executable, "-c", blocks(DOCS / "import.md", "python")[0]["text"])
     return run
 
 

@@ -271,8 +271,9 @@ def test_the_smallest_that_reaches_it(many):
 
 
 def test_what_cannot_be_reached(many):
+    # Only when all are candidates is it sure.
     found = seealso.tune(many, 0.9999, k=5, count=20)
-    assert (found.reached, found.candidates) == (False, 150)
+    assert (found.reached, found.candidates, found.recall) == (True, 150, 1)
     for recall in (0, 1, -1, 5):
         with pytest.raises(seealso.QueryError, match="above 0 and below 1"):
             seealso.tune(many, recall)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -19,6 +20,7 @@ from seealso.collection import parts as parts_module
 from seealso.collection.answer import Answer, Cost, Hit, Query
 from seealso.collection.conversion import Conversion, convert, remove_other_stores
 from seealso.collection.creation import create, exists, explain_absence
+from seealso.collection.importing import Import, ImportReport, read_names
 from seealso.collection.ingest import Ingest, IngestParts, IngestReport, Progress
 from seealso.collection.lock import write_lock
 from seealso.collection.maintenance import Checkup, Upkeep, bytes_below, check, keep_up
@@ -28,9 +30,10 @@ from seealso.collection.prune import prune, prune_failures
 from seealso.collection.query import Region, check_query, describe_query, read_content, read_query
 from seealso.collection.scan import Scan, ScanRules, is_absent
 from seealso.collection.search import search, with_keywords
+from seealso.collection.vector_files import open_vectors
 from seealso.config import Config, validate_options
 from seealso.durability import writing_in
-from seealso.errors import ConfigError, ImageError, QueryError, SeealsoError
+from seealso.errors import CollectionError, ConfigError, ImageError, QueryError, SeealsoError
 from seealso.images import DecodedImage, ImageLimits
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.extractor import Provenance
@@ -185,6 +188,11 @@ class Collection:
             DiskFull: no space is left. What was committed stays.
         """
         given = list(dict.fromkeys(absolute(path) for path in paths))
+        if self.exists() and self.provenance.plugin == "imported":
+            raise CollectionError(
+                f"the descriptors of the collection {self.name} were imported, so images cannot be taken in; "
+                "`seealso import-descriptors` adds to it, or give the images a collection of their own"
+            )
         if not self.exists():
             create(self.path, self.parts)
             self._parts = None  # what is in force now is recorded in it
@@ -219,6 +227,61 @@ class Collection:
             report.unusable.clear()
             self._drop(opened, writer, [], False, report)
         return report
+
+    def import_descriptors(
+        self,
+        file: PathLike,
+        *,
+        names: PathLike | None = None,
+        dataset: str = "",
+        dtype: str = "float32",
+        made_by: str = "",
+        limit: int | None = None,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> ImportReport:
+        """Take in descriptors that were made elsewhere, without images: .npy, .fvecs, .bvecs, .h5 or .parquet.
+
+        Each becomes an object at the place ``FILE#NAME``. It may be interrupted at any moment: the next time it goes on. Memory is
+        bounded. A collection that does not exist is made, with the extractor ``imported``, which stands for the one that nobody has.
+
+        Args:
+            file: the file.
+            names: what the descriptors are called, in their order (see `read_names`); by default by their row, from 0.
+            dataset: the data set of an HDF5 file, or the column of a Parquet file.
+            dtype: what the values are kept as; ``uint8`` for bits.
+            made_by: what made them, in words; only such as were made by the same go together.
+            limit: only so many, from the first on.
+            progress: told how many were looked at, and of how many.
+
+        Raises:
+            QueryError: the file, or a row of it, cannot be used; rows before it were taken in.
+            ProvenanceMismatch: the collection's descriptors are others.
+            CollectionBusy: another process is writing.
+        """
+        path = absolute(file)
+        with open_vectors(Path(os.fsdecode(path)), dataset) as vectors:
+            count = vectors.count if limit is None else min(limit, vectors.count)
+            named = None if names is None else read_names(Path(os.fsdecode(absolute(names))), vectors.count)
+            choice = PluginChoice("imported", {"dim": vectors.dim, "dtype": dtype, "made_by": made_by})
+            with self._as_imported(choice) as collection, collection._writing() as (opened, writer):
+                collection.parts.check_provenance(opened.provenance)
+                report = Import(opened, writer, self.plugins, self.name).run(vectors, path, named, count, progress)
+                opened.index.catch_up(writer)
+                opened.index.save_if_worthwhile()
+        return report
+
+    @contextmanager
+    def _as_imported(self, choice: PluginChoice) -> Iterator[Collection]:
+        """This collection with the extractor ``imported``, whatever the configuration says; it is made where it is missing."""
+        settings = self.settings.model_copy(update={"extractor": choice})
+        config = self.config.model_copy(update={"collections": {**self.config.collections, self.name: settings}})
+        validate_options(self.plugins.get("extractor", choice.plugin), choice)
+        with Collection(config, self.plugins, self.name) as collection:
+            if not collection.exists():
+                create(collection.path, collection.parts)
+                collection._parts = None
+                self._parts = None
+            yield collection
 
     def _ingest(
         self,
@@ -329,6 +392,10 @@ class Collection:
             asked = Query(id=query, path=self._paths(opened, query)[0])
         else:
             path = absolute(query)
+            # What was imported has a place, and no file.
+            placed = opened.catalog.objects_at([path]) if opened.provenance.plugin == "imported" else {}
+            if path in placed:
+                return self._describe(opened, placed[path])
             data = read_query(path, self.settings.images)
             asked = Query(id=opened.catalog.id_of_hash(hashlib.sha256(data).digest()), path=path)
             if asked.id is None:

@@ -86,16 +86,20 @@ def tune(
         found = evaluate(collection, queries=sample, k=k, sizes=[size], seed=seed, progress=progress)
         return found, found.results[0]
 
+    def reaches(size: int, result: SizeResult) -> bool:
+        # Where all objects are candidates there is nothing that another sample could miss.
+        return (result.recall if size >= objects else result.recall_interval[0]) >= recall
+
     size, too_small = min(max(k, 16), objects), 0
     found, result = measured(size)
-    while result.recall_interval[0] < recall and size < objects:
+    while not reaches(size, result) and size < objects:
         too_small, size = size, min(2 * size, objects)
         found, result = measured(size)
-    reached = result.recall_interval[0] >= recall
+    reached = reaches(size, result)
     while reached and too_small and size > CLOSE * too_small + 1:
         middle = round(math.sqrt(size * too_small))
         between, found_between = measured(middle)
-        if found_between.recall_interval[0] >= recall:
+        if reaches(middle, found_between):
             size, found, result = middle, between, found_between
         else:
             too_small = middle

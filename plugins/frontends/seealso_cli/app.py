@@ -29,6 +29,8 @@ COMMANDS = {
     "rebuild": "upkeep",
     "maintain": "upkeep",
     "convert": "upkeep",
+    "import-descriptors": "vectors",
+    "export": "vectors",
     "evaluate": "measuring",
     "tune": "measuring",
     "plugins": "plugin_commands",
@@ -51,7 +53,7 @@ class Commands(click.Group):
         """A command by its name. Plugins are only asked for what is not ours: nobody can put himself in our place."""
         if cmd_name in COMMANDS:
             module = import_module(f"seealso_cli.{COMMANDS[cmd_name]}")
-            command: click.Command = getattr(module, f"{cmd_name}_command")
+            command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
             return command
         self._add_from_plugins(ctx)
         return super().get_command(ctx, cmd_name)

@@ -1,0 +1,145 @@
+"""Descriptors that somebody already has: into a collection, without images, and out of one."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from seealso.catalog import FileState, Location, ObjectRow
+from seealso.catalog_writer import CatalogWriter
+from seealso.collection.ingest import IdReserve, IngestedBatch
+from seealso.collection.opened import Opened
+from seealso.collection.vector_files import VectorFile
+from seealso.errors import QueryError
+from seealso.plugins import Plugins
+
+STATE = FileState(b"imported", 0)
+"""That of every location: there is no file to look at again."""
+
+LONGEST_NAME = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import did: how many descriptors there were, how many were new, and the seconds it took."""
+
+    descriptors: int
+    added: int
+    seconds: float
+
+
+def read_names(path: Path, count: int) -> list[str]:
+    """The names of descriptors, in their order: a text file with one a line, or a ``.npy`` array of numbers or text.
+
+    Raises:
+        QueryError: they cannot be read, are not as many, or not distinct.
+    """
+    try:
+        if path.suffix.lower() == ".npy":
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+            names = [str(name) for name in array.reshape(-1)[: count + 1].tolist()]
+        else:
+            with path.open(encoding="utf-8") as file:
+                names = [line.rstrip("\r\n") for _, line in zip(range(count + 1), file, strict=False)]
+    except OSError as error:
+        raise QueryError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (ValueError, EOFError) as error:
+        raise QueryError(f"{path}: no names: {' '.join(str(error).split())}") from None
+    if len(names) != count:
+        found = f"more than {count:,}" if len(names) > count else f"{len(names):,}"
+        raise QueryError(f"{path}: there are {found} names, and {count:,} descriptors")
+    if len(set(names)) != count:
+        seen: set[str] = set()
+        twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise QueryError(f"{path}: the name {twice!r} stands twice")
+    wrong = next((name for name in names if not name or len(name) > LONGEST_NAME or "\0" in name), None)
+    if wrong is not None:
+        raise QueryError(f"{path}: {wrong[:60]!r} is no name: 1 to {LONGEST_NAME} characters")
+    return names
+
+
+def location_of(file: bytes, name: str) -> bytes:
+    """The place of a descriptor: its file, and its name in it."""
+    return file + b"#" + name.encode("utf-8", "surrogateescape")
+
+
+class Import:
+    """Takes the descriptors of a file in, part by part; what was committed stays, and is passed over the next time.
+
+    Args:
+        opened: the collection.
+        writer: of its catalogue.
+        plugins: told of what was committed (the hook ``ingested``).
+        name: the collection's.
+    """
+
+    def __init__(self, opened: Opened, writer: CatalogWriter, plugins: Plugins, name: str) -> None:
+        self._opened = opened
+        self._writer = writer
+        self._plugins = plugins
+        self._name = name
+        self._reserve = IdReserve(writer)
+
+    def run(
+        self,
+        vectors: VectorFile,
+        file: bytes,
+        names: Sequence[str] | None,
+        count: int,
+        progress: Callable[[int, int], None],
+    ) -> ImportReport:
+        """Take in the first ``count`` descriptors of a file.
+
+        Raises:
+            QueryError: values of one are not finite, or too large; those before it were taken in.
+        """
+        started, added = time.monotonic(), 0
+        for start in range(0, count, vectors.part):
+            end = min(start + vectors.part, count)
+            paths = [location_of(file, names[row] if names is not None else str(row)) for row in range(start, end)]
+            known = self._writer.objects_at(paths)
+            new = [place for place, path in enumerate(paths) if path not in known]
+            if new:
+                rows = vectors.rows(start, end)[new]
+                descriptors = self._converted(rows, vectors.path, [start + place for place in new])
+                self._commit(descriptors, [paths[place] for place in new])
+                added += len(new)
+            progress(end, count)
+        self._reserve.give_back()
+        return ImportReport(count, added, time.monotonic() - started)
+
+    def _converted(self, rows: np.ndarray, file: Path, numbers: Sequence[int]) -> np.ndarray:
+        """Rows of a file as the collection's descriptors."""
+        dtype = np.dtype(self._opened.provenance.dtype)
+        if dtype.kind == "u" and not np.array_equal(rows, rows.astype(dtype)):
+            raise QueryError(
+                f"{file}: there are values that {dtype.name} does not hold; import it with `--dtype float32`"
+            )
+        with np.errstate(over="ignore"):
+            descriptors = np.ascontiguousarray(rows.astype(dtype))
+        if dtype.kind == "f":
+            wrong = np.flatnonzero(~np.isfinite(descriptors).all(axis=1))
+            if wrong.size:
+                raise QueryError(
+                    f"{file}, row {numbers[int(wrong[0])]}: values that are not finite numbers, or too large for {dtype.name}"
+                )
+        return descriptors
+
+    def _commit(self, descriptors: np.ndarray, paths: list[bytes]) -> None:
+        ids = self._reserve.take(len(paths))
+        self._opened.store.put_many(ids, descriptors)
+        self._opened.store.flush()
+        size = descriptors[0].nbytes
+        # Two of the same values are two objects: what they are of, nobody knows.
+        hashes = [hashlib.sha256(b"seealso imported\0" + path).digest() for path in paths]
+        objects = [ObjectRow(int(id_), digest, 0, 0, size) for id_, digest in zip(ids, hashes, strict=True)]
+        locations = [Location(path, int(id_), STATE) for path, id_ in zip(paths, ids, strict=True)]
+        change = self._writer.commit(objects, locations, [])
+        self._opened.index.committed(self._opened.catalog, change, ids, descriptors)
+        batch = IngestedBatch(self._name, ids, descriptors, tuple(paths), change)
+        self._plugins.observe("ingested", batch=batch)
