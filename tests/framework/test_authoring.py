@@ -36,24 +36,25 @@ def python(*arguments, path, **options):
     return done.stdout
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_package_is_installed_found_and_passes_its_tests(plugins, kind, tmp_path):
-    written = seealso.write_new_plugin(plugins, kind, f"my-own-{kind}", tmp_path)
+def test_packages_are_installed_found_and_pass_their_tests(plugins, tmp_path):
+    written = [seealso.write_new_plugin(plugins, kind, f"my-own-{kind}", tmp_path) for kind in KINDS]
     installed = tmp_path / "installed"
     python(
         *("-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--no-compile"),
-        *("--disable-pip-version-check", "--target", installed, written),
+        *("--disable-pip-version-check", "--target", installed, *written),
         path="",
     )
-    # All of its tests pass above; here it is whether they, and the plugin, are found under their new names.
-    chosen = "framework_takes or is_found or in_a_collection or come_back" if kind != "extractor" else ""
-    said = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", chosen, path=installed, cwd=written)
-    passed = int(re.search(r"(\d+) passed", said)[1])
-    assert passed >= (20 if kind == "extractor" else 3)
+    # All of their tests pass above; here it is whether they, and the plugins, are found under their new names.
+    for kind, package in zip(KINDS, written, strict=True):
+        chosen = "" if kind == "extractor" else "framework_takes or is_found or in_a_collection or come_back"
+        said = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", chosen, path=installed, cwd=package)
+        assert int(re.search(r"(\d+) passed", said)[1]) >= (20 if kind == "extractor" else 3)
+        assert "acme" not in "".join(file.read_text().lower() for file in package.rglob("*.py"))
+        assert "ACME" not in (package / "README.md").read_text()
     listed = python("-m", "seealso_cli", "plugins", path=installed)
-    assert re.search(rf"^{kind}\tmy-own-{kind}\tmy-own-{kind}\tseealso-my-own-{kind} 0\.1\.0\t", listed, re.MULTILINE)
-    assert "acme" not in "".join(file.read_text().lower() for file in written.rglob("*.py"))
-    assert "ACME" not in (written / "README.md").read_text()
+    for kind in KINDS:
+        row = rf"^{kind}\tmy-own-{kind}\tmy-own-{kind}\tseealso-my-own-{kind} 0\.1\.0\t"
+        assert re.search(row, listed, re.MULTILINE)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -302,11 +302,13 @@ class TestFindsWhatWasRemoved(TextIndexTests):
 
 
 class TestDeaf(FrontendTests):
+    soon = 1.0
+
     class frontend_class(seealso.Frontend):
         """Leaves a thread behind."""
 
         name = "deaf"
 
         def run(self, deployment, stop):
-            threading.Thread(target=time.sleep, args=(15,), daemon=False).start()
-            stop.wait(20)
+            threading.Thread(target=time.sleep, args=(2,), daemon=False).start()
+            stop.wait(5)

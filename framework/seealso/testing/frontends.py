@@ -15,14 +15,12 @@ from seealso.testing.collections import deployment_of
 from seealso.testing.images import write_pictures
 from seealso.testing.plugin_classes import PluginTests
 
-SOON = 10.0
-"""Seconds in which a frontend has to end once it is told to; generous, for busy machines."""
-
 
 class Running:
     """A frontend at work in a thread of its own."""
 
-    def __init__(self, frontend: Frontend, deployment: Deployment) -> None:
+    def __init__(self, frontend: Frontend, deployment: Deployment, soon: float) -> None:
+        self._soon = soon
         self.stop = threading.Event()
         self.failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, args=(frontend, deployment), name="the frontend under test")
@@ -43,7 +41,7 @@ class Running:
         """Tell it to stop; seconds until it had."""
         started = time.monotonic()
         self.stop.set()
-        self._thread.join(SOON)
+        self._thread.join(self._soon)
         return time.monotonic() - started
 
 
@@ -57,6 +55,9 @@ class FrontendTests(PluginTests):
     kind = "frontend"
     class_attribute = "frontend_class"
     frontend_class: ClassVar[type[Frontend]]
+
+    soon: ClassVar[float] = 10.0
+    """Seconds in which a frontend has to end once it is told to; generous, for busy machines."""
 
     @pytest.fixture
     def frontend(self) -> Frontend:
@@ -78,7 +79,7 @@ class FrontendTests(PluginTests):
         running: list[Running] = []
 
         def start(frontend: Frontend) -> Running:
-            running.append(Running(frontend, deployment))
+            running.append(Running(frontend, deployment, self.soon))
             return running[-1]
 
         yield start
@@ -97,7 +98,7 @@ class FrontendTests(PluginTests):
         time.sleep(0.3)
         if not running.alive and running.failure is None:
             pytest.skip("it had nothing to serve, and has ended by itself")
-        assert running.end() < SOON
+        assert running.end() < self.soon
         assert not running.alive
         assert running.failure is None
 
@@ -106,7 +107,7 @@ class FrontendTests(PluginTests):
         stop.set()
         started = time.monotonic()
         frontend.run(deployment, stop)
-        assert time.monotonic() - started < SOON
+        assert time.monotonic() - started < self.soon
 
     def test_it_leaves_no_thread_behind(self, start: Callable[[Frontend], Running], frontend: Frontend) -> None:
         before = set(threading.enumerate())
@@ -115,7 +116,7 @@ class FrontendTests(PluginTests):
         running.end()
         left = [thread for thread in set(threading.enumerate()) - before if not thread.daemon]
         for thread in left:
-            thread.join(SOON)
+            thread.join(self.soon)
         assert [thread.name for thread in left if thread.is_alive()] == []
 
     def test_the_collections_are_not_its_to_close(
@@ -147,7 +148,7 @@ class FrontendTests(PluginTests):
 
     def test_a_frontend_that_cannot_serve_says_so(self, deployment: Deployment, frontend: Frontend) -> None:
         # Whatever it raises is one of our errors, which the command line shows as one line.
-        running, second = Running(frontend, deployment), Running(frontend, deployment)
+        running, second = (Running(frontend, deployment, self.soon) for _ in range(2))
         time.sleep(0.5)
         for each in (running, second):
             each.end()

@@ -7,7 +7,6 @@ from PIL import Image
 from pydantic import Field
 
 from seealso.errors import PluginError
-from seealso.hookspecs import hookimpl
 from seealso.interfaces.extractor import Extractor, Provenance
 from seealso.interfaces.plugin import PluginOptions
 
@@ -46,9 +45,3 @@ class Imported(Extractor):
     def extract(self, batch: np.ndarray) -> np.ndarray:
         """There is nothing to extract with."""
         raise PluginError("the descriptors of this collection were imported; nothing can be extracted in it")
-
-
-@hookimpl
-def register_extractors() -> list[type[Extractor]]:
-    """The extractor imported."""
-    return [Imported]

@@ -1,0 +1,67 @@
+"""Whether `seealso tune` keeps its word: the recall that it reaches on queries that it has not seen.
+
+    python benchmarks/tune.py [--photos ~/Pictures] [--size 30000] [--repeats 10] [--quick] [--json FILE]
+
+A collection of synthetic descriptors (or, with ``--photos``, of those of random crops of photographs) is tuned with as many samples as
+there are repeats; each size that is found is then tried on objects that were not in the sample.
+"""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from crops import crop_descriptors
+from report import Figure, arguments, report
+from synthetic import CHUNK, Clusters
+
+import seealso
+
+RECALLS = (0.8, 0.9, 0.95)
+UNSEEN = 2000
+
+
+def descriptors(photos: str, size: int) -> np.ndarray:
+    """``(size, dim)``."""
+    if photos:
+        return np.asarray(crop_descriptors(photos, size)[0])
+    chunks = [Clusters().chunk(number) for number in range(-(-size // CHUNK))]
+    return np.concatenate(chunks)[:size]
+
+
+def main() -> None:
+    """Measure and report."""
+    options = arguments(__doc__ or "", photos="", size=30_000, repeats=10)
+    size = 5000 if options.quick else options.size
+    repeats = 3 if options.quick else options.repeats
+    figures = []
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        np.save(folder / "vectors.npy", descriptors(options.photos, size))
+        with seealso.open(folder / "tune.seealso") as collection:
+            collection.import_descriptors(folder / "vectors.npy")
+            for recall in RECALLS:
+                kept, sizes, reached = 0, [], []
+                for seed in range(repeats):
+                    found = seealso.tune(collection, recall, seed=seed)
+                    seen = np.random.default_rng(seed).choice(collection.ids(), size=found.queries, replace=False)
+                    others = np.setdiff1d(collection.ids(), seen)
+                    ids = np.sort(
+                        np.random.default_rng(1000 + seed).choice(others, size=min(UNSEEN, others.size), replace=False)
+                    )
+                    queries = seealso.Sample(collection.descriptors(ids), ids)
+                    (result,) = seealso.evaluate(collection, queries=queries, sizes=[found.candidates]).results
+                    kept += result.recall >= recall
+                    sizes.append(found.candidates)
+                    reached.append(result.recall)
+                holds = None if options.quick else kept >= 0.9 * repeats
+                figures.append(
+                    Figure(
+                        f"recall {recall} reached on queries not seen", kept, f"of {repeats}", ">= 9 of 10", holds,
+                        f"{min(sizes)} to {max(sizes)} candidates; {min(reached):.4f} to {max(reached):.4f}",
+                    )
+                )  # fmt: skip
+    report(f"Tuning, {size} descriptors", figures, options.json)
+
+
+if __name__ == "__main__":
+    main()
