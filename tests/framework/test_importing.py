@@ -189,6 +189,8 @@ def hostile(folder, name: str):
     elif name == "claims.npy":
         np.save(file, some(2))
         file.write_bytes(file.read_bytes().replace(b"(2, 12)", b"(9999999999, 12)"))
+    elif name == "chance.npy":
+        file.write_bytes(bytes(range(200)))
     elif name == "nothing.npy":
         file.write_bytes(b"")
     elif name == "cut.fvecs":
@@ -235,6 +237,7 @@ def hostile(folder, name: str):
         ("short.npy", "no array that can be read"),
         ("claims.npy", "no array that can be read"),
         ("nothing.npy", "no array that can be read"),
+        ("chance.npy", "no array that can be read: it is no .npy file"),
         ("cut.fvecs", "no whole number of vectors of 12 values"),
         ("huge.fvecs", "there is no descriptor in it"),
         ("ragged.fvecs", "row 1: it has 5 values, and the first has 12"),

@@ -86,7 +86,7 @@ def test_tune(measured, tmp_path):
         (["tune", "--index", "prefix_lenght=3"], 1, "prefix_lenght: unknown key; did you mean `prefix_length`?"),
         (["tune", "--index", "prefix_length=many"], 1, "prefix_length"),
         (["evaluate", "-k", "60"], 1, "k is 60, and a query has 59 possible neighbours here"),
-        (["evaluate", "--from", "seealso.yaml"], 1, "neither a folder of images nor a .npy file"),
+        (["evaluate", "--from", "seealso.yaml"], 1, "descriptors are read from .npy"),
         (["evaluate", "--plot", "plot.doc"], 1, "a plot is written as one of .png, .svg, .pdf"),
         (["evaluate", "--labels", "colour"], 2, "'colour' is not 'folder'"),
     ],

@@ -102,7 +102,9 @@ class NumpyFile(VectorFile):
         try:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
         except (ValueError, EOFError) as error:
-            raise QueryError(f"{path}: no array that can be read: {' '.join(str(error).split())}") from None
+            # numpy advises to load what it takes for a pickle all the same.
+            reason = "it is no .npy file" if "pickle" in str(error) else " ".join(str(error).split())
+            raise QueryError(f"{path}: no array that can be read: {reason}") from None
         if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind not in "fiub":
             shape = getattr(array, "shape", "none")
             raise QueryError(f"{path}: descriptors have to be numbers of shape (n, dim), not of shape {shape}")

@@ -8,13 +8,14 @@ import numpy as np
 
 from seealso.collection import Collection
 from seealso.collection.query import check_query
+from seealso.collection.vector_files import open_vectors
 from seealso.errors import ImageError, QueryError
 from seealso.evaluation.evaluate import Sample
 from seealso.images import IMAGE_SUFFIXES
 
 
 def queries_from(collection: Collection, source: Path, count: int, seed: int) -> tuple[Sample, list[str]]:
-    """Up to ``count`` queries, by chance, from below a folder, or from a ``.npy`` file ``(n, dim)``.
+    """Up to ``count`` queries, by chance, from below a folder of images, or from a file of descriptors (see `open_vectors`).
 
     Returns:
         The queries; and what could not be used, one line each. An image that the collection holds is the object that it is, which
@@ -26,14 +27,9 @@ def queries_from(collection: Collection, source: Path, count: int, seed: int) ->
     rng = np.random.default_rng(seed)
     if source.is_dir():
         return _from_images(collection, source, count, rng)
-    try:
-        descriptors = np.load(source, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise QueryError(f"{source}: neither a folder of images nor a .npy file of descriptors: {error}") from None
-    if not isinstance(descriptors, np.ndarray) or descriptors.ndim != 2 or not len(descriptors):
-        raise QueryError(f"{source}: descriptors have to be of shape (n, dim)")
-    rows = np.sort(rng.choice(len(descriptors), size=min(count, len(descriptors)), replace=False))
-    chosen = np.ascontiguousarray(descriptors[rows])
+    with open_vectors(source) as vectors:
+        rows = np.sort(rng.choice(vectors.count, size=min(count, vectors.count), replace=False))
+        chosen = np.concatenate([vectors.rows(int(row), int(row) + 1) for row in rows])
     for row, descriptor in zip(rows.tolist(), chosen, strict=True):
         try:
             check_query(descriptor, collection.provenance)

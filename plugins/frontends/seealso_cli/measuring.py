@@ -49,7 +49,7 @@ def _telling() -> Iterator[Callable[[str, int, int], None]]:
 )
 @click.option(
     "--from", "source", type=click.Path(path_type=Path, exists=True), metavar="PATH",
-    help="Queries from a folder of images, or from a .npy file of descriptors, instead of from the collection.",
+    help="Queries from a folder of images, or from a file of descriptors, instead of from the collection.",
 )  # fmt: skip
 @click.option("--candidates", "sizes", type=Number(min=1), multiple=True, help="A candidate-set size; may be repeated.")
 @click.option(
