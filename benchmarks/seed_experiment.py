@@ -4,7 +4,7 @@
 
 Descriptors are shaped like DeCAF7: 4,096 rectified float32 values, three quarters of them zero. They come from points in clusters in a
 space of few dimensions, through a layer of random weights and a rectifier, as an image's content comes to fc7: so their intrinsic
-dimension (Levina and Bickel, 2004) is near that of real descriptors, on which everything depends. They are indexed by ppp-codes and
+dimension (Levina and Bickel, 2004), on which everything depends, is that of a few directions and not of 4,096: it is measured and reported. They are indexed by ppp-codes and
 kept by flat-file; the true neighbours are found by brute force. The memory of the process is limited to 8 GB while it searches.
 
 An interrupted run goes on in the same folder. A million take 5 GB there. The report is one page that needs nothing else.
@@ -127,7 +127,9 @@ def figures_of(found: seealso.Evaluation, dimension: float, status: dict[str, ob
     index = status["index"]
     assert isinstance(index, dict)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    yield Figure("intrinsic dimension", dimension, "", beside="real descriptors of crops of photographs: 9 to 14")
+    yield Figure(
+        "intrinsic dimension", dimension, "", beside="150,000 crops of photographs, by the built-in network: 5.9"
+    )
     yield Figure(
         "memory of the index",
         index["bytes"] / found.objects,
