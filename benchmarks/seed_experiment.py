@@ -2,10 +2,10 @@
 
     python benchmarks/seed_experiment.py [--size 1000000] [--folder DIR] [--page FILE] [--quick] [--json FILE]
 
-Descriptors are shaped like DeCAF7: 4,096 rectified float32 values, three quarters of them zero. They come from points in clusters in a
-space of few dimensions, through a layer of random weights and a rectifier, as an image's content comes to fc7: so their intrinsic
-dimension (Levina and Bickel, 2004), on which everything depends, is that of a few directions and not of 4,096: it is measured and reported. They are indexed by ppp-codes and
-kept by flat-file; the true neighbours are found by brute force. The memory of the process is limited to 8 GB while it searches.
+Descriptors are shaped like DeCAF7: 4,096 rectified float32 values, two thirds of them zero. They come from points in clusters in a space
+of few dimensions, through a layer of random weights and a rectifier, as an image's content comes to fc7. Their intrinsic dimension
+(Levina and Bickel, 2004), on which everything depends, is so that of a few directions and not of 4,096; it is measured and reported.
+They are indexed by ppp-codes and kept by flat-file; the true neighbours are found by brute force. The memory of the process is limited to 8 GB while it searches.
 
 An interrupted run goes on in the same folder. A million take 5 GB there. The report is one page that needs nothing else.
 """
