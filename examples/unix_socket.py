@@ -128,7 +128,7 @@ def _answer(deployment: seealso.Deployment, line: bytes) -> dict[str, Any]:
         hits = collection.similar(query, min(int(asked.get("k", 10)), 1000)).hits
     except seealso.SeealsoError as error:
         return {"error": str(error)}
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return {"error": 'a request is a line such as {"collection": "photos", "path": "/cat.jpg", "k": 10}'}
     return {
         "hits": [{"id": hit.id, "distance": hit.distance, "path": seealso.shown_path(hit.paths[0])} for hit in hits]

@@ -129,6 +129,7 @@ class TestUnixSocket(FrontendTests):
                 ({"id": 1}, "error"),
                 ({"collection": "first"}, "error"),
                 ([1], "error"),
+                ({"collection": "first", "id": 1e400}, "error"),
                 ({"collection": "first", "id": 2}, "hits"),
             ]:
                 write(json.dumps(request).encode() + b"\n")

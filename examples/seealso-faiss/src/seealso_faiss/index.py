@@ -90,7 +90,7 @@ class FaissIndex(seealso.MetricIndex):
             for parts in range(min(self.options.code_bytes, self.context.dim), 0, -1)
             if self.context.dim % parts == 0
         )
-        return f"PQ{parts}"
+        return f"PQ{parts}np"  # np: without an ordering of the centroids that only its polysemous search uses
 
     def _points(self, descriptors: np.ndarray) -> np.ndarray:
         """What faiss compares by the Euclidean distance: for angles, descriptors of length 1."""
