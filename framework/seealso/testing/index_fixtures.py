@@ -1,6 +1,7 @@
 """What the tests of metric indexes have in common."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -46,6 +47,20 @@ class Made:
     def again(self) -> MetricIndex:
         """A new index of the same kind, on the same store."""
         return self._again()
+
+    def save(self, folder: Path) -> tuple[Path, dict[int, np.ndarray]]:
+        """Write a snapshot, close the index, and load the snapshot in a new one; the snapshot, and what it holds."""
+        self.index.save(folder)
+        saved = folder, self.store.held
+        self.restore(saved)
+        return saved
+
+    def restore(self, saved: tuple[Path, dict[int, np.ndarray]]) -> None:
+        """Go back to a snapshot, the store too."""
+        self.index.close()
+        self.index = self.again()
+        self.index.load(saved[0])
+        self.store.held = saved[1]
 
     def nearest(self, query: np.ndarray) -> np.ndarray:
         """The IDs in the store by their true distance."""

@@ -1,13 +1,16 @@
 """What an object store has to do while several use it, and when it is compacted."""
 
 import os
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from seealso.interfaces.store import ObjectStore
-from seealso.testing.opening import put, rows, run, start
+from seealso.testing.opening import open_store, put, rows, run, start
+from seealso.testing.processes import killed
 from seealso.testing.store_fixtures import Open, StoreFixtures, array, found, reading
 
 
@@ -91,6 +94,23 @@ class SharedStoreTests(StoreFixtures):
         put(store, [5000])
         assert store.ids().size == 5001
 
+    @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+    def test_killed_while_it_writes(self, folder: Path) -> None:
+        """What a flush has returned for is there, and nothing is there in part."""
+        random = np.random.default_rng(1)
+        done = 0
+        for _ in range(12):
+            told = killed(lambda tell: _write_for_ever(self.store_class, folder, tell), random.uniform(0, 0.1))
+            done = max([done, *map(int, told.split())])
+            store = open_store(self.store_class, folder)
+            ids = store.ids()
+            assert np.array_equal(ids[: 5 * done], np.arange(5 * done))
+            assert np.array_equal(store.get_many(ids), rows(ids))
+            assert store.verify().damaged == []
+            # The next one begins behind what was told, as the framework would.
+            store.compact(None, ids[: 5 * done])
+            store.close()
+
     # Compaction
 
     def test_compaction_keeps_what_lives(self, store: ObjectStore) -> None:
@@ -147,3 +167,11 @@ class SharedStoreTests(StoreFixtures):
                 store.compact(np.random.default_rng(seed).permutation(ids), ids[::10])
                 put(store, ids)
         assert wrong == []
+
+
+def _write_for_ever(cls: type[ObjectStore], folder: Path, tell: Callable[[object], object]) -> None:
+    """Five descriptors a turn; after each turn's flush its number is told."""
+    store = open_store(cls, folder)
+    for turn in count(store.ids().size // 5):
+        put(store, range(5 * turn, 5 * turn + 5))
+        tell(turn + 1)

@@ -16,7 +16,7 @@ from seealso.testing.store_fixtures import Open, array, found
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["put", "put", "remove", "flush", "reopen", "compact"]),
+        st.sampled_from(["put", "put", "remove", "flush", "reopen", "crash", "compact"]),
         st.sets(st.integers(0, 40), max_size=12),
     ),
     max_size=12,
@@ -258,6 +258,7 @@ class ObjectStoreTests(SharedStoreTests, CodedStoreTests):
     ) -> None:
         folder = tmp_path_factory.mktemp("model") / "store"
         store = open_store(self.store_class, folder)
+        left: list[ObjectStore] = []
         expected: dict[int, int] = {}
         for number, (what, some) in enumerate(steps):
             ids = np.array(sorted(some), dtype=np.int64)
@@ -272,6 +273,11 @@ class ObjectStoreTests(SharedStoreTests, CodedStoreTests):
             elif what == "reopen":
                 store.close()
                 store = open_store(self.store_class, folder)
+            elif what == "crash":
+                # What was flushed is there for the next one, though nobody closed this one.
+                store.flush()
+                left.append(store)
+                store = open_store(self.store_class, folder)
             else:
                 store.compact(ids[::-1] if number % 2 else None, ids)
                 expected = {id_: value for id_, value in expected.items() if id_ in some}
@@ -280,4 +286,5 @@ class ObjectStoreTests(SharedStoreTests, CodedStoreTests):
             assert np.array_equal(store.get_many(np.array(keys, np.int64)), rows([expected[key] for key in keys]))
         report = store.verify()
         assert (report.checked, report.damaged) == (len(expected), [])
-        store.close()
+        for each in (store, *left):
+            each.close()
