@@ -11,12 +11,13 @@ import re
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import pluggy
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 GROUP = "seealso"
 log = logging.getLogger("seealso")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +158,29 @@ class Plugins:
 
     def observe(self, hook: str, **arguments: object) -> None:
         """Call an observing hook of every plugin; what one raises is logged, and disturbs nothing."""
+        with self._said_at_once():
+            for _ in self.call(hook, **arguments):
+                pass
+
+    def gather(self, hook: str, of: type[T], **arguments: object) -> list[T]:
+        """What a hook gives that returns lists, of every plugin in turn; what one raises, or gives that is no such list, is logged."""
+        found: list[T] = []
+        with self._said_at_once():
+            for plugin, given in self.call(hook, **arguments):
+                if isinstance(given, list | tuple) and all(isinstance(each, of) for each in given):
+                    found += given
+                    continue
+                reason = f"{hook} returned {_shown(given)}, not a list of {of.__name__}"
+                self._problem(plugin.name, plugin.source, reason, "mend the plugin or uninstall it")
+        return found
+
+    @contextmanager
+    def _said_at_once(self) -> Iterator[None]:
+        """Log each problem that comes up. One may come up at every batch, so these are not gathered without end."""
         before = len(self.problems)
-        for _ in self.call(hook, **arguments):
-            pass
+        yield
         for problem in self.problems[before:]:
             log.warning("%s", problem)
-        # An observer may fail at every batch: said each time, but not gathered without end.
         del self.problems[before:]
 
     def classes(self, kind: str) -> dict[str, type[Plugin]]:
@@ -360,6 +379,13 @@ def did_you_mean(name: str, valid: Sequence[str] | dict[str, Any]) -> str:
     """``; did you mean `x`?`` for the nearest of the valid spellings, or nothing when none is near."""
     near = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.55)
     return f"; did you mean `{near[0]}`?" if near else ""
+
+
+def _shown(given: object) -> str:
+    """What a hook returned, in few words: of a list, the types in it."""
+    if isinstance(given, list | tuple):
+        return f"a list with {', '.join(dict.fromkeys(type(each).__name__ for each in given))}"
+    return type(given).__name__
 
 
 def _one_line(error: BaseException) -> str:

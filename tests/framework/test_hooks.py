@@ -212,3 +212,31 @@ def test_searched(plugin, photos, tmp_path):
 
 def test_the_plugin_of_these_collections_is_a_file():
     assert PIXELS.is_file()
+
+
+@pytest.mark.parametrize(
+    ("gives", "said"),
+    [
+        ("1 / 0", "register_routes raised ZeroDivisionError: division by zero"),
+        ("None", "register_routes returned NoneType, not a list of BaseRoute"),
+        ('["/page"]', "register_routes returned a list with str, not a list of BaseRoute"),
+    ],
+)
+def test_routes_that_are_none_break_nothing(plugin, tmp_path, caplog, gives, said):
+    from starlette.testclient import TestClient
+
+    from seealso_web.app import make_app
+    from seealso_web.options import WebOptions
+
+    file = plugin(
+        f"""
+        @seealso.hookimpl
+        def register_routes(deployment):
+            return {gives}
+        """
+    )
+    with deployment_of(tmp_path, ["first"], [file]) as deployment:
+        app = make_app(deployment, WebOptions(cache=tmp_path / "cache"))
+        assert [said in record.message and "observer" in record.message for record in caplog.records] == [True]
+        with TestClient(app, base_url="http://localhost") as client:
+            assert client.get("/healthz").status_code == 200

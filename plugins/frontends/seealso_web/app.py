@@ -86,8 +86,7 @@ def make_app(deployment: Deployment, options: WebOptions) -> Starlette:
         *files.ROUTES,
         *pages.ROUTES,
     ]
-    for _, theirs in deployment.plugins.call("register_routes", deployment=deployment):
-        routes += theirs
+    routes += deployment.plugins.gather("register_routes", BaseRoute, deployment=deployment)
     app = Starlette(
         routes=routes,
         middleware=[Middleware(Gate, site=site)],
