@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+import doc_blocks
 import seealso
+from doc_blocks import Block
 from seealso import hookspecs
 from seealso_cli.app import run as run_program
 from seealso_cli.session import Session
@@ -26,18 +28,8 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 
-BLOCK = re.compile(
-    r"(?:^<!-- not run: (?P<reason>.+?) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
-)
-
-RUN_ELSEWHERE = {
-    "decaf7": "tests/plugins/test_decaf.py",
-    "timm": "tests/plugins/test_timm.py",
-    "web": "tests/end_to_end/test_readme.py",
-}
-"""Pages whose blocks need what only the tests of their own part have."""
-
-LANGUAGES = {"console", "python", "yaml", "text"}
+RUN_ELSEWHERE = {"decaf7", "timm", "web"}
+"""Pages that need what only the tests of their own part have (test_blocks.py says which)."""
 
 
 def load_script(name: str):
@@ -47,8 +39,8 @@ def load_script(name: str):
     return module
 
 
-def blocks(page: Path, language: str = "") -> list[re.Match]:
-    return [found for found in BLOCK.finditer(page.read_text()) if language in ("", found["language"])]
+def blocks(page: Path, language: str) -> list[Block]:
+    return doc_blocks.blocks(f"docs/{page.name}", language)
 
 
 OWN = [page for page in PAGES if page.stem not in RUN_ELSEWHERE]
@@ -86,34 +78,18 @@ def run(home):
     run("seealso", "index", "Pictures")
     # docs/import.md
     (home / "vectors.yaml").write_text("collections: {vectors: {path: ./vectors.seealso}}\n")
-    run(sys.executable, "-c", blocks(DOCS / "import.md", "python")[0]["text"])
+    run(sys.executable, "-c", blocks(DOCS / "import.md", "python")[0].text)
     return run
 
 
 # Blocks
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_block_says_what_it_is(page):
-    for block in blocks(page):
-        assert block["language"] in LANGUAGES, block["text"]
-    # Nothing that looks like a block is passed over.
-    assert len(re.findall(r"^```", page.read_text(), re.MULTILINE)) == 2 * len(blocks(page))
-
-
-@pytest.mark.parametrize("name", RUN_ELSEWHERE)
-def test_what_runs_elsewhere_does(name):
-    assert f"{name}.md" in (ROOT / RUN_ELSEWHERE[name]).read_text()
-
-
 @pytest.mark.parametrize("page", OWN, ids=lambda page: page.name)
 def test_what_the_console_shows(page, run):
     for block in blocks(page, "console"):
-        lines = block["text"].splitlines()
-        assert all(line.startswith(("$ ", "# ")) for line in lines)
-        if not block["reason"]:
-            for line in lines:
-                run("sh", "-c", line.removeprefix("$ "))
+        for command in block.commands if not block.reason else ():
+            run("sh", "-c", command)
 
 
 @pytest.mark.parametrize("page", OWN, ids=lambda page: page.name)
@@ -121,13 +97,13 @@ def test_what_is_python_runs(page, run, home):
     if page.stem == "hooks":
         return  # these are all called below
     for block in blocks(page, "python"):
-        assert not block["reason"]
+        assert not block.reason
         file = home / "shown.py"
-        file.write_text(block["text"])
-        if "hookimpl" in block["text"]:
+        file.write_text(block.text)
+        if "hookimpl" in block.text:
             (home / "shown.yaml").write_text("plugins: [./shown.py]\ncollections: {default: {path: ./x.seealso}}\n")
             assert run("seealso", "--config", "shown.yaml", "plugins").stderr == ""
-        elif re.search(r"^(def|class) [tT]est|^    def test_", block["text"], re.MULTILINE):
+        elif re.search(r"^(def|class) [tT]est|^    def test_", block.text, re.MULTILINE):
             said = run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "shown.py").stdout
             assert re.search(r"[1-9]\d* passed", said)
         else:
@@ -139,7 +115,7 @@ def test_configurations_are_right(page, run, home):
     if page.stem == "writing-plugins" and not (home / "colours.py").exists():
         run("seealso", "plugins", "new", "extractor", "colours", "--one-file")
     for block in blocks(page, "yaml"):
-        (home / "shown.yaml").write_text(block["text"])
+        (home / "shown.yaml").write_text(block.text)
         run("seealso", "--config", "shown.yaml", "config", "check")
 
 
@@ -187,7 +163,7 @@ def test_the_examples_of_hooks_work(tmp_path, monkeypatch, photos, caplog, capsy
         monkeypatch.syspath_prepend(str(written / "src"))
     files = [tmp_path / f"example_{number}.py" for number in range(len(HOOKS))]
     for file, block in zip(files, blocks(DOCS / "hooks.md", "python"), strict=True):
-        file.write_text(block["text"])
+        file.write_text(block.text)
     grey = {
         "path": "./grey.seealso", "extractor": "grey", "distance": "chebyshev", "index": "my-index",
         "store": {"plugin": "my-store", "codec": "my-codec"}, "text": "my-text", "keywords": ["years"],

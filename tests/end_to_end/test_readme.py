@@ -1,17 +1,22 @@
 """What the README shows works, word for word."""
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
 import yaml
 
+import doc_blocks
 import seealso
 from web_site import configure, free_port, running
 
@@ -19,13 +24,9 @@ ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "CONTRIBUTING.md")
 """The documentation's are seen to in test_docs.py."""
 
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-RUN = {"console", "python", "yaml"}
-NOT_RUN = {"sh": "the two commands of make, which run this very test", "text": "folders, and commands that fetch"}
-
 
 def blocks(name: str, language: str) -> list[str]:
-    return [found[2] for found in BLOCK.finditer((ROOT / name).read_text()) if found[1] == language]
+    return [block.text for block in doc_blocks.blocks(name, language)]
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +62,6 @@ def run(home):
         return done
 
     return run
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_every_block_says_what_it_is(name):
-    assert {found[1] for found in BLOCK.finditer((ROOT / name).read_text())} <= RUN | set(NOT_RUN)
 
 
 def test_the_tour(home, run):
@@ -114,6 +110,58 @@ def test_links_lead_somewhere(name):
     for target in re.findall(r"\]\(([^)]+)\)", (ROOT / name).read_text()):
         if not target.startswith("https://"):
             assert (ROOT / name).parent.joinpath(target).exists(), target
+
+
+def nginx(folder: Path, block: str, target: str) -> Iterator[str]:
+    """Run nginx with a block of its configuration, in front of a server; gives its address, and says it is photos.example.org."""
+    if shutil.which("nginx") is None:
+        pytest.skip("this needs nginx")
+    port = free_port()
+    served = block.replace("http://127.0.0.1:8080", target)
+    assert served != block
+    temporary = "".join(
+        f"{each}_temp_path {folder}/{each};\n" for each in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    file = folder / "nginx.conf"
+    file.write_text(
+        f"daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;\nevents {{}}\n"
+        f"http {{ access_log off;\n{temporary}server {{ listen 127.0.0.1:{port}; {served} }} }}\n"
+    )
+    running = subprocess.Popen(["nginx", "-e", folder / "error.log", "-p", folder, "-c", file])
+    try:
+        # The proxy is there before it has anything to pass on.
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        running.terminate()
+        assert running.wait(20) == 0
+
+
+def test_the_web_behind_nginx(tmp_path, photographs):
+    """The options and the block of docs/web.md: let in with the token, counted by the visitor's own address."""
+    (tmp_path / "Pictures").mkdir()
+    photographs["coffee"].save(tmp_path / "Pictures" / "coffee.jpg")
+    (shown,) = [text for text in blocks("docs/web.md", "yaml") if "proxies" in text]
+    options = yaml.safe_load(shown)["frontends"][0]
+    options["queries_per_minute"] = 2
+    file = configure(tmp_path, {"photos": tmp_path / "c"}, port=free_port(), **options)
+    with seealso.Deployment.load(file) as deployment:
+        deployment.collection().index([tmp_path / "Pictures"])
+    (block,) = blocks("docs/web.md", "nginx")
+    named = {"Host": "photos.example.org"}
+    known = named | {"Authorization": f"Bearer {options['token']}"}
+    with running(file) as server, contextlib.contextmanager(nginx)(tmp_path, block, server) as address:
+        assert httpx2.get(f"{address}/api/v1/photos/status", headers=named).status_code == 401
+        assert httpx2.get(f"{address}/api/v1/photos/status", headers=known).status_code == 200
+        assert httpx2.get(f"{address}/api", headers=known | {"Host": "elsewhere.example.org"}).status_code == 421
+        # What a visitor says of himself is not passed on: the proxy knows better who he is.
+        search = f"{address}/api/v1/photos/similar/1"
+        forged = [known | {"X-Forwarded-For": f"192.0.2.{number}"} for number in range(3)]
+        assert [httpx2.get(search, headers=each).status_code for each in forged] == [200, 200, 429]
 
 
 def test_the_web(home, run, tmp_path):

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
+import doc_blocks
 import seealso
 from conftest import THUMBNAIL
 from image_files import encode
@@ -239,6 +240,15 @@ def test_sqlite_is_what_a_new_store_is(installed, tmp_path):
         cwd=EXAMPLES / "seealso-sqlite",
     )
     assert "2 passed" in said
+
+
+@pytest.mark.parametrize("page", ["README.md", "seealso-faiss/README.md", "seealso-sqlite/README.md"])
+def test_configurations_on_the_pages_are_right(installed, tmp_path, page):
+    shown = doc_blocks.blocks(f"examples/{page}", "yaml")
+    assert shown
+    for block in shown:
+        (tmp_path / "seealso.yaml").write_text(block.text.replace("./colour", f"{EXAMPLES}/colour"))
+        run("-m", "seealso_cli", "config", "check", path=installed, cwd=tmp_path)
 
 
 # In the place of ours
