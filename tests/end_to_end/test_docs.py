@@ -67,7 +67,7 @@ def run(home):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SEEALSO")} | {
         "HOME": str(home),
         "PATH": f"{home / 'bin'}:{os.environ['PATH']}",
-        "XDG_DATA_HOME": str(home / "data"),
+        "XDG_DATA_HOME": str(home / ".local" / "share"),
     }
 
     def run(*command: str) -> subprocess.CompletedProcess:
@@ -272,6 +272,17 @@ def test_units_are_right(name, tmp_path):
         (tmp_path / file.name).write_text(text)
     done = subprocess.run(["systemd-analyze", "verify", str(tmp_path / name)], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_units_are_as_closed_as_the_page_says():
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("this needs systemd-analyze")
+    page = (DOCS / "operating.md").read_text()
+    for name in ("seealso", "seealso-index"):
+        unit = str(ROOT / "deploy" / f"{name}.service")
+        done = subprocess.run(["systemd-analyze", "security", "--offline=true", unit], capture_output=True, text=True)
+        (level,) = re.findall(rf"level for {name}.service: (\d+\.\d)", done.stdout)
+        assert f"{level} of 10" in page or f"{level} to the one that takes in" in page, level
 
 
 def test_the_units_start_what_there_is():
