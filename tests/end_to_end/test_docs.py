@@ -243,23 +243,6 @@ def test_every_public_name_is_in_the_api():
     assert callable(strategies.descriptors)
 
 
-def test_the_site_is_built_without_a_warning(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")],
-        cwd=ROOT, env=os.environ | {"NO_MKDOCS_2_WARNING": "1", "PYTHONWARNINGS": ""}, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "WARNING" not in done.stderr
-    pages = list((tmp_path / "site").rglob("*.html"))
-    assert len(pages) > len(PAGES)
-    for page in pages:
-        # Nothing is loaded from elsewhere: no script, style, picture or font.
-        loaded = re.findall(
-            r"""<(?:script|link|img|iframe|source)\b[^>]*?(?:src|href)=["']?(https?:[^"'\s>]+)""", page.read_text()
-        )
-        assert [address for address in loaded if not address.startswith("http://localhost")] == []
-
-
 # Deploying
 
 

@@ -1,20 +1,17 @@
 """The web in a real browser: what people do with it, with the mouse, the keyboard alone, and without scripts."""
 
 import re
-import shutil
 from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 import seealso
 from conftest import THUMBNAIL, crop
 from web_site import configure, free_port, jpeg, running
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
-QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
 OBJECTS = 90
 
 
@@ -37,18 +34,6 @@ def site(tmp_path_factory, photographs):
         collection.index([folder / "photos"])
     with running(configure(folder, {"photos": folder / "c"}, port=free_port(), upload_megabytes=1)) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """The browser of this machine."""
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        pytest.skip(f"no browser is installed here ({', '.join(BROWSERS)})")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=program, args=QUIET)
-        yield running
-        running.close()
 
 
 @pytest.fixture

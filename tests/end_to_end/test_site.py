@@ -1,0 +1,85 @@
+"""The documentation as a site: it builds with no warning, and a reader's browser is sent nowhere else."""
+
+import functools
+import os
+import subprocess
+import sys
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The folder that it is built into."""
+    folder = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
+        cwd=ROOT, env=os.environ | {"NO_MKDOCS_2_WARNING": "1", "PYTHONWARNINGS": ""}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr
+    return folder
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Says nothing of every request."""
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    """Where it is served."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_every_page_is_there(site):
+    pages = {page.stem for page in (ROOT / "docs").glob("*.md")} | {"changelog", "404"}
+    assert {page.stem for page in site.rglob("*.html")} == pages
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
+def test_pages_load_nothing_from_elsewhere_and_fit_the_screen(site, address, browser, width, scheme):
+    wrong = []
+    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page = context.new_page()
+    page.on(
+        "request", lambda sent: urlsplit(sent.url).netloc in (urlsplit(address).netloc, "") or wrong.append(sent.url)
+    )
+    page.on("response", lambda answer: answer.status < 400 or wrong.append(f"{answer.status} {answer.url}"))
+    page.on("console", lambda message: message.type in ("error", "warning") and wrong.append(message.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    for file in sorted(site.glob("*.html")):
+        if file.stem == "404":
+            continue
+        page.goto(f"{address}/{file.name}")
+        page.wait_for_load_state("load")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, file.name
+        assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth)"), file.name
+        ground = {"light": "rgb(255, 255, 255)", "dark": "rgb(30, 33, 41)"}[scheme]
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == ground
+    context.close()
+    assert wrong == []
+
+
+def test_the_search_works_by_itself(address, browser):
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.goto(f"{address}/index.html")
+    page.get_by_placeholder("Search").fill("pivot permutation")
+    found = page.locator(".md-search-result__item a").first
+    found.wait_for(timeout=20_000)
+    assert urlsplit(found.evaluate("found => found.href")).path in ("/search.html", "/ppp-codes.html")
+    context.close()
