@@ -74,7 +74,9 @@ def tiles(page: Page) -> list[str]:
 
 
 def at(page: Page, pattern: str) -> None:
+    """Wait for the page, and for its scripts too: before they run, links and forms do the work without them."""
     expect(page).to_have_url(re.compile(pattern + "$"))
+    page.wait_for_load_state("domcontentloaded")
 
 
 def test_from_image_to_image_and_back(visit):
