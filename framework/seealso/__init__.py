@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from seealso.evaluation.evaluate import Sample as Sample
     from seealso.evaluation.evaluate import SizeResult as SizeResult
     from seealso.evaluation.evaluate import evaluate as evaluate
+    from seealso.evaluation.evaluate import sample_of as sample_of
     from seealso.evaluation.evaluate import true_neighbours as true_neighbours
     from seealso.evaluation.exact import Neighbours as Neighbours
     from seealso.evaluation.exact import exact_neighbours as exact_neighbours
@@ -139,7 +140,7 @@ _MODULES = {
         "SeealsoError",
         "StoreError",
     ),
-    "seealso.evaluation.evaluate": ("Evaluation", "Sample", "SizeResult", "evaluate", "true_neighbours"),
+    "seealso.evaluation.evaluate": ("Evaluation", "Sample", "SizeResult", "evaluate", "sample_of", "true_neighbours"),
     "seealso.evaluation.exact": ("Neighbours", "exact_neighbours"),
     "seealso.evaluation.plot": ("plot_evaluation",),
     "seealso.evaluation.queries": ("queries_from",),
