@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seealso.authoring.new import write_new_plugin as write_new_plugin
+    from seealso.catalog import Counts as Counts
     from seealso.catalog import ObjectRecord as ObjectRecord
     from seealso.collection import Collection as Collection
     from seealso.collection import open as open
@@ -110,7 +111,7 @@ if TYPE_CHECKING:
     from seealso.yaml_file import read_plugin_files as read_plugin_files
 
 _MODULES = {
-    "seealso.catalog": ("ObjectRecord",),
+    "seealso.catalog": ("Counts", "ObjectRecord"),
     "seealso.collection": ("Collection", "open"),
     "seealso.collection.answer": ("Answer", "Cost", "Hit", "Query"),
     "seealso.collection.exporting": ("export",),

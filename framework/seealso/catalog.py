@@ -45,6 +45,24 @@ CREATE INDEX described_by_change ON described(change);
 """What format 2 has and format 1 had not. ``words`` holds JSON, ``[[field, text, language], …]``; ``described`` the change at which the
 words of an object last changed, if that was after it was added."""
 
+COUNTED = ("objects", "locations", "failures")
+
+COUNTS = "CREATE TABLE counts(name TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;" + "".join(
+    f"""
+INSERT INTO counts SELECT '{table}', count(*) FROM {table};
+CREATE TRIGGER {table}_added AFTER INSERT ON {table}
+BEGIN UPDATE counts SET number = number + 1 WHERE name = '{table}'; END;
+CREATE TRIGGER {table}_removed AFTER DELETE ON {table}
+BEGIN UPDATE counts SET number = number - 1 WHERE name = '{table}'; END;
+"""
+    for table in COUNTED
+)
+"""What format 3 has and format 2 had not: how many rows there are, since to count them SQLite goes through all of them. Triggers
+keep the numbers; they do not see the rows that ``INSERT OR REPLACE`` takes away, so nothing here uses that on these tables."""
+
+UPGRADES = {2: WORDS, 3: COUNTS}
+"""By format, what makes one of the format before it into it."""
+
 SCHEMA = f"""
 CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE objects(
@@ -63,7 +81,6 @@ CREATE TABLE locations(
     device INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX locations_by_object ON locations(object);
-{WORDS}
 CREATE TABLE unplaced(object INTEGER PRIMARY KEY);
 CREATE TABLE removals(change INTEGER, object INTEGER, PRIMARY KEY(change, object)) WITHOUT ROWID;
 CREATE TABLE failures(
@@ -72,6 +89,7 @@ CREATE TABLE failures(
     signature BLOB NOT NULL,
     time REAL NOT NULL
 ) WITHOUT ROWID;
+{"".join(UPGRADES.values())}
 """
 
 
@@ -213,12 +231,19 @@ class Catalog:
         return int(self.meta("change") or 0)
 
     def counts(self) -> Counts:
-        """How many objects, locations and failures there are; O(n), without reading rows."""
-        row = self._one(
-            "SELECT (SELECT count(*) FROM objects), (SELECT count(*) FROM locations), (SELECT count(*) FROM failures)"
-        )
+        """How many objects, locations and failures there are."""
+        if self._is_of_format(3):
+            return Counts(**dict(self._all("SELECT name, number FROM counts")))
+        row = self._one("SELECT " + ", ".join(f"(SELECT count(*) FROM {table})" for table in COUNTED))
         assert row is not None
         return Counts(*row)
+
+    def _is_of_format(self, version: int) -> bool:
+        """Whether the catalogue is of this format or a later one; the next writer brings an older one to the newest."""
+        if self._format < version:
+            row = self._one("PRAGMA user_version")
+            self._format = int(row[0]) if row else 0
+        return self._format >= version
 
     # Objects
 
@@ -292,11 +317,7 @@ class Catalog:
     # Words
 
     def _has_words(self) -> bool:
-        """Whether the catalogue is of a format that has words; the next writer brings an older one to it."""
-        if self._format < 2:
-            row = self._one("PRAGMA user_version")
-            self._format = int(row[0]) if row else 0
-        return self._format >= 2
+        return self._is_of_format(2)
 
     def words(self, ids: Sequence[int]) -> dict[int, dict[str, tuple[Words, ...]]]:
         """What describes objects: ID → source → words, each once; without the objects that nothing describes."""
@@ -407,6 +428,17 @@ class Catalog:
             problems = [str(row[0]) for row in self._all("PRAGMA integrity_check(20)") if row[0] != "ok"]
             for table, rowid, parent, _ in self._all("PRAGMA foreign_key_check"):
                 problems.append(f"row {rowid} of {table} refers to a row that is not in {parent}")
+            if self._is_of_format(3):
+                # In one statement, for others may be writing.
+                each = (
+                    f"SELECT name, number, (SELECT count(*) FROM {table}) FROM counts WHERE name = '{table}'"
+                    for table in COUNTED
+                )
+                for table, told, counted in self._all(" UNION ALL ".join(each)):
+                    if told != counted:
+                        problems.append(
+                            f"{counted} {table} are there, and {told} are counted; `seealso maintain` counts anew"
+                        )
         except CorruptCollection as error:
             return [str(error)]
         return [f"{FILE_NAME}: {problem}" for problem in problems]

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from seealso.errors import CollectionError, CollectionReadOnly, CorruptCollection, DiskFull, FormatError, SeealsoError
 
 APPLICATION_ID = 0x53454541  # "SEEA": the magic number, in SQLite's own field for it
-FORMAT_VERSION = 2  # 2: words
+FORMAT_VERSION = 3  # 2: words; 3: counts
 COPY_ATTEMPTS = 20  # to copy a catalogue that is being written to and cannot be watched
 COPY_PAUSE = 0.05  # seconds between them
 

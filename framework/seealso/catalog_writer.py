@@ -14,7 +14,18 @@ from pathlib import Path
 
 import numpy as np
 
-from seealso.catalog import FILE_NAME, SCHEMA, WORDS, Catalog, Failure, Location, ObjectRow, marks, parts_of
+from seealso.catalog import (
+    COUNTED,
+    FILE_NAME,
+    SCHEMA,
+    UPGRADES,
+    Catalog,
+    Failure,
+    Location,
+    ObjectRow,
+    marks,
+    parts_of,
+)
 from seealso.catalog_connection import APPLICATION_ID, FORMAT_VERSION, check_format, connect, translated
 from seealso.durability import sync_directory, sync_file
 
@@ -52,7 +63,7 @@ class CatalogWriter(Catalog):
                 # FULL: a commit survives a power cut; NORMAL would lose the last ones.
                 self._connection.execute("PRAGMA synchronous = FULL")
                 self._connection.execute("PRAGMA foreign_keys = ON")
-            if self._format < 2:
+            if self._format < FORMAT_VERSION:
                 self._bring_up_to_date()
         except BaseException:
             self._cleanup.close()
@@ -60,24 +71,28 @@ class CatalogWriter(Catalog):
 
     def _bring_up_to_date(self) -> None:
         """Make a catalogue of an older format one of this."""
-        with self._transaction() as connection:
-            for statement in filter(str.strip, WORDS.split(";")):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+        script = "".join(UPGRADES[version] for version in range(self._format + 1, FORMAT_VERSION + 1))
+        with self._rolled_back_on_failure() as connection:
+            connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {FORMAT_VERSION}; COMMIT;")
         self._format = FORMAT_VERSION
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _rolled_back_on_failure(self) -> Iterator[sqlite3.Connection]:
         with self._lock, translated(self.file):
-            self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
-                self._connection.execute("COMMIT")
             except BaseException:
                 # A failed COMMIT may have ended the transaction already.
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._rolled_back_on_failure() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
 
     def set_meta(self, values: Mapping[str, str]) -> None:
         """Record values of the collection's own, in one transaction."""
@@ -125,7 +140,8 @@ class CatalogWriter(Catalog):
             connection.executemany("DELETE FROM failures WHERE path = ?", ((place.path,) for place in locations))
             redescribed |= self._leave(connection, [failure.path for failure in failures if failure.reached])
             connection.executemany(
-                "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?)",
+                "INSERT INTO failures VALUES (?, ?, ?, ?) ON CONFLICT(path) DO UPDATE "
+                "SET reason = excluded.reason, signature = excluded.signature, time = excluded.time",
                 ((f.path, f.reason, f.state.signature, f.time) for f in failures),
             )
             # What is new is not changed as well.
@@ -170,7 +186,12 @@ class CatalogWriter(Catalog):
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('removals_known_since', ?)", (str(until_change),))
 
     def compact(self) -> None:
-        """Give back the space of removed rows, and fold the write-ahead log into the file."""
+        """Give back the space of removed rows, and fold the write-ahead log into the file; what is counted is counted anew."""
+        with self._transaction() as connection:
+            for table in COUNTED:
+                connection.execute(
+                    f"UPDATE counts SET number = (SELECT count(*) FROM {table}) WHERE name = ?", (table,)
+                )
         with self._lock, translated(self.file):
             self._connection.execute("VACUUM")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

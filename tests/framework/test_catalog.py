@@ -46,6 +46,52 @@ def test_objects_and_locations(writer, tmp_path):
     reader.close()
 
 
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["place", "fail", "reach and fail", "forget", "forgive"]),
+            st.integers(1, 6),
+            st.integers(1, 4),
+        ),
+        max_size=25,
+    )
+)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_counts_are_those_of_the_rows(tmp_path_factory, steps):
+    folder = tmp_path_factory.mktemp("c")
+    create_catalog(folder, {})
+    writer = CatalogWriter(folder)
+    for what, id_, place in steps:
+        path = b"/%d" % place
+        if what == "place":
+            new = [] if writer.existing(np.array([id_])).size else [row(id_)]
+            writer.commit(new, [Location(path, id_, STATE)], [])
+        elif what in ("fail", "reach and fail"):
+            writer.commit([], [], [Failure(path, "no image", STATE, 1.0, reached=what != "fail")])
+        elif what == "forget":
+            writer.remove_locations([path])
+        else:
+            writer.remove_failures([path])
+        list(writer.remove_unplaced())
+        locations = sum(1 for _ in writer.locations_below(b"/"))
+        assert writer.counts() == seealso.Counts(writer.ids().size, locations, sum(1 for _ in writer.failures()))
+        assert writer.verify() == []
+    writer.close()
+
+
+def test_wrong_counts_are_found_and_mended(writer, tmp_path):
+    writer.commit([row(1)], [Location(b"/a", 1, STATE)], [])
+    connection = sqlite3.connect(tmp_path / FILE_NAME)
+    connection.execute("UPDATE counts SET number = 7 WHERE name = 'locations'")
+    connection.commit()
+    connection.close()
+    (problem,) = writer.verify()
+    assert "1 locations are there, and 7 are counted; `seealso maintain` counts anew" in problem
+    writer.compact()
+    assert writer.verify() == []
+    assert writer.counts().locations == 1
+
+
 def test_a_commit_is_whole_or_not_at_all(writer):
     writer.commit([row(1)], [Location(b"/a", 1, STATE)], [])
     with pytest.raises(seealso.CollectionError):

@@ -14,6 +14,7 @@ import pytest
 
 import seealso
 from conftest import SAMPLES, THUMBNAIL, read_only
+from seealso.catalog import COUNTED
 from seealso.catalog_connection import FORMAT_VERSION
 from seealso.collection.describing import Describer, printable
 from seealso.interfaces.plugin import PluginChoice
@@ -360,7 +361,9 @@ def make_old(collection):
     """A catalogue as the format before words had it."""
     connection = sqlite3.connect(collection / "catalog.sqlite3")
     connection.executescript(
-        "DROP TABLE words; DROP TABLE described; ALTER TABLE locations DROP COLUMN described; PRAGMA user_version = 1"
+        "DROP TABLE counts; "
+        + "".join(f"DROP TRIGGER {table}_added; DROP TRIGGER {table}_removed; " for table in COUNTED)
+        + "DROP TABLE words; DROP TABLE described; ALTER TABLE locations DROP COLUMN described; PRAGMA user_version = 1"
     )
     connection.close()
 
@@ -373,6 +376,7 @@ def test_a_catalogue_of_the_format_before_words(opening, tmp_path):
     assert len(reader.similar(1, 12).hits) == 12
     assert found(reader, "bird") == []
     assert reader.words([1]) == {}
+    assert reader.counts() == seealso.Counts(12, 12, 0)
     assert reader.verify().problems == []
     writer = opening()
     assert writer.index([tmp_path / "photos"]).described == 12
