@@ -270,7 +270,8 @@ class Catalog:
 
     def random_ids(self, count: int, random: np.random.Generator) -> np.ndarray:
         """Up to ``count`` different IDs, each as likely as any other, in random order; O(count) unless most IDs are gaps."""
-        row = self._one("SELECT min(id), max(id) FROM objects")
+        # One by one: of both at once SQLite would go through all rows.
+        row = self._one("SELECT (SELECT min(id) FROM objects), (SELECT max(id) FROM objects)")
         if row is None or row[0] is None:
             return np.empty(0, np.int64)
         first, last = row

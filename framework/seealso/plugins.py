@@ -10,7 +10,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,6 +23,7 @@ import pluggy
 
 from seealso import hookspecs
 from seealso.errors import PluginError
+from seealso.paths import PathLike
 
 if TYPE_CHECKING:
     from seealso.interfaces.codec import Codec
@@ -296,7 +297,7 @@ class Plugins:
             self.problems.append(problem)
 
 
-def load_plugins(files: Sequence[Path] = ()) -> Plugins:
+def load_plugins(files: Iterable[PathLike] = ()) -> Plugins:
     """Load every installed plugin (entry points of the group ``seealso``), then the one-file plugins ``files``.
 
     Where two plugins claim one name the first loaded keeps it: the framework's own distribution, then the others by
@@ -313,7 +314,7 @@ def load_plugins(files: Sequence[Path] = ()) -> Plugins:
             remedy = f"install what it needs: pip install '{distribution}[{','.join(entry_point.extras)}]'"
         version = entry_point.dist.version if entry_point.dist else ""
         plugins.register(entry_point.load, entry_point.name, distribution, version, remedy)
-    for file in files:
+    for file in map(Path, map(os.fsdecode, files)):
         plugins.register(partial(_load_file, file), file.stem, str(file), remedy="mend it or take it out of `plugins:`")
     return plugins
 
