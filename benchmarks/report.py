@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from importlib.metadata import version
@@ -54,6 +55,12 @@ def machine() -> dict[str, object]:
     }
 
 
+def package_versions() -> dict[str, str]:
+    """What the figures depend on."""
+    packages = ("seealso", "numpy", "onnxruntime", "pillow", "lmdb", "tantivy")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+
+
 def _processor() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
@@ -66,16 +73,27 @@ def _processor() -> str:
 
 def report(title: str, figures: list[Figure], json_file: Path | None) -> None:
     """Print the table; write the JSON where one is asked for."""
-    packages = ("seealso", "numpy", "onnxruntime", "pillow", "lmdb", "tantivy")
-    versions = {"python": platform.python_version(), **{name: version(name) for name in packages}}
-    table = Table(title=title)
-    for column in ("figure", "value", "unit", "goal", "holds", "beside"):
-        table.add_column(column, justify="right" if column == "value" else "left", overflow="fold")
+    rows = []
     for figure in figures:
         holds = {True: "yes", False: "NO", None: ""}[figure.holds]
-        table.add_row(figure.name, f"{figure.value:.4g}", figure.unit, figure.goal, holds, figure.beside)
+        rows.append([figure.name, f"{figure.value:.4g}", figure.unit, figure.goal, holds, figure.beside])
+    print_table(title, ("figure", "value", "unit", "goal", "holds", "beside"), rows)
+    write_document({"figures": [asdict(figure) for figure in figures]}, json_file)
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table; what is a number stands at the right."""
+    table = Table(title=title)
+    for place, column in enumerate(columns):
+        numbers = place > 0 and all(row[place][:1].isdigit() or not row[place] for row in rows)
+        table.add_column(column, justify="right" if numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
     Console(width=None if os.isatty(1) else 160).print(table)
+
+
+def write_document(content: Mapping[str, object], json_file: Path | None) -> None:
+    """Write the JSON where one is asked for: what was measured, when, where, and with which versions."""
     if json_file is not None:
-        document: dict[str, object] = {"date": date.today().isoformat(), "machine": machine(), "versions": versions}
-        document["figures"] = [asdict(figure) for figure in figures]
+        document = {"date": date.today().isoformat(), "machine": machine(), "versions": package_versions(), **content}
         json_file.write_text(json.dumps(document, indent=1, default=lambda value: value.item()) + "\n")

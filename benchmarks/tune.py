@@ -1,6 +1,6 @@
 """Whether `seealso tune` keeps its word: the recall that it reaches on queries that it has not seen.
 
-    python benchmarks/tune.py [--photos ~/Pictures] [--size 30000] [--repeats 10] [--quick] [--json FILE]
+    python benchmarks/tune.py [--photos ~/Pictures] [--size 20000] [--repeats 10] [--quick] [--json FILE]
 
 A collection of synthetic descriptors (or, with ``--photos``, of those of random crops of photographs) is tuned with as many samples as
 there are repeats; each size that is found is then tried on objects that were not in the sample.
@@ -17,7 +17,7 @@ from synthetic import CHUNK, Clusters
 import seealso
 
 RECALLS = (0.8, 0.9, 0.95)
-UNSEEN = 2000
+UNSEEN = 1000
 
 
 def descriptors(photos: str, size: int) -> np.ndarray:
@@ -30,7 +30,7 @@ def descriptors(photos: str, size: int) -> np.ndarray:
 
 def main() -> None:
     """Measure and report."""
-    options = arguments(__doc__ or "", photos="", size=30_000, repeats=10)
+    options = arguments(__doc__ or "", photos="", size=20_000, repeats=10)
     size = 5000 if options.quick else options.size
     repeats = 2 if options.quick else options.repeats
     figures = []

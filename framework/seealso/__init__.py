@@ -55,6 +55,11 @@ if TYPE_CHECKING:
     from seealso.evaluation.evaluate import true_neighbours as true_neighbours
     from seealso.evaluation.exact import Neighbours as Neighbours
     from seealso.evaluation.exact import exact_neighbours as exact_neighbours
+    from seealso.evaluation.plan import Estimate as Estimate
+    from seealso.evaluation.plan import Plan as Plan
+    from seealso.evaluation.plan import Plans as Plans
+    from seealso.evaluation.plan import plan as plan
+    from seealso.evaluation.plan import shown_choice as shown_choice
     from seealso.evaluation.plot import plot_evaluation as plot_evaluation
     from seealso.evaluation.queries import queries_from as queries_from
     from seealso.evaluation.tune import Tuned as Tuned
@@ -143,6 +148,7 @@ _MODULES = {
     ),
     "seealso.evaluation.evaluate": ("Evaluation", "Sample", "SizeResult", "evaluate", "sample_of", "true_neighbours"),
     "seealso.evaluation.exact": ("Neighbours", "exact_neighbours"),
+    "seealso.evaluation.plan": ("Estimate", "Plan", "Plans", "plan", "shown_choice"),
     "seealso.evaluation.plot": ("plot_evaluation",),
     "seealso.evaluation.queries": ("queries_from",),
     "seealso.evaluation.tune": ("Tuned", "tune", "with_index_options"),

@@ -95,13 +95,20 @@ class LoadedPlugin:
 
 
 class Plugins:
-    """All the plugins of one deployment. Build it with `load_plugins`."""
+    """All the plugins of one deployment. Build it with `load_plugins`.
+
+    Attributes:
+        loaded: those that can be used.
+        problems: what is wrong with the others.
+        files: the one-file plugins, absolute, in their order: what makes another process load the same.
+    """
 
     def __init__(self) -> None:
         self.manager = pluggy.PluginManager(GROUP)
         self.manager.add_hookspecs(hookspecs)
         self.loaded: dict[str, LoadedPlugin] = {}
         self.problems: list[PluginProblem] = []
+        self.files: list[Path] = []
         self._classes: dict[str, dict[str, type[Plugin]]] = {}
         self._trace = os.environ.get("SEEALSO_TRACE_PLUGINS") == "1"
 
@@ -315,6 +322,7 @@ def load_plugins(files: Iterable[PathLike] = ()) -> Plugins:
         version = entry_point.dist.version if entry_point.dist else ""
         plugins.register(entry_point.load, entry_point.name, distribution, version, remedy)
     for file in map(Path, map(os.fsdecode, files)):
+        plugins.files.append(file.absolute())
         plugins.register(partial(_load_file, file), file.stem, str(file), remedy="mend it or take it out of `plugins:`")
     return plugins
 

@@ -56,6 +56,22 @@ def collection(tmp_path):
         yield collection
 
 
+# Removing
+
+
+def test_objects_are_removed(collection, tmp_path):
+    vectors = some(50)
+    collection.import_descriptors(write(tmp_path, ".npy", vectors))
+    assert collection.remove([3, 4, 3, 999]) == 2
+    assert collection.remove(np.array([3])) == 0
+    assert collection.counts() == seealso.Counts(48, 48, 0)
+    assert 3 not in [hit.id for hit in collection.similar_to_descriptor(vectors[2], 48).hits]
+    assert collection.verify().problems == []
+    # They are not known any more, and come back as others.
+    assert collection.import_descriptors(tmp_path / "vectors.npy").added == 2
+    assert collection.ids().max() > 50
+
+
 # In
 
 

@@ -52,8 +52,10 @@ def test_built_ins_come_by_entry_points():
 
 
 def test_a_file_is_a_plugin(write):
-    plugins = load_plugins([write("grey.py", GOOD)])
+    file = write("grey.py", GOOD)
+    plugins = load_plugins([str(file)])
     assert plugins.problems == []
+    assert plugins.files == [file]
     assert plugins.get("extractor", "grey").name == "grey"
     # It never becomes a default by being there.
     assert plugins.preferred("extractor") == "onnx"

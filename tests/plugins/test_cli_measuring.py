@@ -103,3 +103,42 @@ def test_there_is_nothing_yet(call, tmp_path):
     status, _, err = call("evaluate")
     assert (status, err.count("\n")) == (1, 1)
     assert "there is no collection at" in err
+
+
+def test_plan(measured, tmp_path):
+    status, out, err = measured("plan", "one", "--seconds", "0.2", "--index", "exact")
+    assert status == 0
+    rows = [line.split("\t") for line in out.splitlines()]
+    assert [row[:3] for row in rows] == [["thumbnail", "ppp-codes", "flat-file"], ["thumbnail", "exact", "flat-file"]]
+    for row in rows:
+        assert re.fullmatch(r"\d+\.\d s", row[3])
+        assert re.fullmatch(r"\d+(\.\d)? (bytes|kB|MB)", row[4])
+        assert re.fullmatch(r"\d+\.\d MB", row[5])
+        assert float(row[6]) > 0
+    assert f"30 objects; tried with 30 images below {tmp_path / 'one'}" in err
+    assert re.search(r"^to index: \d\.\d s to start, \d+\.\d\d ms an image \(.*\), .* s to build the index", err, re.M)
+    document = json.loads(measured("plan", "--objects", "500", "--seconds", "0.2", "--json")[1])
+    assert document["objects"] == 500
+    assert document["sample"] == "the collection photos, 60 objects"
+    assert set(document["plans"][0]) == {
+        "extractor", "index", "store", "seconds", "disk", "memory", "query", "cold_query",
+    }  # fmt: skip
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c", "one", "seealso.yaml", "two"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["plan", "missing"], 1, "there is no such file or folder"),
+        (["plan", ""], 2, "a path is empty"),
+        (["plan", "--objects", "0"], 2, "0 is not in the range"),
+        (["plan", "one", "--seconds", "0"], 2, "0.0 is not in the range"),
+        (["plan", "one", "--index", "exat"], 1, "no index named 'exat'; did you mean `exact`"),
+        (["plan", "one", "--scratch", "nowhere"], 2, "'nowhere' does not exist"),
+    ],
+)
+def test_what_cannot_be_planned(measured, arguments, status, message):
+    found = measured(*arguments)
+    assert found[0] == status
+    assert message in found[2]
+    assert "Traceback" not in found[2]

@@ -270,6 +270,21 @@ class Collection:
                 opened.index.save_if_worthwhile()
         return report
 
+    def remove(self, ids: Sequence[int] | np.ndarray) -> int:
+        """Forget objects with all their places; returns how many there were. An image whose file is still there comes back, as another
+        object, when its folder is indexed again.
+
+        Raises:
+            CollectionBusy: another process is writing.
+            CollectionReadOnly: nothing can be written there.
+        """
+        report = IngestReport()
+        with self._writing() as (opened, writer):
+            records = writer.records([int(id_) for id_ in ids])
+            writer.remove_locations([path for record in records.values() for path in record.paths])
+            self._drop(opened, writer, [], False, report)
+        return report.removed
+
     @contextmanager
     def _as_imported(self, choice: PluginChoice) -> Iterator[Collection]:
         """This collection with the extractor ``imported``, whatever the configuration says; it is made where it is missing."""

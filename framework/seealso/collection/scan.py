@@ -114,6 +114,10 @@ class Scan:
         """How many files there are, without looking at each."""
         return sum(1 for _ in self._walk())
 
+    def file_paths(self) -> Iterator[bytes]:
+        """The paths of the files, without looking at each."""
+        return (path for path, problem in self._walk() if problem is None)
+
     def _walk(self) -> Iterator[tuple[bytes, str | None]]:
         """Paths of files; or of what cannot be listed, with the reason."""
         self._visited.clear()

@@ -33,6 +33,7 @@ COMMANDS = {
     "export": "vectors",
     "evaluate": "measuring",
     "tune": "measuring",
+    "plan": "planning",
     "plugins": "plugin_commands",
     "config": "deploying",
     "init": "deploying",

@@ -1,0 +1,275 @@
+"""What it would take to index so many images, and to answer: found out by a short trial on this machine."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from seealso.collection import Collection
+from seealso.durability import writing_in
+from seealso.errors import ConfigError, QueryError, SeealsoError
+from seealso.evaluation.plan_sample import plan_sample
+from seealso.evaluation.plan_trial import Pilot, PilotSize, Trial, pilot_of, take_in, variant
+from seealso.interfaces.plugin import PluginChoice
+from seealso.paths import PathLike
+
+SECONDS = 10.0
+KINDS = ("extractor", "index", "store", "codec")
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number, and what it rests on, in words."""
+
+    value: float
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to expect of one choice of parts.
+
+    Attributes:
+        extractor: with its options, as in the configuration.
+        index: likewise.
+        store: likewise, its codec included.
+        seconds: from the beginning of the indexing to its end.
+        disk: bytes of the collection's directory.
+        memory: bytes that a process holds that answers queries by image.
+        query: milliseconds of a query by ID, when what it reads lies in the system's cache.
+        cold_query: the same, when all of it is read from the disk; None where the system cannot be made to forget.
+    """
+
+    extractor: object
+    index: object
+    store: object
+    seconds: Estimate
+    disk: Estimate
+    memory: Estimate
+    query: Estimate
+    cold_query: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plans:
+    """Plans for the parts as they are configured, and for others in their place.
+
+    Attributes:
+        objects: for how many objects.
+        sample: what was tried, in words.
+        plans: the first is for the parts as they are configured.
+        unusable: parts that cannot be used here, and images of the sample that cannot be taken in; a line each.
+    """
+
+    objects: int
+    sample: str
+    plans: tuple[Plan, ...]
+    unusable: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """As the command line's ``--json`` shows it."""
+        return asdict(self)
+
+
+def plan(
+    collection: Collection,
+    paths: Sequence[PathLike] = (),
+    *,
+    objects: int | None = None,
+    also: Mapping[str, Sequence[str]] | None = None,
+    seconds: float = SECONDS,
+    folder: Path | None = None,
+    tell: Callable[[str], None] = lambda what: None,
+) -> Plans:
+    """Find out what a collection would take, for as many objects as there are images below ``paths``, or for ``objects``.
+
+    Some images are taken in as they would be, for a few seconds and into a folder that is removed again; descriptors like theirs fill a
+    pilot collection of up to 50,000, which is measured at a quarter of its size and in full; from there it is carried on. Nothing is
+    written to the collection itself. The hooks that watch are called, for collections of the name ``plan``.
+
+    Args:
+        collection: what is planned, as it is configured; it need not exist.
+        paths: images and folders of images, or one file of descriptors (see `Collection.import_descriptors`). Without any, the
+            collection's own are the sample; without a collection, pictures that are made up.
+        objects: how many there will be; by default as many as there are.
+        also: by kind (``extractor``, ``index``, ``store``, ``codec``) names of others that are tried in the place of what is configured;
+            ``all`` for every one.
+        seconds: how long images are taken in, for each extractor.
+        folder: where the trial is done, on the disk that is to be measured; by default beside the collection, if that can be written.
+        tell: told what is being done.
+
+    Raises:
+        QueryError: there is nothing to be tried; or neither paths nor a number are given, and there is no collection.
+        ConfigError: the parts as they are configured cannot be used.
+        PluginError: there is no other part of such a name.
+    """
+    if objects is not None and objects < 1:
+        raise QueryError(f"a plan for {objects} objects makes no sense; plan for 1 or more")
+    if not paths and objects is None and not (collection.exists() and collection.counts().objects):
+        raise QueryError("say what to plan for: a folder of images, or `--objects N`")
+    plans: list[Plan] = []
+    unusable: list[str] = []
+    place = folder or _beside(collection)
+    with (
+        writing_in(place or Path(tempfile.gettempdir())),
+        tempfile.TemporaryDirectory(prefix=".seealso-plan-", dir=place) as temporary,
+    ):
+        scratch = Path(temporary)
+        sample = plan_sample(collection, paths, scratch / "pictures")
+        base = collection
+        if sample.descriptors is not None:
+            base = variant(collection, scratch, extractor=sample.imported(), distance=collection.settings.distance)
+        choices = [{}, *_others(base, also or {})]
+        trials: dict[str, Trial] = {}
+        count = 0
+        for number, changes in enumerate(choices):
+            below = scratch / str(number)
+            below.mkdir()
+            parts = variant(base, below, **changes)
+            try:
+                chosen = parts.parts.choices()
+                key = json.dumps(chosen["extractor"].as_yaml())
+                if key not in trials:
+                    tell(f"trying the extractor {chosen['extractor'].plugin}")
+                    trials[key] = take_in(parts, sample, below, seconds)
+                    unusable += trials[key].unusable
+                trial = trials[key]
+                count = count or objects or max(1, round(sample.count * trial.share))
+                tell(
+                    f"trying the index {chosen['index'].plugin} on the store {shown_choice(chosen['store'].as_yaml())}"
+                )
+                pilot = pilot_of(trial, parts, below, count, sample.path_bytes)
+                plans.append(_plan(chosen, trial, pilot, count))
+            except (SeealsoError, OSError, ValueError) as error:
+                if not number:
+                    raise
+                unusable.append(f"{shown_choice(next(iter(changes.values())))}: {error}")
+    return Plans(count, sample.told, tuple(plans), tuple(unusable))
+
+
+def _beside(collection: Collection) -> Path | None:
+    """The folder that the collection is in or will be in, for it is that disk that counts; None where it cannot be written."""
+    parent = next(folder for folder in collection.path.parents if folder.is_dir())
+    return parent if os.access(parent, os.W_OK) else None
+
+
+def shown_choice(choice: object) -> str:
+    """A part, in a few words: its name; of a store with a codec, that of the codec too."""
+    chosen = PluginChoice.parse(choice)
+    codec = chosen.options.get("codec")
+    return chosen.plugin if codec is None else f"{chosen.plugin} ({PluginChoice.parse(codec).plugin})"
+
+
+def _others(collection: Collection, also: Mapping[str, Sequence[str]]) -> Iterator[dict[str, Any]]:
+    """What is changed, one choice at a time."""
+    chosen = collection.parts.choices()
+    store = chosen["store"]
+    for kind, names in also.items():
+        if kind not in KINDS:
+            raise QueryError(f"a plan compares {', '.join(KINDS)}, not {kind}")
+        if kind == "codec" and "codec" not in store.options:
+            raise ConfigError(f"the store {store.plugin} has no codecs to choose from")
+        classes = collection.plugins.classes(kind)
+        for name in sorted(set(classes) - {"imported"}) if "all" in names else dict.fromkeys(names):
+            collection.plugins.get(kind, name)
+            if kind == "codec":
+                yield {"store": PluginChoice(store.plugin, {**store.options, "codec": name})}
+            elif kind == "extractor" and name != chosen[kind].plugin:
+                # Its descriptors may be of another type, and have another distance.
+                yield {"extractor": PluginChoice(name), "distance": None}
+            elif name != chosen[kind].plugin:
+                yield {kind: PluginChoice(name)}
+
+
+# From what was measured to what is to be expected
+
+
+def _plan(chosen: Mapping[str, PluginChoice], trial: Trial, pilot: Pilot, objects: int) -> Plan:
+    return Plan(
+        extractor=chosen["extractor"].as_yaml(),
+        index=chosen["index"].as_yaml(),
+        store=chosen["store"].as_yaml(),
+        seconds=_seconds(trial, pilot, objects),
+        disk=_disk(trial, pilot, objects),
+        memory=_memory(pilot, objects),
+        query=_query(pilot, objects),
+        cold_query=_cold_query(pilot, objects),
+    )
+
+
+def _carried_on(pilot: Pilot, objects: int, value: Callable[[PilotSize], float]) -> float:
+    """A value that grows by the same for each object, at a larger size."""
+    small, full = value(pilot.small), value(pilot.full)
+    if objects <= pilot.full.objects or pilot.small.objects == pilot.full.objects:
+        return full
+    each = max(0.0, (full - small) / (pilot.full.objects - pilot.small.objects))
+    return full + each * (objects - pilot.full.objects)
+
+
+def _measured_at(pilot: Pilot) -> str:
+    return f"measured with {pilot.small.objects:,} and {pilot.full.objects:,} descriptors"
+
+
+def _seconds(trial: Trial, pilot: Pilot, objects: int) -> Estimate:
+    if not trial.query:
+        each = pilot.full.taking / max(1, pilot.full.objects - pilot.small.objects)
+        return Estimate(each * objects, f"{1000 * each:.2f} ms a descriptor, {_measured_at(pilot)}")
+    files = objects / trial.share
+    index = _carried_on(pilot, objects, lambda size: size.indexing)
+    return Estimate(
+        trial.start + files * trial.each + index,
+        f"{trial.start:.1f} s to start, {1000 * trial.each:.2f} ms an image ({trial.told}), {index:.1f} s to build the index "
+        f"({_measured_at(pilot)})",
+    )
+
+
+def _disk(trial: Trial, pilot: Pilot, objects: int) -> Estimate:
+    parts = {
+        part: _carried_on(pilot, objects, lambda size, part=part: size.disk[part])  # type: ignore[misc]
+        for part in ("store", "index", "catalogue")
+    }
+    if trial.query:
+        parts["catalogue"] += max(0.0, objects * trial.beside - parts["catalogue"])
+    told = ", ".join(f"{part} {size / objects:,.0f}" for part, size in parts.items())
+    return Estimate(sum(parts.values()), f"bytes an object: {told}; {_measured_at(pilot)}")
+
+
+def _memory(pilot: Pilot, objects: int) -> Estimate:
+    index = _carried_on(pilot, objects, lambda size: size.index_memory)
+    more = max(0.0, index - pilot.full.index_memory)
+    return Estimate(
+        pilot.memory + more,
+        f"{pilot.memory / 1e6:,.0f} MB of a process that has answered with {pilot.full.objects:,} descriptors; "
+        f"{more / 1e6:,.1f} MB more of the index",
+    )
+
+
+def _growth(pilot: Pilot) -> float:
+    """The power of the number of objects with which the time of the index grows."""
+    small, full = pilot.small, pilot.full
+    if small.objects == full.objects or min(small.candidates, full.candidates) <= 0:
+        return 0.0
+    return min(1.0, max(0.0, math.log(full.candidates / small.candidates) / math.log(full.objects / small.objects)))
+
+
+def _query(pilot: Pilot, objects: int) -> Estimate:
+    candidates, power = pilot.full.candidates, _growth(pilot)
+    basis = f"{candidates:.1f} ms of the index and {pilot.full.refining:.1f} ms of the rest with {pilot.full.objects:,} descriptors"
+    if objects > pilot.full.objects:
+        candidates *= (objects / pilot.full.objects) ** power
+        basis += f"; from {pilot.small.objects:,} on the index took longer by the {power:.2f}th power, and is expected to go on so"
+    return Estimate(candidates + pilot.full.refining, basis)
+
+
+def _cold_query(pilot: Pilot, objects: int) -> Estimate | None:
+    if pilot.cold is None:
+        return None
+    more = _query(pilot, objects).value - pilot.full.candidates - pilot.full.refining
+    basis = f"{pilot.reads:,.0f} reads a query with {pilot.full.objects:,} descriptors, on the disk of this trial"
+    return Estimate(pilot.cold + more, basis)

@@ -1,0 +1,30 @@
+"""A process that answers some queries, and says how much memory it holds: ``python -m seealso.evaluation.plan_serving``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import seealso
+from seealso.evaluation.evaluate import resident_memory
+
+QUERIES = 20
+
+
+def main() -> None:
+    """Read from standard input which collections and which image; write bytes."""
+    asked = json.load(sys.stdin)
+    collections = [seealso.open(plugins=asked["plugins"], **each) for each in asked["collections"]]
+    if asked["image"]:
+        collections[0].describe(Path(asked["image"]).read_bytes(), region=seealso.Region(0, 0, 1, 1))
+    pilot = collections[-1]
+    for id_ in np.random.default_rng(0).choice(pilot.ids(), QUERIES).tolist():
+        pilot.similar(id_, 10)
+    print(resident_memory())
+
+
+if __name__ == "__main__":
+    main()

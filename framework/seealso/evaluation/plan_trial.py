@@ -1,0 +1,267 @@
+"""The trials that a plan rests on: images taken in for some seconds, and a pilot collection of descriptors like theirs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from seealso.catalog_writer import create_catalog
+from seealso.collection import Collection
+from seealso.collection.maintenance import bytes_below
+from seealso.errors import QueryError, SeealsoError
+from seealso.evaluation.plan_sample import PlanSample
+from seealso.interfaces.plugin import PluginChoice
+
+LARGEST_PILOT = 50_000
+PILOT_BYTES = 1 << 28
+SPREAD = 0.5
+WARM_UP, QUERIES, COLD_QUERIES = 5, 40, 10
+NAME = "plan"
+"""What the collections of a trial are called, so that a plugin that watches can tell them from others."""
+
+
+def variant(collection: Collection, path: Path, **changes: object) -> Collection:
+    """The same parts, but for some, for a collection in another place. What the other was made with is kept to."""
+    kept = {kind: choice for kind, choice in collection.parts.choices().items() if kind not in changes}
+    settings = collection.settings.model_copy(update={**kept, **changes, "path": path})
+    config = collection.config.model_copy(update={"collections": {NAME: settings}})
+    return Collection(config, collection.plugins, NAME)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What became known by taking images in.
+
+    Attributes:
+        start: seconds before the first image is done.
+        each: seconds an image; of descriptors, none.
+        share: objects for each file.
+        beside: bytes an object that are neither of the store nor of the index.
+        descriptors: ``(n, dim)``.
+        parts: the parts, at the place where it was done.
+        query: an image that was taken in; empty where there is none.
+        told: what was done, in words.
+        unusable: images that could not be taken in, a line each.
+    """
+
+    start: float
+    each: float
+    share: float
+    beside: float
+    descriptors: np.ndarray
+    parts: Collection
+    query: bytes
+    told: str
+    unusable: tuple[str, ...] = ()
+
+
+def take_in(collection: Collection, sample: PlanSample, folder: Path, seconds: float) -> Trial:
+    """Take images in for some seconds. Of what are descriptors already, nothing has to be tried.
+
+    Raises:
+        QueryError: not one can be taken in, or there are no images.
+    """
+    if sample.descriptors is not None:
+        if collection.parts.choices()["extractor"].plugin != "imported":
+            raise QueryError("there are no images to try it with")
+        return Trial(0.0, 0.0, 1.0, 0.0, sample.descriptors, collection, b"", sample.told)
+    # Without an index: the pilot tells what that takes.
+    parts = variant(collection, folder / "trial", index=PluginChoice("exact"))
+    with parts as trial:
+        batch = trial.parts.extractor.batch_size
+        started = time.perf_counter()
+        reports = [trial.index(sample.files[:batch])]
+        begun = time.perf_counter()
+        done = batch
+        while done < len(sample.files) and time.perf_counter() - begun < seconds:
+            # Large enough that what comes once a call does not count.
+            reports.append(trial.index(sample.files[done : done + 8 * batch]))
+            done += 8 * batch
+        ended = time.perf_counter()
+        files, later = sum(report.files for report in reports), sum(report.files for report in reports[1:])
+        unusable = [line for report in reports for line in report.unusable]
+        objects = trial.counts().objects
+        if not objects:
+            raise QueryError(f"of {files:,} images that were tried not one can be taken in; the first: {unusable[0]}")
+        each = (ended - begun) / later if later else (begun - started) / files
+        descriptors = trial.descriptors(np.random.default_rng(0).permutation(trial.ids())[:2000])
+        query = trial.show(int(trial.ids()[0])).paths[0]
+    start = begun - started - each * reports[0].files if later else 0.0
+    beside = bytes_below(parts.path) - bytes_below(parts.path / "store") - bytes_below(parts.path / "index")
+    told = f"{later:,} images in {ended - begun:.1f} s" if later else f"{files:,} images in {begun - started:.1f} s"
+    return Trial(
+        max(start, 0.0), each, objects / files, (beside - _empty_catalogue(folder)) / objects, descriptors, parts,
+        query, told, tuple(unusable),
+    )  # fmt: skip
+
+
+def _empty_catalogue(folder: Path) -> int:
+    empty = folder / "empty"
+    empty.mkdir()
+    create_catalog(empty, {})
+    return bytes_below(empty)
+
+
+@dataclass(frozen=True, slots=True)
+class PilotSize:
+    """What was measured with so many descriptors.
+
+    Attributes:
+        objects: so many.
+        indexing: seconds to build the index of what the store holds.
+        taking: seconds to take the descriptors in.
+        disk: bytes by part: ``store``, ``index``, ``catalogue``.
+        index_memory: bytes of the index in memory.
+        candidates: milliseconds in which the index answers a query, the median.
+        refining: of the whole query, what is not the index's.
+    """
+
+    objects: int
+    indexing: float
+    taking: float
+    disk: Mapping[str, int]
+    index_memory: float
+    candidates: float
+    refining: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pilot:
+    """A collection of descriptors like those of the sample, at a part of its size and in full.
+
+    Attributes:
+        small, full: what was measured.
+        cold: milliseconds of a query when nothing lies in the system's cache; None where it cannot be told to forget.
+        reads: separate reads a query.
+        memory: bytes that a process holds that has answered some queries, the extractor's network included.
+    """
+
+    small: PilotSize
+    full: PilotSize
+    cold: float | None
+    reads: float
+    memory: float
+
+
+def pilot_of(trial: Trial, collection: Collection, folder: Path, objects: int, path_bytes: int) -> Pilot:
+    """Fill a pilot collection with the parts of ``collection``, and measure it.
+
+    Its descriptors are those of the trial by chance, each value made larger or smaller: so they are as far from one another as those are,
+    and have zeros where those have some.
+    """
+    shape, dtype = trial.descriptors.shape, trial.descriptors.dtype
+    full = min(objects, LARGEST_PILOT, PILOT_BYTES // (shape[1] * dtype.itemsize))
+    file = folder / "pilot.npy"
+    _write_descriptors(file, trial.descriptors, full)
+    names = folder / "names.txt"
+    width = max(8, path_bytes - len(os.fsencode(file)) - 1)
+    names.write_text("".join(f"{number:0{width}}\n" for number in range(full)))
+    imported = PluginChoice("imported", {"dim": shape[1], "dtype": dtype.name})
+    changes = {"extractor": imported, "text": False, "keywords": []}
+    with variant(collection, folder / "pilot", **changes) as pilot:
+        sizes = []
+        for size in (max(1, full // 4), full):
+            started = time.perf_counter()
+            pilot.import_descriptors(file, names=names, limit=size, dtype=dtype.name)
+            sizes.append(_measure(pilot, size, time.perf_counter() - started))
+        cold, reads = _cold(pilot)
+    memory = _memory_of_serving(trial, pilot)
+    file.unlink()
+    return Pilot(sizes[0], sizes[1], cold, reads, memory)
+
+
+def _write_descriptors(path: Path, sample: np.ndarray, count: int) -> None:
+    random = np.random.default_rng(0)
+    with path.open("wb") as file:
+        form = np.lib.format.dtype_to_descr(sample.dtype)
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": form, "fortran_order": False, "shape": (count, sample.shape[1])}
+        )
+        for start in range(0, count, 4096):
+            chosen = sample[random.integers(0, len(sample), min(4096, count - start))]
+            if sample.dtype.kind == "u":
+                flipped = random.random((len(chosen), 8 * sample.shape[1])) < SPREAD / 8
+                file.write((chosen ^ np.packbits(flipped, axis=1)).tobytes())
+            else:
+                factors = np.exp(random.normal(scale=SPREAD, size=chosen.shape))
+                file.write((chosen * factors).astype(sample.dtype).tobytes())
+
+
+def _measure(pilot: Collection, size: int, taking: float) -> PilotSize:
+    started = time.perf_counter()
+    pilot.rebuild()
+    indexing = time.perf_counter() - started
+    random = np.random.default_rng(size)
+    times = []
+    for id_ in random.choice(pilot.ids(), WARM_UP + QUERIES).tolist():
+        times.append(pilot.similar(id_, 10, others=size > 10).cost.ms)
+    candidates = float(np.median([each.candidates for each in times[WARM_UP:]]))
+    total = float(np.median([each.total for each in times[WARM_UP:]]))
+    status = pilot.status()["index"]
+    assert isinstance(status, dict)
+    index_memory = float(status.get("bytes", 0))
+    pilot.close()
+    disk = {part: bytes_below(pilot.path / part) for part in ("store", "index")}
+    disk["catalogue"] = bytes_below(pilot.path) - sum(disk.values())
+    return PilotSize(size, indexing, taking, disk, index_memory, candidates, max(total - candidates, 0.0))
+
+
+def _cold(pilot: Collection) -> tuple[float | None, float]:
+    """Milliseconds of a query whose reads all come from the disk, and how many they are, the medians."""
+    times, reads = [], []
+    for id_ in np.random.default_rng(1).choice(pilot.ids(), COLD_QUERIES).tolist():
+        forgotten = _forget(pilot.path)
+        cost = pilot.similar(id_, 10).cost
+        times.append(cost.ms.total)
+        reads.append(cost.reads)
+    return (float(np.median(times)) if forgotten else None), float(np.median(reads))
+
+
+def _forget(folder: Path) -> bool:
+    """Make the operating system forget what is in the files of a folder; False where it cannot be told to."""
+    if not hasattr(os, "posix_fadvise"):
+        return False
+    for path in folder.rglob("*"):
+        if path.is_file():
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            finally:
+                os.close(descriptor)
+    return True
+
+
+def _memory_of_serving(trial: Trial, pilot: Collection) -> float:
+    """Bytes that a process of its own holds that has described an image, if there is one, and answered some queries.
+
+    Raises:
+        SeealsoError: it has failed.
+    """
+    asked = {
+        "plugins": [str(file) for file in pilot.plugins.files],
+        "collections": [
+            {"path": str(each.path), **_settings(each)} for each in ([trial.parts, pilot] if trial.query else [pilot])
+        ],
+        "image": os.fsdecode(trial.query),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "seealso.evaluation.plan_serving"],
+        input=json.dumps(asked), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise SeealsoError(f"the process that answers queries failed: {done.stderr.strip().splitlines()[-1:]}")
+    return float(done.stdout)
+
+
+def _settings(collection: Collection) -> dict[str, object]:
+    """As `seealso.open` takes them."""
+    return {"text": False, **collection.described_parts()}

@@ -1,0 +1,168 @@
+"""Plans: what they say of bytes is what then happens, and nothing is left behind."""
+
+import os
+
+import numpy as np
+import pytest
+
+import seealso
+from conftest import THUMBNAIL
+from seealso.collection.maintenance import bytes_below
+from seealso.evaluation import plan_sample, plan_trial
+
+
+@pytest.fixture
+def opening(tmp_path):
+    """Opens the collection ``c``."""
+    opened = []
+
+    def open_it(**settings):
+        parts = {"extractor": "thumbnail", "text": False, **settings}
+        opened.append(seealso.open(tmp_path / "c", plugins=[THUMBNAIL], **parts))
+        return opened[-1]
+
+    yield open_it
+    for collection in opened:
+        collection.close()
+
+
+def of_all(plan):
+    return [plan.seconds, plan.disk, plan.memory, plan.query, *filter(None, [plan.cold_query])]
+
+
+def test_of_a_folder(opening, tmp_path, make_photos):
+    make_photos(tmp_path / "photos", 150)
+    (tmp_path / "photos" / "broken.jpg").write_bytes(b"no image")
+    before = sorted(os.listdir(tmp_path))
+    found = seealso.plan(opening(), [tmp_path / "photos"])
+    assert sorted(os.listdir(tmp_path)) == before
+    assert found.objects == 150
+    assert found.sample == f"151 images below {tmp_path / 'photos'}"
+    (plan,) = found.plans
+    assert seealso.shown_choice(plan.extractor) == "thumbnail"
+    for estimate in of_all(plan):
+        assert estimate.value > 0
+        assert estimate.basis
+    with opening() as collection:
+        collection.index([tmp_path / "photos"])
+    assert plan.disk.value == pytest.approx(bytes_below(tmp_path / "c"), rel=0.25)
+    # The process holds at least Python and NumPy, and no pilot of another size.
+    assert 20e6 < plan.memory.value < 2e9
+
+
+def test_carried_on_to_many(opening, tmp_path, make_photos, monkeypatch):
+    monkeypatch.setattr(plan_trial, "LARGEST_PILOT", 800)
+    make_photos(tmp_path / "photos", 40)
+    collection = opening(store={"plugin": "flat-file", "codec": "raw"})
+    few = seealso.plan(collection, [tmp_path / "photos"], objects=2000).plans[0]
+    many = seealso.plan(collection, [tmp_path / "photos"], objects=2_000_000).plans[0]
+    bytes_each = collection.parts.extractor.provenance.dim * 4
+    assert many.disk.value > 2_000_000 * bytes_each
+    assert many.disk.value == pytest.approx(1000 * few.disk.value, rel=1)
+    assert many.seconds.value > 50 * few.seconds.value
+    assert many.memory.value > few.memory.value
+
+
+def test_the_bytes_of_many_are_those_of_a_collection(opening, tmp_path, monkeypatch):
+    monkeypatch.setattr(plan_trial, "LARGEST_PILOT", 1000)
+    descriptors = np.maximum(np.random.default_rng(0).normal(size=(4000, 64)), 0).astype(np.float32)
+    np.save(tmp_path / "vectors.npy", descriptors)
+    collection = opening(extractor=None)
+    found = seealso.plan(collection, [tmp_path / "vectors.npy"])
+    assert found.objects == 4000
+    assert found.plans[0].extractor["plugin"] == "imported"
+    collection.import_descriptors(tmp_path / "vectors.npy")
+    collection.close()
+    assert found.plans[0].disk.value == pytest.approx(bytes_below(tmp_path / "c"), rel=0.25)
+
+
+def test_of_a_collection(opening, tmp_path, make_photos):
+    make_photos(tmp_path / "photos", 30)
+    collection = opening()
+    collection.index([tmp_path / "photos"])
+    change = collection.status()["change"]
+    found = seealso.plan(collection, objects=500)
+    assert found.objects == 500
+    assert found.sample == "the collection c, 30 objects"
+    assert collection.status()["change"] == change
+    assert seealso.plan(collection).objects == 30
+
+
+def test_of_imported_bits(opening, tmp_path):
+    bits = np.random.default_rng(0).integers(0, 256, (300, 8), np.uint8)
+    np.save(tmp_path / "bits.npy", bits)
+    collection = opening(extractor=None, distance="hamming")
+    collection.import_descriptors(tmp_path / "bits.npy", dtype="uint8")
+    found = seealso.plan(collection, objects=1000, also={"index": ["exact"]})
+    assert [plan.index if isinstance(plan.index, str) else plan.index["plugin"] for plan in found.plans] == [
+        "ppp-codes",
+        "exact",
+    ]
+    assert seealso.plan(collection, also={"extractor": ["thumbnail"]}).unusable == (
+        "thumbnail: there are no images to try it with",
+    )
+
+
+def test_of_nothing_but_a_number(opening, monkeypatch):
+    monkeypatch.setattr(plan_sample, "MADE_UP", 5)
+    found = seealso.plan(opening(), objects=1000)
+    assert found.objects == 1000
+    assert "5 pictures that were made up" in found.sample
+
+
+def test_side_by_side(opening, tmp_path, make_photos):
+    make_photos(tmp_path / "photos", 20)
+    also = {"extractor": ["all"], "index": ["exact"], "store": ["lmdb"], "codec": ["raw", "f16"]}
+    found = seealso.plan(opening(), [tmp_path / "photos"], also=also, seconds=0.1)
+    names = [[seealso.shown_choice(part) for part in (plan.extractor, plan.index, plan.store)] for plan in found.plans]
+    for expected in (
+        ["thumbnail", "ppp-codes", "flat-file"],
+        ["thumbnail", "exact", "flat-file"],
+        ["thumbnail", "ppp-codes", "lmdb"],
+        ["thumbnail", "ppp-codes", "flat-file (raw)"],
+        ["thumbnail", "ppp-codes", "flat-file (f16)"],
+        ["onnx", "ppp-codes", "flat-file"],
+    ):
+        assert expected in names
+    assert names[0] == ["thumbnail", "ppp-codes", "flat-file"]
+    sizes = {name[2]: plan.disk.value for name, plan in zip(names, found.plans, strict=True) if name[1] == "ppp-codes"}
+    assert sizes["flat-file (f16)"] < sizes["flat-file (raw)"]
+    # Its weights are nobody's to have by default.
+    assert any(line.startswith("decaf7: ") for line in found.unusable)
+
+
+def test_what_cannot_be_planned(opening, tmp_path, make_photos):
+    collection = opening()
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "a.jpg").write_bytes(b"no image")
+    make_photos(tmp_path / "photos", 3)
+    (tmp_path / "wrong.npy").write_bytes(b"\x93NUMPY")
+    np.save(tmp_path / "nan.npy", np.full((5, 4), np.nan, np.float32))
+    for paths, options, message in (
+        ([], {}, "say what to plan for"),
+        ([tmp_path / "missing"], {}, "missing: there is no such file or folder"),
+        ([empty], {}, "there are no images below it"),
+        ([empty], {"objects": 0}, "plan for 1 or more"),
+        ([broken], {}, "of 1 images that were tried not one can be taken in; the first: .*a.jpg"),
+        ([tmp_path / "wrong.npy"], {}, "wrong.npy"),
+        ([tmp_path / "nan.npy"], {}, "nan.npy: there are values that are not finite numbers"),
+        (
+            [tmp_path / "photos"],
+            {"also": {"distance": ["cosine"]}},
+            "compares extractor, index, store, codec, not dist",
+        ),
+    ):
+        with pytest.raises(seealso.QueryError, match=message):
+            seealso.plan(collection, paths, **options)
+    with pytest.raises(seealso.PluginError, match="no index named 'pppcodes'; did you mean `ppp-codes`"):
+        seealso.plan(collection, [tmp_path / "photos"], also={"index": ["pppcodes"]})
+    assert not collection.exists()
+
+
+def test_a_folder_that_cannot_be_written(opening, tmp_path, make_photos):
+    make_photos(tmp_path / "photos", 3)
+    with pytest.raises((seealso.CollectionReadOnly, OSError)):
+        seealso.plan(opening(), [tmp_path / "photos"], folder=tmp_path / "photos" / "missing")
