@@ -93,6 +93,9 @@ def test_of_imported_bits(opening, tmp_path):
     np.save(tmp_path / "bits.npy", bits)
     collection = opening(extractor=None, distance="hamming")
     collection.import_descriptors(tmp_path / "bits.npy", dtype="uint8")
+    collection.close()
+    # The distance is that which it was made with.
+    collection = opening(extractor=None)
     found = seealso.plan(collection, objects=1000, also={"index": ["exact"]})
     assert [plan.index if isinstance(plan.index, str) else plan.index["plugin"] for plan in found.plans] == [
         "ppp-codes",

@@ -15,7 +15,7 @@ from seealso.collection import Collection
 from seealso.durability import writing_in
 from seealso.errors import ConfigError, QueryError, SeealsoError
 from seealso.evaluation.plan_sample import plan_sample
-from seealso.evaluation.plan_trial import Pilot, PilotSize, Trial, pilot_of, take_in, variant
+from seealso.evaluation.plan_trial import Pilot, Trial, pilot_of, take_in, variant
 from seealso.interfaces.plugin import PluginChoice
 from seealso.paths import PathLike
 
@@ -123,7 +123,7 @@ def plan(
         scratch = Path(temporary)
         sample = plan_sample(collection, paths, scratch / "pictures")
         base = collection
-        if sample.descriptors is not None:
+        if sample.descriptors is not None and collection.parts.choices()["extractor"].plugin != "imported":
             base = variant(collection, scratch, extractor=sample.imported(), distance=collection.settings.distance)
         choices = [{}, *_others(base, also or {})]
         trials: dict[str, Trial] = {}
@@ -203,9 +203,8 @@ def _plan(chosen: Mapping[str, PluginChoice], trial: Trial, pilot: Pilot, object
     )
 
 
-def _carried_on(pilot: Pilot, objects: int, value: Callable[[PilotSize], float]) -> float:
-    """A value that grows by the same for each object, at a larger size."""
-    small, full = value(pilot.small), value(pilot.full)
+def _carried_on(pilot: Pilot, objects: int, small: float, full: float) -> float:
+    """What grows by the same for each object, at a larger size than those at which it was measured."""
     if objects <= pilot.full.objects or pilot.small.objects == pilot.full.objects:
         return full
     each = max(0.0, (full - small) / (pilot.full.objects - pilot.small.objects))
@@ -218,10 +217,14 @@ def _measured_at(pilot: Pilot) -> str:
 
 def _seconds(trial: Trial, pilot: Pilot, objects: int) -> Estimate:
     if not trial.query:
-        each = pilot.full.taking / max(1, pilot.full.objects - pilot.small.objects)
-        return Estimate(each * objects, f"{1000 * each:.2f} ms a descriptor, {_measured_at(pilot)}")
+        first = pilot.small
+        each = pilot.full.taking / max(1, pilot.full.objects - first.objects)
+        return Estimate(
+            first.taking + each * max(0, objects - first.objects),
+            f"{first.taking:.1f} s for the first {first.objects:,}, {1000 * each:.2f} ms a descriptor from there to {pilot.full.objects:,}",
+        )
     files = objects / trial.share
-    index = _carried_on(pilot, objects, lambda size: size.indexing)
+    index = _carried_on(pilot, objects, pilot.small.indexing, pilot.full.indexing)
     return Estimate(
         trial.start + files * trial.each + index,
         f"{trial.start:.1f} s to start, {1000 * trial.each:.2f} ms an image ({trial.told}), {index:.1f} s to build the index "
@@ -230,10 +233,7 @@ def _seconds(trial: Trial, pilot: Pilot, objects: int) -> Estimate:
 
 
 def _disk(trial: Trial, pilot: Pilot, objects: int) -> Estimate:
-    parts = {
-        part: _carried_on(pilot, objects, lambda size, part=part: size.disk[part])  # type: ignore[misc]
-        for part in ("store", "index", "catalogue")
-    }
+    parts = {part: _carried_on(pilot, objects, pilot.small.disk[part], full) for part, full in pilot.full.disk.items()}
     if trial.query:
         parts["catalogue"] += max(0.0, objects * trial.beside - parts["catalogue"])
     told = ", ".join(f"{part} {size / objects:,.0f}" for part, size in parts.items())
@@ -241,7 +241,7 @@ def _disk(trial: Trial, pilot: Pilot, objects: int) -> Estimate:
 
 
 def _memory(pilot: Pilot, objects: int) -> Estimate:
-    index = _carried_on(pilot, objects, lambda size: size.index_memory)
+    index = _carried_on(pilot, objects, pilot.small.index_memory, pilot.full.index_memory)
     more = max(0.0, index - pilot.full.index_memory)
     return Estimate(
         pilot.memory + more,
