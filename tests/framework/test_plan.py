@@ -88,6 +88,15 @@ def test_of_a_collection(opening, tmp_path, make_photos):
     assert seealso.plan(collection).objects == 30
 
 
+def test_of_a_collection_whose_images_are_away(opening, tmp_path, make_photos):
+    make_photos(tmp_path / "photos", 3)
+    collection = opening()
+    collection.index([tmp_path / "photos"])
+    (tmp_path / "photos").rename(tmp_path / "away")
+    with pytest.raises(seealso.QueryError, match="not one image of the collection c is at its place"):
+        seealso.plan(collection, objects=10)
+
+
 def test_of_imported_bits(opening, tmp_path):
     bits = np.random.default_rng(0).integers(0, 256, (300, 8), np.uint8)
     np.save(tmp_path / "bits.npy", bits)
@@ -115,21 +124,20 @@ def test_of_nothing_but_a_number(opening, monkeypatch):
 
 def test_side_by_side(opening, tmp_path, make_photos):
     make_photos(tmp_path / "photos", 20)
-    also = {"extractor": ["all"], "index": ["exact"], "store": ["lmdb"], "codec": ["raw", "f16"]}
+    also = {"extractor": ["onnx", "decaf7"], "index": ["all"], "store": ["lmdb"], "codec": ["f16"]}
     found = seealso.plan(opening(), [tmp_path / "photos"], also=also, seconds=0.1)
     names = [[seealso.shown_choice(part) for part in (plan.extractor, plan.index, plan.store)] for plan in found.plans]
     for expected in (
         ["thumbnail", "ppp-codes", "flat-file"],
         ["thumbnail", "exact", "flat-file"],
         ["thumbnail", "ppp-codes", "lmdb"],
-        ["thumbnail", "ppp-codes", "flat-file (raw)"],
         ["thumbnail", "ppp-codes", "flat-file (f16)"],
         ["onnx", "ppp-codes", "flat-file"],
     ):
         assert expected in names
     assert names[0] == ["thumbnail", "ppp-codes", "flat-file"]
-    sizes = {name[2]: plan.disk.value for name, plan in zip(names, found.plans, strict=True) if name[1] == "ppp-codes"}
-    assert sizes["flat-file (f16)"] < sizes["flat-file (raw)"]
+    sizes = {name[2]: plan.disk.value for name, plan in zip(names, found.plans, strict=True) if name[0] == "thumbnail"}
+    assert sizes["flat-file (f16)"] < sizes["flat-file"]
     # Its weights are nobody's to have by default.
     assert any(line.startswith("decaf7: ") for line in found.unusable)
 

@@ -111,7 +111,12 @@ def _of_collection(collection: Collection) -> PlanSample:
     mean = sum(map(len, places)) // max(len(places), 1)
     if collection.provenance.plugin == "imported":
         return PlanSample(int(ids.size), [], collection.descriptors(ids[:DESCRIPTORS]), mean, told)
-    return PlanSample(int(ids.size), [path for path in places if os.path.isfile(path)], None, mean, told)
+    files = [path for path in places if os.path.isfile(path)]
+    if not files:
+        raise QueryError(
+            f"not one image of the collection {collection.name} is at its place to be tried; name a folder of images"
+        )
+    return PlanSample(int(ids.size), files, None, mean, told)
 
 
 def _made_up(folder: Path) -> PlanSample:

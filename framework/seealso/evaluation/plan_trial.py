@@ -90,8 +90,9 @@ def take_in(collection: Collection, sample: PlanSample, folder: Path, seconds: f
         unusable = [line for report in reports for line in report.unusable]
         objects = trial.counts().objects
         if not objects:
-            raise QueryError(f"of {files:,} images that were tried not one can be taken in; the first: {unusable[0]}")
-        each = (ended - begun) / later if later else (begun - started) / files
+            first = unusable[0] if unusable else "it is gone"
+            raise QueryError(f"of {files:,} images that were tried not one can be taken in; the first: {first}")
+        each = (ended - begun) / later if later else (begun - started) / max(files, 1)
         descriptors = trial.descriptors(np.random.default_rng(0).permutation(trial.ids())[:2000])
         query = trial.show(int(trial.ids()[0])).paths[0]
     start = begun - started - each * reports[0].files if later else 0.0
