@@ -136,7 +136,7 @@ def test_side_by_side(opening, tmp_path, make_photos):
     ):
         assert expected in names
     assert names[0] == ["thumbnail", "ppp-codes", "flat-file"]
-    sizes = {name[2]: plan.disk.value for name, plan in zip(names, found.plans, strict=True) if name[0] == "thumbnail"}
+    sizes = {name[2]: plan.disk.value for name, plan in zip(names, found.plans, strict=True) if name[1] == "ppp-codes"}
     assert sizes["flat-file (f16)"] < sizes["flat-file"]
     # Its weights are nobody's to have by default.
     assert any(line.startswith("decaf7: ") for line in found.unusable)
