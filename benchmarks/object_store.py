@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from report import Figure, arguments, report
+from report import Figure, arguments, drop_cache, report
 from rivals import make_index
 
 import seealso
@@ -101,16 +101,6 @@ def tell(what: str) -> None:
     if time.monotonic() > _told + 10:
         _told = time.monotonic()
         print(what, file=sys.stderr, flush=True)
-
-
-def drop_cache(folder: Path) -> None:
-    """Make the operating system forget what is in the files of a folder; nobody has them mapped."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            descriptor = os.open(path, os.O_RDONLY)
-            os.fsync(descriptor)
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-            os.close(descriptor)
 
 
 # Bytes on disk

@@ -26,7 +26,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from crops import crop_descriptors
-from report import arguments, print_table, write_document
+from report import arguments, bytes_below, print_table, write_document
 from seed_experiment import Activations, peak_memory
 from synthetic import Nearest
 
@@ -384,11 +384,6 @@ def alone(work: Callable[..., dict[str, float]], *given: object) -> dict[str, fl
     """Do it in a process of its own."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         return process.submit(work, *given).result()
-
-
-def bytes_below(folder: Path) -> int:
-    """What lies on the disk."""
-    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
 
 
 # The data

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from report import Figure, arguments, photographs_below, report
+from report import Figure, arguments, bytes_below, photographs_below, report
 from seed_experiment import CHUNK, Activations
 
 import seealso
@@ -48,11 +48,6 @@ def make_descriptors(folder: Path, count: int) -> Path:
         out[start : start + CHUNK] = made.chunk(start // CHUNK)[: count - start]
     out.flush()
     return file
-
-
-def bytes_below(folder: Path) -> int:
-    """What lies on the disk."""
-    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
 
 
 def program(folder: Path, *command: str) -> str:

@@ -17,7 +17,6 @@ An interrupted run goes on in the same folder. A million take 5 GB there. The re
 import html
 import io
 import json
-import os
 import resource
 import shutil
 import sys
@@ -31,7 +30,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from report import Figure, arguments, machine, package_versions, report
+from report import Figure, arguments, drop_cache, machine, package_versions, report
 
 import seealso
 
@@ -180,17 +179,6 @@ def answer(folder: Path, queries: int, candidates: int) -> Measured:
             drop_cache(folder / "seed.seealso")
             cold.append(collection.similar(id_, NEIGHBOURS, candidates=candidates).cost.ms.total)
         return Measured(found, cold, peak_memory())
-
-
-def drop_cache(folder: Path) -> None:
-    """Make the operating system forget what is in the files of a folder, as far as nobody has them mapped; if it can."""
-    if not hasattr(os, "posix_fadvise"):
-        return
-    for path in folder.rglob("*"):
-        if path.is_file():
-            descriptor = os.open(path, os.O_RDONLY)
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-            os.close(descriptor)
 
 
 def figures_of(truth: Truth, measured: Measured) -> Iterator[Figure]:
