@@ -250,21 +250,28 @@ def _memory(pilot: Pilot, objects: int) -> Estimate:
     )
 
 
-def _growth(pilot: Pilot) -> float:
-    """The power of the number of objects with which the time of the index grows."""
-    small, full = pilot.small, pilot.full
-    if small.objects == full.objects or min(small.candidates, full.candidates) <= 0:
+def _power(pilot: Pilot, small: float, full: float) -> float:
+    """The power of the number of objects with which a time grows."""
+    if pilot.small.objects == pilot.full.objects or min(small, full) <= 0:
         return 0.0
-    return min(1.0, max(0.0, math.log(full.candidates / small.candidates) / math.log(full.objects / small.objects)))
+    return min(1.0, max(0.0, math.log(full / small) / math.log(pilot.full.objects / pilot.small.objects)))
 
 
 def _query(pilot: Pilot, objects: int) -> Estimate:
-    candidates, power = pilot.full.candidates, _growth(pilot)
-    basis = f"{candidates:.1f} ms of the index and {pilot.full.refining:.1f} ms of the rest with {pilot.full.objects:,} descriptors"
-    if objects > pilot.full.objects:
-        candidates *= (objects / pilot.full.objects) ** power
-        basis += f"; from {pilot.small.objects:,} on the index took longer by the {power:.2f}th power, and is expected to go on so"
-    return Estimate(candidates + pilot.full.refining, basis)
+    small, full = pilot.small, pilot.full
+    index, rest = full.candidates, full.refining
+    basis = f"{index:.1f} ms of the index and {rest:.1f} ms of the rest with {full.objects:,} descriptors"
+    if objects > full.objects:
+        times = objects / full.objects
+        powers = _power(pilot, small.candidates, full.candidates), _power(pilot, small.refining, full.refining)
+        index *= times ** powers[0]
+        # The candidates lie further and further apart on the disk, until each is read by itself.
+        rest *= min(times ** powers[1], max(1.0, pilot.candidates / max(pilot.reads, 1.0)))
+        basis += (
+            f"; from {small.objects:,} on they grew with the {powers[0]:.2f}th and {powers[1]:.2f}th power of the number, "
+            f"which is carried on to {index:.1f} and {rest:.1f} ms"
+        )
+    return Estimate(index + rest, basis)
 
 
 def _cold_query(pilot: Pilot, objects: int) -> Estimate | None:

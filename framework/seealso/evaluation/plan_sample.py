@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from seealso.interfaces.plugin import PluginChoice
 from seealso.paths import PathLike, absolute, shown_path
 
 FILES = 20_000
+RUN = 16
 DESCRIPTORS = 2000
 MADE_UP = 96
 MADE_UP_SIZE = (1600, 1200)
@@ -30,7 +32,7 @@ class PlanSample:
 
     Attributes:
         count: how many there are in all.
-        files: paths of images, in random order.
+        files: paths of images, in an order by chance.
         descriptors: ``(n, dim)`` instead, where there are no images.
         path_bytes: of a path, the mean.
         told: what it is, in words.
@@ -75,19 +77,22 @@ def plan_sample(collection: Collection, paths: Sequence[PathLike], scratch: Path
 
 
 def _of_files(paths: Iterable[bytes], where: str) -> PlanSample:
-    """As many as are to be kept, each with the same chance (Vitter's reservoir, 1985), so that memory is bounded."""
+    """Runs of files that lie side by side, for so they are read; as many as are to be kept, each with the same chance (Vitter's
+    reservoir, 1985), so that memory is bounded."""
     random = np.random.default_rng(SEED)
-    kept: list[bytes] = []
-    count = total = 0
-    for count, path in enumerate(paths, 1):
-        total += len(path)
-        if len(kept) < FILES:
-            kept.append(path)
-        elif (place := int(random.integers(count))) < FILES:
-            kept[place] = path
-    order = random.permutation(len(kept)).tolist()
-    mean = total // max(count, 1)
-    return PlanSample(count, [kept[place] for place in order], None, mean, f"{count:,} images {where}")
+    kept: list[list[bytes]] = []
+    count = runs = total = 0
+    source = iter(paths)
+    while run := list(islice(source, RUN)):
+        runs += 1
+        count += len(run)
+        total += sum(map(len, run))
+        if len(kept) < FILES // RUN:
+            kept.append(run)
+        elif (place := int(random.integers(runs))) < len(kept):
+            kept[place] = run
+    files = [path for place in random.permutation(len(kept)).tolist() for path in kept[place]]
+    return PlanSample(count, files, None, total // max(count, 1), f"{count:,} images {where}")
 
 
 def _of_descriptors(path: Path) -> PlanSample:

@@ -140,6 +140,7 @@ class Pilot:
 
     Attributes:
         small, full: what was measured.
+        candidates: how many a query refines.
         cold: milliseconds of a query when nothing lies in the system's cache; None where it cannot be told to forget.
         reads: separate reads a query.
         memory: bytes that a process holds that has answered some queries, the extractor's network included.
@@ -147,6 +148,7 @@ class Pilot:
 
     small: PilotSize
     full: PilotSize
+    candidates: int
     cold: float | None
     reads: float
     memory: float
@@ -176,7 +178,7 @@ def pilot_of(trial: Trial, collection: Collection, folder: Path, objects: int, p
         cold, reads = _cold(pilot)
     memory = _memory_of_serving(trial, pilot)
     file.unlink()
-    return Pilot(sizes[0], sizes[1], cold, reads, memory)
+    return Pilot(sizes[0], sizes[1], collection.settings.search.candidates, cold, reads, memory)
 
 
 def _write_descriptors(path: Path, sample: np.ndarray, count: int) -> None:
