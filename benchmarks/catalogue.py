@@ -4,7 +4,7 @@
 
 Extractor, store and index keep nothing (``hollow.py``), so what is measured is the catalogue and the way to it. It is filled by plain
 SQL, in three steps, a hundredth, a tenth and all of the rows, half of the objects with keywords; after each the same is measured. 20
-million take some 8 GB below ``--folder``, all of which the operating system may keep in its cache. A tree of look-ups in n rows is
+million take some 8 GB below ``--folder``. Everything is done twice and timed then, so that it is not the disk that is measured. A tree of look-ups in n rows is
 logarithmic: from a hundredth to all of 20 million it may take 1.38 times as long.
 """
 
@@ -110,48 +110,43 @@ def fill(catalogue: Path, count: int) -> tuple[int, int]:
     return first, first + count
 
 
-def milliseconds(work: Callable[[], object], repeats: int) -> float:
-    """The median of some repetitions, after one that does not count."""
+def milliseconds(work: Callable[[int], object], repeats: int) -> float:
+    """The median of ``work(0)``, ``work(1)``, … once all were done: what they read then lies in the system's cache."""
+    for number in range(repeats):
+        work(number)
     times = []
-    for _ in range(repeats + 1):
+    for number in range(repeats):
         started = time.perf_counter()
-        work()
+        work(number)
         times.append(1000 * (time.perf_counter() - started))
-    return float(np.median(times[1:]))
+    return float(np.median(times))
 
 
 def measure(folder: Path, first: int, end: int, scanned: int, more: Path) -> dict[str, float]:
     """What everything takes now, in milliseconds."""
     random = np.random.default_rng(end)
     found = {}
-    # All of it is to lie in the system's cache, whatever the filling has left there; what is read but once is the first to go.
-    for _ in range(2):
-        with (folder / "catalogue.seealso" / "catalog.sqlite3").open("rb") as file:
-            while file.read(1 << 24):
-                pass
     with opened(folder) as collection:
         tell("the index")
         collection.rebuild()
-        # Look-ups of what was not looked up before: all over the trees.
-        some = iter(random.integers(first, end, size=(3 * (REPEATS + 1), PAGE)).tolist())
-        hashes = iter(
-            [record.hash for record in collection.records(random.integers(first, end, REPEATS + 1).tolist()).values()]
-            * 2
+        # All over the trees.
+        some = random.integers(first, end, size=(REPEATS, PAGE)).tolist()
+        hashes = [record.hash for record in collection.records([page[0] for page in some]).values()]
+
+        def hits(number: int) -> None:
+            collection.records(some[number])
+            collection.words(some[number])
+
+        found["a random selection of 20"] = milliseconds(lambda number: collection.random(PAGE, seed=number), REPEATS)
+        found["status"] = milliseconds(lambda _: collection.status(), REPEATS)
+        found["look-up by ID"] = milliseconds(lambda number: collection.show(some[number][0]), REPEATS)
+        found["look-up by content"] = milliseconds(
+            lambda number: collection.known([hashes[number % len(hashes)]]), REPEATS
         )
-
-        def hits() -> None:
-            ids = next(some)
-            collection.records(ids)
-            collection.words(ids)
-
-        found["a random selection of 20"] = milliseconds(lambda: collection.random(PAGE), REPEATS)
-        found["status"] = milliseconds(collection.status, REPEATS)
-        found["look-up by ID"] = milliseconds(lambda: collection.show(next(some)[0]), REPEATS)
-        found["look-up by content"] = milliseconds(lambda: collection.known([next(hashes)]), REPEATS)
         found["a page of 20 keyword hits: their places and words"] = milliseconds(hits, REPEATS)
         tell("the scan")
         found[f"an unchanged scan of {scanned:,} of the files"] = milliseconds(
-            lambda: unchanged(collection, folder / "scanned"), 3
+            lambda _: unchanged(collection, folder / "scanned"), 2
         )
         tell("the ingest")
         started = time.perf_counter()
