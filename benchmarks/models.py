@@ -36,7 +36,9 @@ def candidates() -> Iterator[tuple[str, dict[str, object], list[Path]]]:
     yield "onnx: efficientnet_lite0 (the default)", {"extractor": "onnx"}, []
     weights = lite0_weights()
     if weights is not None:
-        model = {"plugin": "timm", "model": "efficientnet_lite0", "weights": str(weights)}
+        # The numbers that they were trained with, which are not those that timm has for the name.
+        trained = {"mean": [127, 127, 127], "std": [128, 128, 128]}
+        model = {"plugin": "timm", "model": "efficientnet_lite0", "weights": str(weights), **trained}
         yield "timm: efficientnet_lite0, the same weights", {"extractor": model}, []
     yield "colour-histogram (example)", {"extractor": "colour-histogram"}, [EXAMPLES / "colour_histogram.py"]
     yield "perceptual-hash (example)", {"extractor": "perceptual-hash"}, [EXAMPLES / "perceptual_hash.py"]
