@@ -21,6 +21,7 @@ LANGUAGES = {
 REASONS = {
     "a configuration of Caddy's",
     "fetches trained weights",
+    "fills a pilot for each line of the table; the same is done in tests/plugins/test_cli_measuring.py",
     "installs from a package index",
     "installs from a package index; the same is done offline in tests/framework/test_authoring.py",
     "it wants podman, and a base image from a registry",
