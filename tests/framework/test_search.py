@@ -81,6 +81,22 @@ def test_the_query_itself_can_be_left_out(collection):
     assert id_ not in [hit.id for hit in answer.hits]
 
 
+def test_what_is_left_out_is_asked_for_beside_the_candidates(collection, monkeypatch):
+    """For the one that is missing an index would search as far again as for all before it."""
+    index = type(collection._current().index.index)
+    candidates = index.candidates
+    asked = []
+
+    def noted(self, query, *, wanted, **others):
+        asked.append(wanted)
+        return candidates(self, query, wanted=wanted, **others)
+
+    monkeypatch.setattr(index, "candidates", noted)
+    collection.similar(1, 3, candidates=9)
+    collection.similar(1, 3, candidates=9, others=True)
+    assert asked == [9, 10]
+
+
 def test_only_allowed_objects(collection):
     allowed = collection.ids()[::5]
     answer = collection.similar(int(collection.ids()[1]), k=20, allowed=seealso.IdSet(allowed))

@@ -78,7 +78,8 @@ def search(
     if allowed is not None and len(allowed) <= candidates:
         blocks = iter([CandidateBlock(allowed.ids, np.zeros(len(allowed), np.float32))])
     else:
-        blocks = iter(index.candidates(query, allowed=allowed, wanted=candidates))
+        # Those that are skipped come on top: for one that is missing an index would search as far as for all of the first.
+        blocks = iter(index.candidates(query, allowed=allowed, wanted=candidates + skipped.size))
     while True:
         started = time.perf_counter()
         block = next(blocks, None)
