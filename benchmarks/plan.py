@@ -3,8 +3,10 @@
     python benchmarks/plan.py --photos ~/Pictures [--size 200000] [--folder DIR] [--quick] [--json FILE]
 
 Each is planned, then taken in as a user would, in a process of its own; time, bytes on disk, resident memory of a process that answers and the
-median of queries are held against the plan. The generated images are small JPEG files, for the example extractor ``colour-histogram``,
-since the built-in network would take an hour; the descriptors have 1,280 values.
+median of queries are held against the plan. Where other work comes and goes on a machine, a plan holds for the minutes it was made in. So
+there is one right before the indexing and one right after, whose mean counts, and each further one is followed by queries at once. The
+generated images are small JPEG files, for the example extractor ``colour-histogram``, since the built-in network would take an hour; the
+descriptors have 1,280 values.
 """
 
 import json
@@ -14,6 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import mean, median
 
 import numpy as np
 from PIL import Image
@@ -24,6 +27,7 @@ import seealso
 
 HISTOGRAM = Path(__file__).parents[1] / "examples" / "colour_histogram.py"
 QUERIES = 100
+ROUNDS = 2
 WITHIN = 0.25
 
 
@@ -58,6 +62,14 @@ def program(folder: Path, *command: str) -> str:
     return done.stdout
 
 
+def queries(folder: Path) -> tuple[int, float]:
+    """How many objects there are, and the median milliseconds of a query by ID."""
+    with seealso.open(config=folder / "seealso.yaml") as collection:
+        ids = np.random.default_rng(0).choice(collection.ids(), QUERIES + 5).tolist()
+        times = [collection.similar(id_, 10, others=True).cost.ms.total for id_ in ids][5:]
+        return collection.counts().objects, median(times)
+
+
 def compare(name: str, folder: Path, settings: dict[str, object], plugins: list[Path], source: Path) -> list[Figure]:
     """Plan, do it, and compare."""
     print(f"{time.strftime('%H:%M:%S')} {name}", file=sys.stderr, flush=True)
@@ -66,16 +78,21 @@ def compare(name: str, folder: Path, settings: dict[str, object], plugins: list[
     (folder / "seealso.yaml").write_text(
         json.dumps({"plugins": [str(file) for file in plugins], "collections": {"c": parts}})
     )
-    found = json.loads(program(folder, "plan", str(source), "--json"))
-    (plan,) = found["plans"]
+
+    def planned() -> dict[str, dict[str, float]]:
+        (found,) = json.loads(program(folder, "plan", str(source), "--json"))["plans"]
+        return found
+
+    plans = [planned()]
     started = time.perf_counter()
     program(folder, "index" if source.is_dir() else "import-descriptors", str(source))
     seconds = time.perf_counter() - started
+    times = []
+    for _ in range(ROUNDS):
+        plans.append(planned())
+        objects, taken = queries(folder)
+        times.append(taken)
     image = next(source.rglob("*.jpg")) if source.is_dir() else None
-    with seealso.open(config=folder / "seealso.yaml") as collection:
-        objects = collection.counts().objects
-        ids = np.random.default_rng(0).choice(collection.ids(), QUERIES + 5).tolist()
-        times = [collection.similar(id_, 10, others=True).cost.ms.total for id_ in ids][5:]
     asked = {
         "plugins": [str(file) for file in plugins],
         "collections": [{**parts, "path": str(folder / "c.seealso")}],
@@ -88,16 +105,16 @@ def compare(name: str, folder: Path, settings: dict[str, object], plugins: list[
         ).stdout
     )  # fmt: skip
     figures = []
-    for what, unit, scale, planned, real in (
-        ("to index", "s", 1, plan["seconds"], seconds),
-        ("on disk", "MB", 1e6, plan["disk"], bytes_below(folder / "c.seealso")),
-        ("in memory", "MB", 1e6, plan["memory"], memory),
-        ("a query", "ms", 1, plan["query"], float(np.median(times))),
+    for what, unit, scale, expected, real in (
+        ("to index", "s", 1, mean([each["seconds"]["value"] for each in plans[:2]]), seconds),
+        ("on disk", "MB", 1e6, plans[0]["disk"]["value"], bytes_below(folder / "c.seealso")),
+        ("in memory", "MB", 1e6, plans[0]["memory"]["value"], memory),
+        ("a query", "ms", 1, mean([each["query"]["value"] for each in plans[1:]]), mean(times)),
     ):
-        off = planned["value"] / real - 1
+        off = expected / real - 1
         figures.append(
             Figure(
-                f"{name}, {objects:,}: {what}, planned", planned["value"] / scale, unit, "within 25 %", abs(off) <= WITHIN,
+                f"{name}, {objects:,}: {what}, planned", expected / scale, unit, "within 25 %", abs(off) <= WITHIN,
                 f"then {real / scale:.4g} {unit}: {100 * off:+.1f} %",
             )
         )  # fmt: skip

@@ -63,6 +63,35 @@ def test_carried_on_to_many(opening, tmp_path, make_photos, monkeypatch):
     assert many.memory.value > few.memory.value
 
 
+def test_a_query_grows_as_it_grew_with_few_candidates(opening, tmp_path, monkeypatch):
+    """With all of them a pilot may have been gone through as a whole, which says nothing of many objects."""
+    monkeypatch.setattr(plan_trial, "LARGEST_PILOT", 400)
+    times = plan_trial.QueryTimes
+    measured = times(8.0, 10.0), times(2.0, 3.0), times(4.0, 3.0)
+    monkeypatch.setattr(plan_trial, "_times", lambda quarter, pilot: measured)
+    np.save(tmp_path / "vectors.npy", np.random.default_rng(0).normal(size=(400, 16)).astype(np.float32))
+    collection = opening(extractor=None)
+    for objects, expected in (300, 18.0), (400, 18.0), (1600, 26.0), (6400, 42.0):
+        found = seealso.plan(collection, [tmp_path / "vectors.npy"], objects=objects)
+        assert found.plans[0].query.value == pytest.approx(expected), objects
+
+
+def test_what_is_measured_is_so_many_candidates(opening, tmp_path, monkeypatch):
+    asked = []
+    similar = seealso.Collection.similar
+
+    def noted(self, query, k=10, **others):
+        if "candidates" in others:
+            asked.append((self.path.name, others["candidates"]))
+        return similar(self, query, k, **others)
+
+    monkeypatch.setattr(seealso.Collection, "similar", noted)
+    np.save(tmp_path / "vectors.npy", np.random.default_rng(0).normal(size=(400, 16)).astype(np.float32))
+    seealso.plan(opening(extractor=None), [tmp_path / "vectors.npy"])
+    assert asked[:3] == [("pilot", 5000), ("quarter", 625), ("pilot", 625)]
+    assert len(set(asked)) == 3
+
+
 def test_the_bytes_of_many_are_those_of_a_collection(opening, tmp_path, monkeypatch):
     monkeypatch.setattr(plan_trial, "LARGEST_PILOT", 1000)
     descriptors = np.maximum(np.random.default_rng(0).normal(size=(4000, 64)), 0).astype(np.float32)

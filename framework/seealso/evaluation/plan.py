@@ -259,17 +259,18 @@ def _power(pilot: Pilot, small: float, full: float) -> float:
 
 def _query(pilot: Pilot, objects: int) -> Estimate:
     small, full = pilot.small, pilot.full
-    index, rest = full.candidates, full.refining
+    index, rest = pilot.query.index, pilot.query.rest
     basis = f"{index:.1f} ms of the index and {rest:.1f} ms of the rest with {full.objects:,} descriptors"
     if objects > full.objects:
         times = objects / full.objects
-        powers = _power(pilot, small.candidates, full.candidates), _power(pilot, small.refining, full.refining)
+        few, many = pilot.few_small, pilot.few_full
+        powers = _power(pilot, few.index, many.index), _power(pilot, few.rest, many.rest)
         index *= times ** powers[0]
         # The candidates lie further and further apart on the disk, until each is read by itself.
         rest *= min(times ** powers[1], max(1.0, pilot.candidates / max(pilot.reads, 1.0)))
         basis += (
-            f"; from {small.objects:,} on they grew with the {powers[0]:.2f}th and {powers[1]:.2f}th power of the number, "
-            f"which is carried on to {index:.1f} and {rest:.1f} ms"
+            f"; from {small.objects:,} on they grew with the {powers[0]:.2f}th and {powers[1]:.2f}th power of the number (with few "
+            f"candidates, as they are among many objects), which is carried on to {index:.1f} and {rest:.1f} ms"
         )
     return Estimate(index + rest, basis)
 
@@ -277,6 +278,6 @@ def _query(pilot: Pilot, objects: int) -> Estimate:
 def _cold_query(pilot: Pilot, objects: int) -> Estimate | None:
     if pilot.cold is None:
         return None
-    more = _query(pilot, objects).value - pilot.full.candidates - pilot.full.refining
+    more = _query(pilot, objects).value - pilot.query.index - pilot.query.rest
     basis = f"{pilot.reads:,.0f} reads a query with {pilot.full.objects:,} descriptors, on the disk of this trial"
     return Estimate(pilot.cold + more, basis)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from seealso.catalog_writer import create_catalog
 from seealso.collection import Collection
+from seealso.collection.answer import Times
 from seealso.collection.maintenance import bytes_below
 from seealso.errors import QueryError, SeealsoError
 from seealso.evaluation.plan_sample import PlanSample
@@ -24,6 +26,10 @@ LARGEST_PILOT = 50_000
 PILOT_BYTES = 1 << 28
 SPREAD = 0.5
 WARM_UP, QUERIES, COLD_QUERIES = 5, 40, 10
+NEIGHBOURS = 10
+FEW = 8
+"""Among many objects the candidates are a small share of all, and an index looks at a small part of itself. In a pilot it may have to go
+through everything for as many. So growth is measured with an eighth of them."""
 NAME = "plan"
 """What the collections of a trial are called, so that a plugin that watches can tell them from others."""
 
@@ -112,6 +118,19 @@ def _empty_catalogue(folder: Path) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class QueryTimes:
+    """Medians, in milliseconds.
+
+    Attributes:
+        index: in which the index answers.
+        rest: of the whole query, what is not the index's.
+    """
+
+    index: float
+    rest: float
+
+
+@dataclass(frozen=True, slots=True)
 class PilotSize:
     """What was measured with so many descriptors.
 
@@ -121,8 +140,6 @@ class PilotSize:
         taking: seconds to take the descriptors in.
         disk: bytes by part: ``store``, ``index``, ``catalogue``.
         index_memory: bytes of the index in memory.
-        candidates: milliseconds in which the index answers a query, the median.
-        refining: of the whole query, what is not the index's.
     """
 
     objects: int
@@ -130,8 +147,6 @@ class PilotSize:
     taking: float
     disk: Mapping[str, int]
     index_memory: float
-    candidates: float
-    refining: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +156,8 @@ class Pilot:
     Attributes:
         small, full: what was measured.
         candidates: how many a query refines.
+        query: of queries with as many, when the pilot is full.
+        few_small, few_full: of queries with an eighth of them (`FEW`), at both sizes.
         cold: milliseconds of a query when nothing lies in the system's cache; None where it cannot be told to forget.
         reads: separate reads a query.
         memory: bytes that a process holds that has answered some queries, the extractor's network included.
@@ -149,6 +166,9 @@ class Pilot:
     small: PilotSize
     full: PilotSize
     candidates: int
+    query: QueryTimes
+    few_small: QueryTimes
+    few_full: QueryTimes
     cold: float | None
     reads: float
     memory: float
@@ -169,16 +189,24 @@ def pilot_of(trial: Trial, collection: Collection, folder: Path, objects: int, p
     names.write_text("".join(f"{number:0{width}}\n" for number in range(full)))
     imported = PluginChoice("imported", {"dim": shape[1], "dtype": dtype.name})
     changes = {"extractor": imported, "text": False, "keywords": []}
-    with variant(collection, folder / "pilot", **changes) as pilot:
+    with (
+        variant(collection, folder / "pilot", **changes) as pilot,
+        variant(collection, folder / "quarter", **changes) as quarter,
+    ):
         sizes = []
         for size in (max(1, full // 4), full):
             started = time.perf_counter()
             pilot.import_descriptors(file, names=names, limit=size, dtype=dtype.name)
-            sizes.append(_measure(pilot, size, time.perf_counter() - started))
+            sizes.append(_filled(pilot, size, time.perf_counter() - started))
+            if not quarter.exists():
+                shutil.copytree(pilot.path, quarter.path)
+        query, few_small, few_full = _times(quarter, pilot)
         cold, reads = _cold(pilot)
     memory = _memory_of_serving(trial, pilot)
     file.unlink()
-    return Pilot(sizes[0], sizes[1], collection.settings.search.candidates, cold, reads, memory)
+    return Pilot(
+        sizes[0], sizes[1], collection.settings.search.candidates, query, few_small, few_full, cold, reads, memory
+    )
 
 
 def _write_descriptors(path: Path, sample: np.ndarray, count: int) -> None:
@@ -198,23 +226,39 @@ def _write_descriptors(path: Path, sample: np.ndarray, count: int) -> None:
                 file.write((chosen * factors).astype(sample.dtype).tobytes())
 
 
-def _measure(pilot: Collection, size: int, taking: float) -> PilotSize:
+def _filled(pilot: Collection, size: int, taking: float) -> PilotSize:
     started = time.perf_counter()
     pilot.rebuild()
     indexing = time.perf_counter() - started
-    random = np.random.default_rng(size)
-    times = []
-    for id_ in random.choice(pilot.ids(), WARM_UP + QUERIES).tolist():
-        times.append(pilot.similar(id_, 10, others=size > 10).cost.ms)
-    candidates = float(np.median([each.candidates for each in times[WARM_UP:]]))
-    total = float(np.median([each.total for each in times[WARM_UP:]]))
     status = pilot.status()["index"]
     assert isinstance(status, dict)
-    index_memory = float(status.get("bytes", 0))
     pilot.close()
     disk = {part: bytes_below(pilot.path / part) for part in ("store", "index")}
     disk["catalogue"] = bytes_below(pilot.path) - sum(disk.values())
-    return PilotSize(size, indexing, taking, disk, index_memory, candidates, max(total - candidates, 0.0))
+    return PilotSize(size, indexing, taking, disk, float(status.get("bytes", 0)))
+
+
+def _times(quarter: Collection, pilot: Collection) -> tuple[QueryTimes, QueryTimes, QueryTimes]:
+    """Of queries as they are configured; and with few candidates, of a quarter of the pilot and of all.
+
+    In turns, so that all meet the same machine, whatever else it does: it is their ratio that is carried on.
+    """
+    wanted = pilot.settings.search.candidates
+    few = max(NEIGHBOURS, wanted // FEW)
+    tried = [(pilot, wanted), (quarter, few), (pilot, few)]
+    random = np.random.default_rng(0)
+    asked = [random.choice(each.ids(), WARM_UP + QUERIES).tolist() for each, _ in tried]
+    times: list[list[Times]] = [[] for _ in tried]
+    for ids in zip(*asked, strict=True):
+        for (each, candidates), id_, taken in zip(tried, ids, times, strict=True):
+            taken.append(each.similar(id_, NEIGHBOURS, candidates=candidates, others=True).cost.ms)
+    query, few_small, few_full = (_medians(taken[WARM_UP:]) for taken in times)
+    return query, few_small, few_full
+
+
+def _medians(times: Sequence[Times]) -> QueryTimes:
+    index = float(np.median([each.candidates for each in times]))
+    return QueryTimes(index, max(0.0, float(np.median([each.total for each in times])) - index))
 
 
 def _cold(pilot: Collection) -> tuple[float | None, float]:
@@ -222,7 +266,7 @@ def _cold(pilot: Collection) -> tuple[float | None, float]:
     times, reads = [], []
     for id_ in np.random.default_rng(1).choice(pilot.ids(), COLD_QUERIES).tolist():
         forgotten = _forget(pilot.path)
-        cost = pilot.similar(id_, 10).cost
+        cost = pilot.similar(id_, NEIGHBOURS).cost
         times.append(cost.ms.total)
         reads.append(cost.reads)
     return (float(np.median(times)) if forgotten else None), float(np.median(reads))
