@@ -17,6 +17,7 @@ import os
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
@@ -37,7 +38,7 @@ CHUNK = 20_000
 LONGEST = 60.0  # seconds of asking: of what is slow, fewer queries are asked
 
 
-class Peer:
+class Peer(ABC):
     """A library, behind what is measured. What it builds lies below ``folder``, and is opened there again."""
 
     name: ClassVar[str]
@@ -47,25 +48,25 @@ class Peer:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    @abstractmethod
     def build(self, vectors: np.ndarray) -> None:
         """Hold vectors ``(n, dim)`` with IDs from 0, durably as far as the library knows of it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def open(self) -> None:
         """Open what was built, to answer."""
-        raise NotImplementedError
 
+    @abstractmethod
     def search(self, query: np.ndarray) -> np.ndarray:
         """The IDs of the 10 nearest."""
-        raise NotImplementedError
 
+    @abstractmethod
     def add(self, first: int, vectors: np.ndarray) -> None:
         """Add more, with IDs from ``first``, and write them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def remove(self, ids: np.ndarray) -> None:
         """Remove some, and write that."""
-        raise NotImplementedError
 
 
 class Seealso(Peer):
