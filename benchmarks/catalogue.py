@@ -4,8 +4,8 @@
 
 Extractor, store and index keep nothing (``hollow.py``), so what is measured is the catalogue and the way to it. It is filled by plain
 SQL, in three steps, a hundredth, a tenth and all of the rows, half of the objects with keywords; after each the same is measured. 20
-million take some 8 GB below ``--folder``. Everything is done twice and timed then, so that it is not the disk that is measured. A tree of look-ups in n rows is
-logarithmic: from a hundredth to all of 20 million it may take 1.38 times as long.
+million take some 8 GB below ``--folder``. All but the ingest is done twice and timed then, so that it is not the disk that is measured.
+A tree of look-ups in n rows is logarithmic: from a hundredth to all of 20 million it may take 1.38 times as long.
 """
 
 import math

@@ -263,8 +263,8 @@ def _query(pilot: Pilot, objects: int) -> Estimate:
     basis = f"{index:.1f} ms of the index and {rest:.1f} ms of the rest with {full.objects:,} descriptors"
     if objects > full.objects:
         times = objects / full.objects
-        few, many = pilot.few_small, pilot.few_full
-        powers = _power(pilot, few.index, many.index), _power(pilot, few.rest, many.rest)
+        before, after = pilot.few_small, pilot.few_full
+        powers = _power(pilot, before.index, after.index), _power(pilot, before.rest, after.rest)
         index *= times ** powers[0]
         # The candidates lie further and further apart on the disk, until each is read by itself.
         rest *= min(times ** powers[1], max(1.0, pilot.candidates / max(pilot.reads, 1.0)))
