@@ -65,7 +65,6 @@ if TYPE_CHECKING:
     from seealso.evaluation.tune import Tuned as Tuned
     from seealso.evaluation.tune import tune as tune
     from seealso.evaluation.tune import with_index_options as with_index_options
-    from seealso.hookspecs import hookimpl as hookimpl
     from seealso.images import IMAGE_SUFFIXES as IMAGE_SUFFIXES
     from seealso.images import DecodedImage as DecodedImage
     from seealso.images import ImageLimits as ImageLimits
@@ -103,9 +102,10 @@ if TYPE_CHECKING:
     from seealso.options import describe_options as describe_options
     from seealso.paths import shown_path as shown_path
     from seealso.paths import uri_of_path as uri_of_path
-    from seealso.plugins import Plugins as Plugins
-    from seealso.plugins import load_plugins as load_plugins
     from seealso.preparation import Preparation as Preparation
+    from seealso.registry.hookspecs import hookimpl as hookimpl
+    from seealso.registry.registry import Plugins as Plugins
+    from seealso.registry.registry import load_plugins as load_plugins
     from seealso.schema import configuration_schema as configuration_schema
     from seealso.template import commented_configuration as commented_configuration
     from seealso.text_query import Match as Match
@@ -152,7 +152,7 @@ _MODULES = {
     "seealso.evaluation.plot": ("plot_evaluation",),
     "seealso.evaluation.queries": ("queries_from",),
     "seealso.evaluation.tune": ("Tuned", "tune", "with_index_options"),
-    "seealso.hookspecs": ("hookimpl",),
+    "seealso.registry.hookspecs": ("hookimpl",),
     "seealso.images": ("IMAGE_SUFFIXES", "DecodedImage", "ImageLimits", "decode_image", "media_type"),
     "seealso.metadata": ("ImageMetadata", "image_metadata"),
     "seealso.interfaces.codec": ("Codec", "CodecContext", "Records"),
@@ -168,7 +168,7 @@ _MODULES = {
     "seealso.options": ("Option", "describe_options"),
     "seealso.schema": ("configuration_schema",),
     "seealso.paths": ("shown_path", "uri_of_path"),
-    "seealso.plugins": ("Plugins", "load_plugins"),
+    "seealso.registry.registry": ("Plugins", "load_plugins"),
     "seealso.preparation": ("Preparation",),
     "seealso.template": ("commented_configuration",),
     "seealso.text_query": ("Match", "Term", "TextQuery"),

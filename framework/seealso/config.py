@@ -28,7 +28,7 @@ from pydantic_core import ErrorDetails
 from seealso.errors import ConfigError, PluginError
 from seealso.images import ImageLimits
 from seealso.interfaces.plugin import Plugin, PluginChoice, PluginOptions, RelativePath
-from seealso.plugins import Plugins, did_you_mean
+from seealso.registry.registry import Plugins, did_you_mean
 from seealso.yaml_file import Location, find_config, read_yaml
 
 ENVIRONMENT_PREFIX = "SEEALSO__"

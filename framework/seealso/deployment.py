@@ -12,7 +12,7 @@ from seealso.config import Config, load_config
 from seealso.errors import ConfigError, PluginError, SeealsoError
 from seealso.interfaces.frontend import Frontend
 from seealso.interfaces.plugin import PluginChoice
-from seealso.plugins import Plugins, load_plugins
+from seealso.registry.registry import Plugins, load_plugins
 
 log = logging.getLogger("seealso")
 

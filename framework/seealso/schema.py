@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from seealso.config import OWN_KEYS, CollectionConfig, Config
 from seealso.interfaces.plugin import Plugin, PluginChoice
-from seealso.plugins import KINDS, Plugins
+from seealso.registry.registry import KINDS, Plugins
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

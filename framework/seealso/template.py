@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from seealso.config import CollectionConfig, Config
-from seealso.plugins import KINDS, Plugins
+from seealso.registry.registry import KINDS, Plugins
 
 WIDTH = 110
 

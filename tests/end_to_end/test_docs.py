@@ -17,7 +17,7 @@ import yaml
 import doc_blocks
 import seealso
 from doc_blocks import Block
-from seealso import hookspecs
+from seealso.registry import hookspecs
 from seealso_cli.app import run as run_program
 from seealso_cli.session import Session
 from seealso_web.app import make_app

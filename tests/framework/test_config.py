@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import seealso
 from seealso.config import load_config
 from seealso.interfaces.plugin import PluginChoice
-from seealso.plugins import load_plugins
+from seealso.registry.registry import load_plugins
 from seealso.yaml_file import read_plugin_files
 
 FULL = """

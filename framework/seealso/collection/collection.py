@@ -42,7 +42,7 @@ from seealso.interfaces.plugin import PluginChoice
 from seealso.interfaces.store import ObjectStore
 from seealso.interfaces.text import Words
 from seealso.paths import PathLike, absolute, shown_path
-from seealso.plugins import Plugins
+from seealso.registry.registry import Plugins
 from seealso.text_query import TextQuery
 
 

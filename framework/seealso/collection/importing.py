@@ -16,7 +16,7 @@ from seealso.collection.ingest import IdReserve, IngestedBatch
 from seealso.collection.opened import Opened
 from seealso.collection.vector_files import VectorFile
 from seealso.errors import QueryError
-from seealso.plugins import Plugins
+from seealso.registry.registry import Plugins
 
 STATE = FileState(b"imported", 0)
 """That of every location: there is no file to look at again."""

@@ -29,7 +29,7 @@ from seealso.images import DecodedImage, ImageLimits
 from seealso.interfaces.extractor import Extractor
 from seealso.interfaces.store import ObjectStore
 from seealso.paths import shown_path
-from seealso.plugins import Plugins
+from seealso.registry.registry import Plugins
 
 LOOKUP_PAGE = 500  # files looked up in the catalogue at once
 COMMIT_PLACES = 1000  # locations and failures in a batch, at most

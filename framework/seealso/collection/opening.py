@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seealso.collection.collection import Collection
 from seealso.config import Config, check_data, load_config
-from seealso.plugins import load_plugins
+from seealso.registry.registry import load_plugins
 
 
 def open(

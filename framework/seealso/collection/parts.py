@@ -28,7 +28,7 @@ from seealso.interfaces.keywords import KeywordSource
 from seealso.interfaces.plugin import Plugin, PluginChoice, PluginOptions
 from seealso.interfaces.store import ObjectStore, StoreContext
 from seealso.interfaces.text import TextContext, TextIndex
-from seealso.plugins import Plugins
+from seealso.registry.registry import Plugins
 from seealso.yaml_file import Location
 
 PARTS = ("extractor", "distance", "index", "store")

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from seealso.interfaces.plugin import Plugin, PluginOptions
-from seealso.plugins import KINDS, broken_contract
+from seealso.registry.registry import KINDS, broken_contract
 
 
 class PluginTests:

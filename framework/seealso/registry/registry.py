@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import pluggy
 
-from seealso import hookspecs
 from seealso.errors import PluginError
 from seealso.paths import PathLike
+from seealso.registry import hookspecs
 
 if TYPE_CHECKING:
     from seealso.interfaces.codec import Codec

@@ -1,0 +1,1 @@
+"""Finds plugins, checks them, and hands out what they bring."""
