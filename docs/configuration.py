@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 import seealso
-from seealso.config import CollectionConfig, Config
+from seealso.configuration.models import CollectionConfig, Config
 
 PAGE = Path(__file__).with_name("configuration.md")
 

@@ -23,8 +23,15 @@ if TYPE_CHECKING:
     from seealso.collection.ingest import IngestReport as IngestReport
     from seealso.collection.ingest import Progress as Progress
     from seealso.collection.query import Region as Region
-    from seealso.config import Config as Config
-    from seealso.config import load_config as load_config
+    from seealso.configuration.editing import set_configuration_value as set_configuration_value
+    from seealso.configuration.models import Config as Config
+    from seealso.configuration.models import load_config as load_config
+    from seealso.configuration.options import Option as Option
+    from seealso.configuration.options import describe_options as describe_options
+    from seealso.configuration.reading import find_config as find_config
+    from seealso.configuration.reading import read_plugin_files as read_plugin_files
+    from seealso.configuration.schema import configuration_schema as configuration_schema
+    from seealso.configuration.template import commented_configuration as commented_configuration
     from seealso.deployment import Deployment as Deployment
     from seealso.durability import sync_directory as sync_directory
     from seealso.durability import sync_file as sync_file
@@ -98,22 +105,15 @@ if TYPE_CHECKING:
     from seealso.interfaces.text import Words as Words
     from seealso.metadata import ImageMetadata as ImageMetadata
     from seealso.metadata import image_metadata as image_metadata
-    from seealso.options import Option as Option
-    from seealso.options import describe_options as describe_options
     from seealso.paths import shown_path as shown_path
     from seealso.paths import uri_of_path as uri_of_path
     from seealso.preparation import Preparation as Preparation
     from seealso.registry.hookspecs import hookimpl as hookimpl
     from seealso.registry.registry import Plugins as Plugins
     from seealso.registry.registry import load_plugins as load_plugins
-    from seealso.schema import configuration_schema as configuration_schema
-    from seealso.template import commented_configuration as commented_configuration
     from seealso.text_query import Match as Match
     from seealso.text_query import Term as Term
     from seealso.text_query import TextQuery as TextQuery
-    from seealso.yaml_edit import set_configuration_value as set_configuration_value
-    from seealso.yaml_file import find_config as find_config
-    from seealso.yaml_file import read_plugin_files as read_plugin_files
 
 _MODULES = {
     "seealso.catalog": ("Counts", "ObjectRecord"),
@@ -123,7 +123,7 @@ _MODULES = {
     "seealso.collection.importing": ("ImportReport",),
     "seealso.collection.ingest": ("IngestReport", "IngestedBatch", "Progress"),
     "seealso.collection.query": ("Region",),
-    "seealso.config": ("Config", "load_config"),
+    "seealso.configuration.models": ("Config", "load_config"),
     "seealso.deployment": ("Deployment",),
     "seealso.durability": ("sync_directory", "sync_file", "write_atomically"),
     "seealso.errors": (
@@ -165,15 +165,15 @@ _MODULES = {
     "seealso.interfaces.store": ("EncodedBlock", "ObjectStore", "StoreContext", "StoreOptions", "StoreReport"),
     "seealso.interfaces.text": ("TextContext", "TextHits", "TextIndex", "Words"),
     "seealso.authoring.new": ("write_new_plugin",),
-    "seealso.options": ("Option", "describe_options"),
-    "seealso.schema": ("configuration_schema",),
+    "seealso.configuration.options": ("Option", "describe_options"),
+    "seealso.configuration.schema": ("configuration_schema",),
     "seealso.paths": ("shown_path", "uri_of_path"),
     "seealso.registry.registry": ("Plugins", "load_plugins"),
     "seealso.preparation": ("Preparation",),
-    "seealso.template": ("commented_configuration",),
+    "seealso.configuration.template": ("commented_configuration",),
     "seealso.text_query": ("Match", "Term", "TextQuery"),
-    "seealso.yaml_edit": ("set_configuration_value",),
-    "seealso.yaml_file": ("find_config", "read_plugin_files"),
+    "seealso.configuration.editing": ("set_configuration_value",),
+    "seealso.configuration.reading": ("find_config", "read_plugin_files"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

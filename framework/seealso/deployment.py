@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from seealso.collection import Collection
-from seealso.config import Config, load_config
+from seealso.configuration.models import Config, load_config
 from seealso.errors import ConfigError, PluginError, SeealsoError
 from seealso.interfaces.frontend import Frontend
 from seealso.interfaces.plugin import PluginChoice

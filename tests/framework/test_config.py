@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import seealso
-from seealso.config import load_config
+from seealso.configuration.models import load_config
+from seealso.configuration.reading import read_plugin_files
 from seealso.interfaces.plugin import PluginChoice
 from seealso.registry.registry import load_plugins
-from seealso.yaml_file import read_plugin_files
 
 FULL = """
 plugins: [./mine.py]

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 import seealso
-from seealso.options import Option, describe_options
+from seealso.configuration.options import Option, describe_options
 
 
 class Inner(BaseModel):

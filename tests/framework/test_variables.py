@@ -5,7 +5,7 @@ import os
 import pytest
 
 import seealso
-from seealso.variables import expand
+from seealso.configuration.variables import expand
 
 ENVIRONMENT = {"NAME": "value", "EMPTY": "", "INNER": "${NAME}", "YAML": "a: [1, 2]\nb: &x *x"}
 

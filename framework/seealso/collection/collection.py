@@ -31,7 +31,7 @@ from seealso.collection.query import Region, check_query, describe_query, read_c
 from seealso.collection.scan import Scan, ScanRules, is_absent
 from seealso.collection.search import search, with_keywords
 from seealso.collection.vector_files import open_vectors
-from seealso.config import Config, validate_options
+from seealso.configuration.models import Config, validate_options
 from seealso.durability import writing_in
 from seealso.errors import CollectionError, ConfigError, ImageError, QueryError, SeealsoError
 from seealso.images import DecodedImage, ImageLimits

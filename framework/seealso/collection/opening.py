@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seealso.collection.collection import Collection
-from seealso.config import Config, check_data, load_config
+from seealso.configuration.models import Config, check_data, load_config
 from seealso.registry.registry import load_plugins
 
 

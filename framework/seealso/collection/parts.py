@@ -18,7 +18,8 @@ from seealso.catalog import Catalog
 from seealso.codecs.choice import choose_codec
 from seealso.collection.describing import Describer
 from seealso.collection.text import LiveText
-from seealso.config import Config, validate_options
+from seealso.configuration.models import Config, validate_options
+from seealso.configuration.reading import Location
 from seealso.errors import ConfigError, FormatError, ProvenanceMismatch
 from seealso.interfaces.codec import Codec, CodecContext
 from seealso.interfaces.distance import Distance
@@ -29,7 +30,6 @@ from seealso.interfaces.plugin import Plugin, PluginChoice, PluginOptions
 from seealso.interfaces.store import ObjectStore, StoreContext
 from seealso.interfaces.text import TextContext, TextIndex
 from seealso.registry.registry import Plugins
-from seealso.yaml_file import Location
 
 PARTS = ("extractor", "distance", "index", "store")
 TEXT = "text"

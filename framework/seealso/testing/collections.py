@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seealso.config import check_data
+from seealso.configuration.models import check_data
 from seealso.deployment import Deployment
 from seealso.registry.registry import load_plugins
 

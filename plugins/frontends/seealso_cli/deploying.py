@@ -54,7 +54,7 @@ def config_schema(session: Session) -> None:
     """The JSON Schema of the configuration, with the options of all installed plugins, for editors.
 
     Keep it beside the configuration, and name it in its first line:
-    # yaml-language-server: $schema=seealso.schema.json
+    # yaml-language-server: $schema=seealso.configuration.schema.json
     """
     import json
 

@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from seealso.config import CollectionConfig, Config
+from seealso.configuration.models import CollectionConfig, Config
 from seealso.registry.registry import KINDS, Plugins
 
 WIDTH = 110

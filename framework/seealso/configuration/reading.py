@@ -1,6 +1,6 @@
 """The configuration as a file: where it is found, and what its YAML holds, line by line.
 
-Apart from `seealso.config` because it is light: every command looks for the plugins that a configuration names.
+Apart from `seealso.configuration.models` because it is light: every command looks for the plugins that a configuration names.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seealso.configuration.variables import expand
 from seealso.errors import ConfigError
-from seealso.variables import expand
 
 if TYPE_CHECKING:
     import yaml

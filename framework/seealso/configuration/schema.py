@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from seealso.config import OWN_KEYS, CollectionConfig, Config
+from seealso.configuration.models import OWN_KEYS, CollectionConfig, Config
 from seealso.interfaces.plugin import Plugin, PluginChoice
 from seealso.registry.registry import KINDS, Plugins
 

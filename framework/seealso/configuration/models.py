@@ -2,7 +2,7 @@
 
 A configuration is looked for at the place given, then at ``SEEALSO_CONFIG``, then at ``./seealso.yaml``; without any there
 is one collection, ``default``, in the user's data directory. ``SEEALSO__COLLECTIONS__PHOTOS__STORE__PLUGIN=lmdb`` in the
-environment overrides one value; ``${NAME}`` in a value is what the environment says (`seealso.variables`). A key at the top
+environment overrides one value; ``${NAME}`` in a value is what the environment says (`seealso.configuration.variables`). A key at the top
 that begins with ``x-`` is passed over.
 """
 
@@ -25,11 +25,11 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from seealso.configuration.reading import Location, find_config, read_yaml
 from seealso.errors import ConfigError, PluginError
 from seealso.images import ImageLimits
 from seealso.interfaces.plugin import Plugin, PluginChoice, PluginOptions, RelativePath
 from seealso.registry.registry import Plugins, did_you_mean
-from seealso.yaml_file import Location, find_config, read_yaml
 
 ENVIRONMENT_PREFIX = "SEEALSO__"
 OWN_KEYS = "x-"

@@ -1,0 +1,1 @@
+"""The configuration: YAML → checked models, and what is said of them."""
