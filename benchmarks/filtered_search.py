@@ -21,8 +21,8 @@ from report import Figure, arguments, report
 from rivals import make_index
 
 import seealso
-from seealso.catalog import Catalog, Description, FileState, Location, ObjectRow
-from seealso.catalog_writer import CatalogWriter, create_catalog
+from seealso.catalogue.reader import Catalog, Description, FileState, Location, ObjectRow
+from seealso.catalogue.writer import CatalogWriter, create_catalog
 from seealso.collection.search import search
 from seealso.collection.text import LiveText
 

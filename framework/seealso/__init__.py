@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seealso.authoring.new import write_new_plugin as write_new_plugin
-    from seealso.catalog import Counts as Counts
-    from seealso.catalog import ObjectRecord as ObjectRecord
+    from seealso.catalogue.reader import Counts as Counts
+    from seealso.catalogue.reader import ObjectRecord as ObjectRecord
     from seealso.collection import Collection as Collection
     from seealso.collection import open as open
     from seealso.collection.answer import Answer as Answer
@@ -116,7 +116,7 @@ if TYPE_CHECKING:
     from seealso.text_query import TextQuery as TextQuery
 
 _MODULES = {
-    "seealso.catalog": ("Counts", "ObjectRecord"),
+    "seealso.catalogue.reader": ("Counts", "ObjectRecord"),
     "seealso.collection": ("Collection", "open"),
     "seealso.collection.answer": ("Answer", "Cost", "Hit", "Query"),
     "seealso.collection.exporting": ("export",),

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import seealso
-from seealso.catalog import FILE_NAME, Catalog, Failure, FileState, Location, ObjectRow
-from seealso.catalog_writer import CatalogWriter, create_catalog
+from seealso.catalogue.reader import FILE_NAME, Catalog, Failure, FileState, Location, ObjectRow
+from seealso.catalogue.writer import CatalogWriter, create_catalog
 
 STATE = FileState(b"s" * 32, 1)
 
@@ -312,7 +312,7 @@ def test_an_interrupted_creation_leaves_nothing_in_the_way(tmp_path):
 @pytest.fixture
 def while_copied(tmp_path, monkeypatch):
     """A catalogue that may only be read, and may change after the n-th file of its copies: ``{n: change}``."""
-    monkeypatch.setattr("seealso.catalog_connection.os.access", lambda path, mode: False)
+    monkeypatch.setattr("seealso.catalogue.connection.os.access", lambda path, mode: False)
     changes, copied = {}, []
     copy = shutil.copyfile
 
@@ -321,7 +321,7 @@ def while_copied(tmp_path, monkeypatch):
         copied.append(source)
         changes.get(len(copied), lambda: None)()
 
-    monkeypatch.setattr("seealso.catalog_connection.shutil.copyfile", copying)
+    monkeypatch.setattr("seealso.catalogue.connection.shutil.copyfile", copying)
     return changes
 
 

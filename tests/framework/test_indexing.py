@@ -80,7 +80,7 @@ def test_an_old_snapshot_whose_removals_were_forgotten(reopen, tmp_path):
     for path in sorted((tmp_path / "photos").iterdir())[:15]:
         path.unlink()
     writer.index([tmp_path / "photos"])
-    catalog = seealso.catalog_writer.CatalogWriter(writer.path)
+    catalog = seealso.catalogue.writer.CatalogWriter(writer.path)
     catalog.forget_removals(catalog.change())
     catalog.close()
     assert indexed(reader) == indexed(reopen()) == writer.ids().tolist()
@@ -202,7 +202,7 @@ def test_a_snapshot_that_is_too_old_is_let_go(reopen, tmp_path):
         path.unlink()
     writer = reopen()
     writer.index([tmp_path / "photos"])
-    catalog = seealso.catalog_writer.CatalogWriter(writer.path)
+    catalog = seealso.catalogue.writer.CatalogWriter(writer.path)
     catalog.forget_removals(catalog.change())
     catalog.close()
     writer.close()

@@ -14,8 +14,8 @@ import pytest
 
 import seealso
 from conftest import SAMPLES, THUMBNAIL, read_only
-from seealso.catalog import COUNTED
-from seealso.catalog_connection import FORMAT_VERSION
+from seealso.catalogue.connection import FORMAT_VERSION
+from seealso.catalogue.reader import COUNTED
 from seealso.collection.describing import Describer, printable
 from seealso.interfaces.plugin import PluginChoice
 
@@ -277,7 +277,7 @@ def test_while_somebody_else_is_writing_what_is_there_is_searched(opening, tmp_p
     writing = threading.Thread(target=write)
     writing.start()
     entered.wait(20)
-    catalog = seealso.catalog_writer.CatalogWriter(collection.path)
+    catalog = seealso.catalogue.writer.CatalogWriter(collection.path)
     catalog.remove_locations(catalog.paths_of(found(collection, "bird")[0]))
     assert len(found(collection, "bird")) == 3  # of four that match, one has no place any more
     leave.set()

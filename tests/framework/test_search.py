@@ -178,7 +178,7 @@ def test_hits_without_a_place_are_not_shown(tmp_path, make_photos):
     with seealso.open(tmp_path / "c", plugins=[THUMBNAIL], extractor="thumbnail") as collection:
         collection.index([tmp_path / "photos"])
         id_ = collection.similar(photos[3], 1).query.id
-        writer = seealso.catalog_writer.CatalogWriter(collection.path)
+        writer = seealso.catalogue.writer.CatalogWriter(collection.path)
         writer.remove_locations([bytes(photos[3])])
         writer.close()
         assert id_ not in [hit.id for hit in collection.similar(int(collection.ids()[0]), 100).hits]

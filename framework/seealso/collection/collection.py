@@ -14,8 +14,8 @@ from typing import Self
 
 import numpy as np
 
-from seealso.catalog import Catalog, Counts, Failure, ObjectRecord
-from seealso.catalog_writer import CatalogWriter
+from seealso.catalogue.reader import Catalog, Counts, Failure, ObjectRecord
+from seealso.catalogue.writer import CatalogWriter
 from seealso.collection import parts as parts_module
 from seealso.collection.answer import Answer, Cost, Hit, Query
 from seealso.collection.conversion import Conversion, convert, remove_other_stores

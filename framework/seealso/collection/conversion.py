@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from seealso.catalog import Catalog
-from seealso.catalog_writer import CatalogWriter
+from seealso.catalogue.reader import Catalog
+from seealso.catalogue.writer import CatalogWriter
 from seealso.collection.creation import STORE, STORE_FOLDER, is_store_folder, store_folder
 from seealso.collection.opened import Opened
 from seealso.collection.parts import CONFIGURATION, Parts, configuration_record

@@ -7,8 +7,8 @@ import re
 import time
 from pathlib import Path
 
-from seealso.catalog import FILE_NAME, Catalog
-from seealso.catalog_writer import create_catalog
+from seealso.catalogue.reader import FILE_NAME, Catalog
+from seealso.catalogue.writer import create_catalog
 from seealso.collection import lock
 from seealso.collection.parts import Parts, record
 from seealso.durability import make_directory, writing_in

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from seealso.catalog import FileState, Location, ObjectRow
-from seealso.catalog_writer import CatalogWriter
+from seealso.catalogue.reader import FileState, Location, ObjectRow
+from seealso.catalogue.writer import CatalogWriter
 from seealso.collection.ingest import IdReserve, IngestedBatch
 from seealso.collection.opened import Opened
 from seealso.collection.vector_files import VectorFile

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from seealso.catalog import Catalog
+from seealso.catalogue.reader import Catalog
 from seealso.collection.snapshots import Snapshot, Snapshots
 from seealso.errors import FormatError
 from seealso.interfaces.index import MetricIndex

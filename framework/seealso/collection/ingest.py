@@ -17,8 +17,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from seealso.catalog import Catalog, Failure, FileState, Location, ObjectRow
-from seealso.catalog_writer import CatalogWriter
+from seealso.catalogue.reader import Catalog, Failure, FileState, Location, ObjectRow
+from seealso.catalogue.writer import CatalogWriter
 from seealso.collection.describing import Describer
 from seealso.collection.indexing import LiveIndex
 from seealso.collection.reading import FileReader, PreparedImage, ReadFile

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from seealso.catalog import Catalog
-from seealso.catalog_writer import CatalogWriter
+from seealso.catalogue.reader import Catalog
+from seealso.catalogue.writer import CatalogWriter
 from seealso.collection.indexing import LiveIndex
 from seealso.collection.text import LiveText
 from seealso.interfaces.store import ObjectStore

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from seealso.catalog import Catalog
+from seealso.catalogue.reader import Catalog
 from seealso.collection.creation import TEXT, store_folder
 from seealso.collection.indexing import LiveIndex
 from seealso.collection.parts import Parts, recorded_provenance

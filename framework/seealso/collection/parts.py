@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import platformdirs
 
-from seealso.catalog import Catalog
+from seealso.catalogue.reader import Catalog
 from seealso.codecs.choice import choose_codec
 from seealso.collection.describing import Describer
 from seealso.collection.text import LiveText

@@ -8,8 +8,8 @@ import stat
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 
-from seealso.catalog import Location
-from seealso.catalog_writer import CatalogWriter
+from seealso.catalogue.reader import Location
+from seealso.catalogue.writer import CatalogWriter
 from seealso.collection.scan import is_absent
 from seealso.paths import shown_path
 

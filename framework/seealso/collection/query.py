@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from seealso.catalog import ObjectRecord
+from seealso.catalogue.reader import ObjectRecord
 from seealso.collection.parts import Parts
 from seealso.collection.reading import read_file
 from seealso.errors import ImageError, QueryError

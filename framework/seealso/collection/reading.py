@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from seealso.catalog import Description, FileState
+from seealso.catalogue.reader import Description, FileState
 from seealso.collection.describing import Describer
 from seealso.collection.scan import ScannedFile, is_absent
 from seealso.errors import ImageError, ImageTooLarge

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from seealso.catalog import Catalog
+from seealso.catalogue.reader import Catalog
 from seealso.collection.answer import Cost, Hit
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.index import CandidateBlock, IdSet, MetricIndex

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from seealso.catalog import Catalog
+from seealso.catalogue.reader import Catalog
 from seealso.collection.answer import Hit
 from seealso.collection.search import with_keywords
 from seealso.durability import make_directory, write_atomically

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seealso.catalog_writer import create_catalog
+from seealso.catalogue.writer import create_catalog
 from seealso.collection import Collection
 from seealso.collection.answer import Times
 from seealso.collection.maintenance import bytes_below

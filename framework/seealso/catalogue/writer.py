@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from seealso.catalog import (
+from seealso.catalogue.connection import APPLICATION_ID, FORMAT_VERSION, check_format, connect, translated
+from seealso.catalogue.reader import (
     COUNTED,
     FILE_NAME,
     SCHEMA,
@@ -26,7 +27,6 @@ from seealso.catalog import (
     marks,
     parts_of,
 )
-from seealso.catalog_connection import APPLICATION_ID, FORMAT_VERSION, check_format, connect, translated
 from seealso.durability import sync_directory, sync_file
 
 REMOVAL_PAGE = 10_000

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 
-from seealso.catalog_connection import check_format, connect_to_read, translated
+from seealso.catalogue.connection import check_format, connect_to_read, translated
 from seealso.errors import CorruptCollection
 from seealso.interfaces.text import Words
 

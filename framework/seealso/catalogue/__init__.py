@@ -1,0 +1,1 @@
+"""The catalogue: the transactional record of what a collection holds, in SQLite."""
