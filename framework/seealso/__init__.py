@@ -72,11 +72,14 @@ if TYPE_CHECKING:
     from seealso.evaluation.tune import Tuned as Tuned
     from seealso.evaluation.tune import tune as tune
     from seealso.evaluation.tune import with_index_options as with_index_options
-    from seealso.images import IMAGE_SUFFIXES as IMAGE_SUFFIXES
-    from seealso.images import DecodedImage as DecodedImage
-    from seealso.images import ImageLimits as ImageLimits
-    from seealso.images import decode_image as decode_image
-    from seealso.images import media_type as media_type
+    from seealso.images.decoding import IMAGE_SUFFIXES as IMAGE_SUFFIXES
+    from seealso.images.decoding import DecodedImage as DecodedImage
+    from seealso.images.decoding import ImageLimits as ImageLimits
+    from seealso.images.decoding import decode_image as decode_image
+    from seealso.images.decoding import media_type as media_type
+    from seealso.images.metadata import ImageMetadata as ImageMetadata
+    from seealso.images.metadata import image_metadata as image_metadata
+    from seealso.images.preparation import Preparation as Preparation
     from seealso.interfaces.codec import Codec as Codec
     from seealso.interfaces.codec import CodecContext as CodecContext
     from seealso.interfaces.codec import Records as Records
@@ -103,11 +106,8 @@ if TYPE_CHECKING:
     from seealso.interfaces.text import TextHits as TextHits
     from seealso.interfaces.text import TextIndex as TextIndex
     from seealso.interfaces.text import Words as Words
-    from seealso.metadata import ImageMetadata as ImageMetadata
-    from seealso.metadata import image_metadata as image_metadata
     from seealso.paths import shown_path as shown_path
     from seealso.paths import uri_of_path as uri_of_path
-    from seealso.preparation import Preparation as Preparation
     from seealso.registry.hookspecs import hookimpl as hookimpl
     from seealso.registry.registry import Plugins as Plugins
     from seealso.registry.registry import load_plugins as load_plugins
@@ -153,8 +153,8 @@ _MODULES = {
     "seealso.evaluation.queries": ("queries_from",),
     "seealso.evaluation.tune": ("Tuned", "tune", "with_index_options"),
     "seealso.registry.hookspecs": ("hookimpl",),
-    "seealso.images": ("IMAGE_SUFFIXES", "DecodedImage", "ImageLimits", "decode_image", "media_type"),
-    "seealso.metadata": ("ImageMetadata", "image_metadata"),
+    "seealso.images.decoding": ("IMAGE_SUFFIXES", "DecodedImage", "ImageLimits", "decode_image", "media_type"),
+    "seealso.images.metadata": ("ImageMetadata", "image_metadata"),
     "seealso.interfaces.codec": ("Codec", "CodecContext", "Records"),
     "seealso.interfaces.distance": ("Distance",),
     "seealso.interfaces.extractor": ("Extractor", "ExtractorContext", "Provenance"),
@@ -169,7 +169,7 @@ _MODULES = {
     "seealso.configuration.schema": ("configuration_schema",),
     "seealso.paths": ("shown_path", "uri_of_path"),
     "seealso.registry.registry": ("Plugins", "load_plugins"),
-    "seealso.preparation": ("Preparation",),
+    "seealso.images.preparation": ("Preparation",),
     "seealso.configuration.template": ("commented_configuration",),
     "seealso.text_query": ("Match", "Term", "TextQuery"),
     "seealso.configuration.editing": ("set_configuration_value",),

@@ -27,7 +27,7 @@ from image_files import (
     strange_ink_profile,
     tiff,
 )
-from seealso.images import MOST_SCANS, MOST_TIFF_VALUES, ImageLimits, decode_image
+from seealso.images.decoding import MOST_SCANS, MOST_TIFF_VALUES, ImageLimits, decode_image
 
 
 def jpeg_of_scans(scans: int, width: int = 64, height: int = 64, *, progressive: bool = True) -> bytes:
@@ -140,7 +140,7 @@ def jp2_claiming(width: int, height: int) -> bytes:
 def test_too_many_pixels_are_refused_before_decoding(data):
     code = (
         "import resource, seealso, sys, time\n"
-        "from seealso.images import _DECODERS\n"
+        "from seealso.images.decoding import _DECODERS\n"
         "from importlib import import_module\n"
         "for module, _ in _DECODERS.values(): import_module(module)\n"
         "before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()\n"

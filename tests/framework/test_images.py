@@ -29,8 +29,8 @@ from image_files import (
     seen,
     tiff,
 )
-from seealso import images
-from seealso.images import HUGE_PIXELS, IMAGE_SUFFIXES, decode_image
+from seealso.images import decoding as images
+from seealso.images.decoding import HUGE_PIXELS, IMAGE_SUFFIXES, decode_image
 
 # What people have
 

@@ -81,7 +81,7 @@ def test_the_file_gives_the_same_descriptors(call, tmp_path, photographs, write)
     model = onnx.load("my.onnx")
     onnx.checker.check_model(model, full_check=True)
     records = {each.key: each.value for each in model.metadata_props}
-    assert seealso.Preparation.from_json(records["seealso.preparation"]) == original.preparation
+    assert seealso.Preparation.from_json(records["seealso.images.preparation"]) == original.preparation
     assert json.loads(records["seealso.provenance"])["weights"] == original.provenance.weights
     # The configuration is what the program said.
     (named,) = re.findall(r"^next, in the configuration: extractor: \{plugin: onnx, model: (.*)\}$", out, re.MULTILINE)

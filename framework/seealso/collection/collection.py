@@ -34,7 +34,7 @@ from seealso.collection.vector_files import open_vectors
 from seealso.configuration.models import Config, validate_options
 from seealso.durability import writing_in
 from seealso.errors import CollectionError, ConfigError, ImageError, QueryError, SeealsoError
-from seealso.images import DecodedImage, ImageLimits
+from seealso.images.decoding import DecodedImage, ImageLimits
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.extractor import Provenance
 from seealso.interfaces.index import IdSet

@@ -25,7 +25,7 @@ from seealso.collection.reading import FileReader, PreparedImage, ReadFile
 from seealso.collection.scan import Scan, ScannedFile, ScanProblem
 from seealso.collection.text import TextUpdate
 from seealso.errors import PluginError
-from seealso.images import DecodedImage, ImageLimits
+from seealso.images.decoding import DecodedImage, ImageLimits
 from seealso.interfaces.extractor import Extractor
 from seealso.interfaces.store import ObjectStore
 from seealso.paths import shown_path

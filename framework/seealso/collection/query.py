@@ -14,7 +14,7 @@ from seealso.catalogue.reader import ObjectRecord
 from seealso.collection.parts import Parts
 from seealso.collection.reading import read_file
 from seealso.errors import ImageError, QueryError
-from seealso.images import ImageLimits, decode_image
+from seealso.images.decoding import ImageLimits, decode_image
 from seealso.interfaces.extractor import Provenance
 from seealso.paths import shown_path
 

@@ -14,7 +14,7 @@ from seealso.catalogue.reader import Description, FileState
 from seealso.collection.describing import Describer
 from seealso.collection.scan import ScannedFile, is_absent
 from seealso.errors import ImageError, ImageTooLarge
-from seealso.images import DecodedImage, ImageLimits, decode_image
+from seealso.images.decoding import DecodedImage, ImageLimits, decode_image
 from seealso.interfaces.extractor import Extractor
 
 SETTLED_NS = 2_000_000_000

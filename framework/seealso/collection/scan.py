@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from seealso.catalogue.reader import FileState
-from seealso.images import IMAGE_SUFFIXES
+from seealso.images.decoding import IMAGE_SUFFIXES
 
 SORTED_AT_ONCE = 100_000  # names of one folder: sorted for a stable order, in parts so that memory stays bounded
 

@@ -11,7 +11,7 @@ from seealso.collection.query import check_query
 from seealso.collection.vector_files import open_vectors
 from seealso.errors import ImageError, QueryError
 from seealso.evaluation.evaluate import Sample
-from seealso.images import IMAGE_SUFFIXES
+from seealso.images.decoding import IMAGE_SUFFIXES
 
 
 def queries_from(collection: Collection, source: Path, count: int, seed: int) -> tuple[Sample, list[str]]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from seealso.collection.answer import Answer
     from seealso.collection.ingest import IngestedBatch
     from seealso.deployment import Deployment
-    from seealso.images import DecodedImage
+    from seealso.images.decoding import DecodedImage
     from seealso.interfaces.codec import Codec
     from seealso.interfaces.distance import Distance
     from seealso.interfaces.extractor import Extractor

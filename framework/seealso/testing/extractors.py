@@ -11,7 +11,7 @@ from PIL import Image
 
 from seealso.distances import register_distances
 from seealso.errors import QueryError
-from seealso.images import decode_image
+from seealso.images.decoding import decode_image
 from seealso.interfaces.extractor import Extractor, ExtractorContext
 from seealso.testing.images import encoded
 from seealso.testing.plugin_classes import PluginTests

@@ -17,7 +17,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from seealso.errors import ImageError, ImageTooLarge
-from seealso.image_colours import to_srgb
+from seealso.images.colours import to_srgb
 
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"}

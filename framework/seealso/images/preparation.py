@@ -31,7 +31,7 @@ class Preparation:
         ValueError: a side is out of range, or there is no such interpolation.
     """
 
-    RECORD: ClassVar[str] = "seealso.preparation"
+    RECORD: ClassVar[str] = "seealso.images.preparation"
     """The name under which a network's file records it, as in the ``metadata_props`` of ONNX."""
 
     # What comes as JSON may say no more than is understood.
