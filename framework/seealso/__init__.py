@@ -13,10 +13,6 @@ if TYPE_CHECKING:
     from seealso.catalogue.reader import ObjectRecord as ObjectRecord
     from seealso.collection import Collection as Collection
     from seealso.collection import open as open
-    from seealso.collection.answer import Answer as Answer
-    from seealso.collection.answer import Cost as Cost
-    from seealso.collection.answer import Hit as Hit
-    from seealso.collection.answer import Query as Query
     from seealso.collection.exporting import export as export
     from seealso.collection.importing import ImportReport as ImportReport
     from seealso.collection.ingest import IngestedBatch as IngestedBatch
@@ -97,6 +93,10 @@ if TYPE_CHECKING:
     from seealso.interfaces.plugin import PluginChoice as PluginChoice
     from seealso.interfaces.plugin import PluginOptions as PluginOptions
     from seealso.interfaces.plugin import RelativePath as RelativePath
+    from seealso.interfaces.query import Answer as Answer
+    from seealso.interfaces.query import Cost as Cost
+    from seealso.interfaces.query import Hit as Hit
+    from seealso.interfaces.query import Query as Query
     from seealso.interfaces.store import EncodedBlock as EncodedBlock
     from seealso.interfaces.store import ObjectStore as ObjectStore
     from seealso.interfaces.store import StoreContext as StoreContext
@@ -106,19 +106,19 @@ if TYPE_CHECKING:
     from seealso.interfaces.text import TextHits as TextHits
     from seealso.interfaces.text import TextIndex as TextIndex
     from seealso.interfaces.text import Words as Words
+    from seealso.interfaces.text_query import Match as Match
+    from seealso.interfaces.text_query import Term as Term
+    from seealso.interfaces.text_query import TextQuery as TextQuery
     from seealso.paths import shown_path as shown_path
     from seealso.paths import uri_of_path as uri_of_path
     from seealso.registry.hookspecs import hookimpl as hookimpl
     from seealso.registry.registry import Plugins as Plugins
     from seealso.registry.registry import load_plugins as load_plugins
-    from seealso.text_query import Match as Match
-    from seealso.text_query import Term as Term
-    from seealso.text_query import TextQuery as TextQuery
 
 _MODULES = {
     "seealso.catalogue.reader": ("Counts", "ObjectRecord"),
     "seealso.collection": ("Collection", "open"),
-    "seealso.collection.answer": ("Answer", "Cost", "Hit", "Query"),
+    "seealso.interfaces.query": ("Answer", "Cost", "Hit", "Query"),
     "seealso.collection.exporting": ("export",),
     "seealso.collection.importing": ("ImportReport",),
     "seealso.collection.ingest": ("IngestReport", "IngestedBatch", "Progress"),
@@ -171,7 +171,7 @@ _MODULES = {
     "seealso.registry.registry": ("Plugins", "load_plugins"),
     "seealso.images.preparation": ("Preparation",),
     "seealso.configuration.template": ("commented_configuration",),
-    "seealso.text_query": ("Match", "Term", "TextQuery"),
+    "seealso.interfaces.text_query": ("Match", "Term", "TextQuery"),
     "seealso.configuration.editing": ("set_configuration_value",),
     "seealso.configuration.reading": ("find_config", "read_plugin_files"),
 }

@@ -9,8 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from seealso.blocks import TILE_SIDE, row_blocks
 from seealso.distances.bits import Hamming
-from seealso.distances.blocks import TILE_SIDE, row_blocks
 from seealso.distances.vectors import Cosine, Euclidean, Manhattan
 from seealso.testing import DistanceTests
 

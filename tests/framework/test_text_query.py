@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seealso import Match, QueryError, Term, TextQuery
-from seealso.text_query import LONGEST, MOST_TERMS
+from seealso.interfaces.text_query import LONGEST, MOST_TERMS
 
 WORD, PHRASE, PREFIX, FUZZY = Match
 

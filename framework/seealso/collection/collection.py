@@ -17,7 +17,6 @@ import numpy as np
 from seealso.catalogue.reader import Catalog, Counts, Failure, ObjectRecord
 from seealso.catalogue.writer import CatalogWriter
 from seealso.collection import parts as parts_module
-from seealso.collection.answer import Answer, Cost, Hit, Query
 from seealso.collection.conversion import Conversion, convert, remove_other_stores
 from seealso.collection.creation import create, exists, explain_absence
 from seealso.collection.importing import Import, ImportReport, read_names
@@ -39,11 +38,12 @@ from seealso.interfaces.distance import Distance
 from seealso.interfaces.extractor import Provenance
 from seealso.interfaces.index import IdSet
 from seealso.interfaces.plugin import PluginChoice
+from seealso.interfaces.query import Answer, Cost, Hit, Query
 from seealso.interfaces.store import ObjectStore
 from seealso.interfaces.text import Words
+from seealso.interfaces.text_query import TextQuery
 from seealso.paths import PathLike, absolute, shown_path
 from seealso.registry.registry import Plugins
-from seealso.text_query import TextQuery
 
 
 class Collection:

@@ -10,9 +10,9 @@ from dataclasses import replace
 import numpy as np
 
 from seealso.catalogue.reader import Catalog
-from seealso.collection.answer import Cost, Hit
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.index import CandidateBlock, IdSet, MetricIndex
+from seealso.interfaces.query import Cost, Hit
 from seealso.interfaces.store import ObjectStore
 from seealso.interfaces.text import Words
 

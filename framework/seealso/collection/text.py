@@ -16,12 +16,12 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from seealso.catalogue.reader import Catalog
-from seealso.collection.answer import Hit
 from seealso.collection.search import with_keywords
 from seealso.durability import make_directory, write_atomically
 from seealso.errors import FormatError, QueryError
+from seealso.interfaces.query import Hit
 from seealso.interfaces.text import TextIndex
-from seealso.text_query import TextQuery
+from seealso.interfaces.text_query import TextQuery
 
 log = logging.getLogger("seealso")
 

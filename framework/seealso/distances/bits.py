@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seealso.distances.blocks import check_pair, output, row_blocks
+from seealso.blocks import check_pair, output, row_blocks
 from seealso.interfaces.distance import Distance
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from seealso.distances.blocks import TILE_SIDE, check_pair, output, recompute, row_blocks, spans, working_dtype
+from seealso.blocks import TILE_SIDE, check_pair, output, recompute, row_blocks, spans, working_dtype
 from seealso.interfaces.distance import Distance
 
 NUMBERS = ("float32", "float64", "float16", "uint8", "int8")

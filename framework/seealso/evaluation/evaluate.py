@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from seealso.collection import Collection
-from seealso.collection.answer import Answer, Times
 from seealso.errors import QueryError
 from seealso.evaluation.exact import Neighbours, exact_neighbours
 from seealso.evaluation.intervals import recall_interval
+from seealso.interfaces.query import Answer, Times
 
 SIZES = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
 SAMPLE = 500

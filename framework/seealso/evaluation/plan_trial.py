@@ -16,11 +16,11 @@ import numpy as np
 
 from seealso.catalogue.writer import create_catalog
 from seealso.collection import Collection
-from seealso.collection.answer import Times
 from seealso.collection.maintenance import bytes_below
 from seealso.errors import QueryError, SeealsoError
 from seealso.evaluation.plan_sample import PlanSample
 from seealso.interfaces.plugin import PluginChoice
+from seealso.interfaces.query import Times
 
 LARGEST_PILOT = 50_000
 PILOT_BYTES = 1 << 28

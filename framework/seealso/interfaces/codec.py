@@ -9,7 +9,7 @@ from typing import ClassVar, overload
 
 import numpy as np
 
-from seealso.distances.blocks import row_blocks
+from seealso.blocks import row_blocks
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.plugin import Plugin, PluginOptions
 

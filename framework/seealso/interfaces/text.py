@@ -13,7 +13,7 @@ import numpy as np
 from seealso.interfaces.plugin import Plugin, PluginOptions
 
 if TYPE_CHECKING:
-    from seealso.text_query import TextQuery
+    from seealso.interfaces.text_query import TextQuery
 
 
 class Words(NamedTuple):

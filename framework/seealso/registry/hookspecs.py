@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from seealso.collection import Collection
-    from seealso.collection.answer import Answer
     from seealso.collection.ingest import IngestedBatch
     from seealso.deployment import Deployment
     from seealso.images.decoding import DecodedImage
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from seealso.interfaces.frontend import Frontend
     from seealso.interfaces.index import MetricIndex
     from seealso.interfaces.keywords import KeywordSource
+    from seealso.interfaces.query import Answer
     from seealso.interfaces.store import ObjectStore
     from seealso.interfaces.text import TextIndex
 

@@ -11,9 +11,9 @@ import pytest
 
 from seealso.errors import SeealsoError
 from seealso.interfaces.text import TextIndex, Words
+from seealso.interfaces.text_query import TextQuery
 from seealso.testing.processes import killed, looking
 from seealso.testing.text_fixtures import Open, TextFixtures, found, open_text_index, put, run, start
-from seealso.text_query import TextQuery
 
 
 class SharedTextIndexTests(TextFixtures):

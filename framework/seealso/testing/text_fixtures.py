@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from seealso.interfaces.text import TextContext, TextIndex, Words
+from seealso.interfaces.text_query import TextQuery
 from seealso.testing.plugin_classes import PluginTests
 from seealso.testing.processes import finish, start_python
-from seealso.text_query import TextQuery
 
 Open = Callable[..., TextIndex]
 

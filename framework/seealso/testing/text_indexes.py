@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from seealso.errors import QueryError
 from seealso.interfaces.text import TextIndex, Words
+from seealso.interfaces.text_query import Match, Term, TextQuery
 from seealso.testing.shared_text_indexes import SharedTextIndexTests
 from seealso.testing.text_fixtures import Open, found, open_text_index, put
 from seealso.testing.worded_text_indexes import WordedTextIndexTests
-from seealso.text_query import Match, Term, TextQuery
 
 # No stemmer changes these; some begin with others.
 VOCABULARY = ("ka1", "ka12", "ka3", "mo1", "mo12", "mo2", "zu7")
