@@ -23,8 +23,8 @@ from rivals import make_index
 import seealso
 from seealso.catalogue.reader import Catalog, Description, FileState, Location, ObjectRow
 from seealso.catalogue.writer import CatalogWriter, create_catalog
-from seealso.collection.search import search
-from seealso.collection.text import LiveText
+from seealso.collection.derived.live_text import LiveText
+from seealso.collection.search.refinement import search
 
 K = 10
 CANDIDATES = 5000

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from seealso.catalogue.reader import ObjectRecord as ObjectRecord
     from seealso.collection import Collection as Collection
     from seealso.collection import open as open
-    from seealso.collection.exporting import export as export
-    from seealso.collection.importing import ImportReport as ImportReport
-    from seealso.collection.ingest import IngestedBatch as IngestedBatch
-    from seealso.collection.ingest import IngestReport as IngestReport
-    from seealso.collection.ingest import Progress as Progress
-    from seealso.collection.query import Region as Region
+    from seealso.collection.intake.importing import ImportReport as ImportReport
+    from seealso.collection.intake.ingest import IngestedBatch as IngestedBatch
+    from seealso.collection.intake.ingest import IngestReport as IngestReport
+    from seealso.collection.intake.ingest import Progress as Progress
+    from seealso.collection.search.examples import Region as Region
+    from seealso.collection.upkeep.export import export as export
     from seealso.configuration.editing import set_configuration_value as set_configuration_value
     from seealso.configuration.models import Config as Config
     from seealso.configuration.models import load_config as load_config
@@ -119,10 +119,10 @@ _MODULES = {
     "seealso.catalogue.reader": ("Counts", "ObjectRecord"),
     "seealso.collection": ("Collection", "open"),
     "seealso.interfaces.query": ("Answer", "Cost", "Hit", "Query"),
-    "seealso.collection.exporting": ("export",),
-    "seealso.collection.importing": ("ImportReport",),
-    "seealso.collection.ingest": ("IngestReport", "IngestedBatch", "Progress"),
-    "seealso.collection.query": ("Region",),
+    "seealso.collection.upkeep.export": ("export",),
+    "seealso.collection.intake.importing": ("ImportReport",),
+    "seealso.collection.intake.ingest": ("IngestReport", "IngestedBatch", "Progress"),
+    "seealso.collection.search.examples": ("Region",),
     "seealso.configuration.models": ("Config", "load_config"),
     "seealso.deployment": ("Deployment",),
     "seealso.durability": ("sync_directory", "sync_file", "write_atomically"),

@@ -25,26 +25,26 @@ PHOTOS = 72  # five batches of the cheap extractor
 # Every step of the way in, in its order; and at which of its calls the process dies: in the middle of the run where a
 # step comes often.
 STEPS = {
-    "seealso.collection.creation:create_catalog": 1,
+    "seealso.collection.parts.creation:create_catalog": 1,
     "seealso.catalogue.writer:sync_file": 1,
     "seealso.collection.collection:CatalogWriter": 1,
     "seealso.catalogue.reader:Catalog.states": 1,
-    "seealso.collection.reading:read_file": 40,
-    "seealso.collection.reading:decode_image": 30,
-    "seealso.collection.ingest:Ingest._extract": 2,
+    "seealso.collection.intake.reading:read_file": 40,
+    "seealso.collection.intake.reading:decode_image": 30,
+    "seealso.collection.intake.ingest:Ingest._extract": 2,
     "seealso.catalogue.writer:CatalogWriter.reserve_ids": 1,
     "STORE.put_many": 2,
     "STORE.flush": 2,
     "seealso.catalogue.writer:CatalogWriter.commit": 2,
-    "seealso.collection.indexing:LiveIndex.committed": 2,
+    "seealso.collection.derived.live_index:LiveIndex.committed": 2,
     "seealso.catalogue.writer:CatalogWriter.return_ids": 1,
     "seealso.catalogue.writer:CatalogWriter.remove_locations": 1,
     "seealso.catalogue.writer:CatalogWriter.remove_unplaced": 1,
     "STORE.remove_many": 1,
-    "seealso.collection.indexing:LiveIndex.catch_up": 2,
-    "seealso.collection.snapshots:Snapshots.save": 1,
-    "seealso.collection.snapshots:write_atomically": 1,
-    "seealso.collection.snapshots:Snapshots.remove_unheld": 1,
+    "seealso.collection.derived.live_index:LiveIndex.catch_up": 2,
+    "seealso.collection.derived.snapshots:Snapshots.save": 1,
+    "seealso.collection.derived.snapshots:write_atomically": 1,
+    "seealso.collection.derived.snapshots:Snapshots.remove_unheld": 1,
 }
 
 
@@ -55,7 +55,7 @@ def layer(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _settled_at_once(monkeypatch):
-    monkeypatch.setattr("seealso.collection.reading.SETTLED_NS", -1)
+    monkeypatch.setattr("seealso.collection.intake.reading.SETTLED_NS", -1)
 
 
 class Story:

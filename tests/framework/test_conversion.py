@@ -11,7 +11,7 @@ import pytest
 
 import seealso
 from conftest import SAMPLES, THUMBNAIL
-from seealso.collection import conversion
+from seealso.collection.upkeep import convert as conversion
 from seealso.interfaces.plugin import PluginChoice
 
 PLUGINS = [THUMBNAIL, SAMPLES / "plain.py"]
@@ -161,7 +161,7 @@ def test_a_damaged_descriptor_stops_it(opening, tmp_path):
 KILLED = """
 import os, signal, sys
 import seealso
-from seealso.collection import conversion
+from seealso.collection.upkeep import convert as conversion
 from seealso.interfaces.plugin import PluginChoice
 
 conversion.BATCH_BYTES = 1

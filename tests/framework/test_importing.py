@@ -12,8 +12,8 @@ import pyarrow.parquet
 import pytest
 
 import seealso
-from seealso.collection import vector_files
-from seealso.collection.vector_files import open_vectors
+from seealso.collection.intake import vector_files
+from seealso.collection.intake.vector_files import open_vectors
 
 
 def some(count: int = 300, dim: int = 12, seed: int = 0) -> np.ndarray:
@@ -152,7 +152,7 @@ def test_a_killed_import_goes_on(tmp_path):
     file = write(tmp_path, ".npy", some(4000, 200))
     code = f"""
     import os, signal, seealso
-    from seealso.collection import vector_files
+    from seealso.collection.intake import vector_files
     vector_files.PART_BYTES = 100 * 8 * 200
     def die(done, total):
         if done >= 2000:

@@ -15,7 +15,7 @@ PLUGINS = [THUMBNAIL, SAMPLES / "plain.py"]
 
 @pytest.fixture(autouse=True)
 def _settled_at_once(monkeypatch):
-    monkeypatch.setattr("seealso.collection.reading.SETTLED_NS", -1)
+    monkeypatch.setattr("seealso.collection.intake.reading.SETTLED_NS", -1)
 
 
 @pytest.fixture(params=["exact", "pivot"])
@@ -153,7 +153,7 @@ def refuse(*_):
 
 def test_rebuilding_takes_no_snapshot(reopen, tmp_path, monkeypatch, caplog):
     """Not even when so much has changed that a reader would take one."""
-    monkeypatch.setattr("seealso.collection.indexing.FAR_BEHIND", 0)
+    monkeypatch.setattr("seealso.collection.derived.live_index.FAR_BEHIND", 0)
     writer = reopen()
     writer.index([tmp_path / "photos"])
     monkeypatch.setattr(type(writer._current().index.index), "load", refuse)
@@ -174,7 +174,7 @@ def test_a_reader_far_behind_takes_the_newer_snapshot(reopen, tmp_path, make_pho
         patched.setattr(cls, "load", refuse)
         assert len(found(near)) == 60
         assert caplog.text == ""
-    monkeypatch.setattr("seealso.collection.indexing.FAR_BEHIND", 0)
+    monkeypatch.setattr("seealso.collection.derived.live_index.FAR_BEHIND", 0)
     monkeypatch.setattr(cls, "add", refuse)
     assert found(reader) == indexed(reader) == writer.ids().tolist()
 
@@ -184,8 +184,8 @@ def test_a_reader_far_behind_replays_where_there_is_no_newer_snapshot(reopen, tm
     writer.index([tmp_path / "photos"])
     assert len(found(reader)) == 40
     held = held_snapshots()
-    monkeypatch.setattr("seealso.collection.indexing.FAR_BEHIND", 0)
-    monkeypatch.setattr("seealso.collection.indexing.LiveIndex.save_if_worthwhile", lambda _: None)
+    monkeypatch.setattr("seealso.collection.derived.live_index.FAR_BEHIND", 0)
+    monkeypatch.setattr("seealso.collection.derived.live_index.LiveIndex.save_if_worthwhile", lambda _: None)
     make_photos(tmp_path / "photos" / "more", 20, seed=3)
     writer.index([tmp_path / "photos"])
     assert found(reader) == indexed(reader) == writer.ids().tolist()
@@ -294,7 +294,7 @@ def test_an_index_that_cannot_be_built_anew_goes_on(grown, make_photos, monkeypa
 
 
 def test_it_is_built_anew_from_nothing_however_much_has_changed(grown, monkeypatch):
-    monkeypatch.setattr("seealso.collection.indexing.FAR_BEHIND", 0)
+    monkeypatch.setattr("seealso.collection.derived.live_index.FAR_BEHIND", 0)
     reopen, photos = grown
     writer = reopen()
     writer.index([photos])

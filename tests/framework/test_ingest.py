@@ -19,13 +19,13 @@ def folder(tmp_path, make_photos):
 @pytest.fixture(autouse=True)
 def _settled_at_once(monkeypatch):
     """Files made by a test count as settled, but where a test is about that."""
-    monkeypatch.setattr("seealso.collection.reading.SETTLED_NS", -1)
+    monkeypatch.setattr("seealso.collection.intake.reading.SETTLED_NS", -1)
 
 
 @pytest.fixture
 def extracted(monkeypatch):
     """Counts the images that go through the extractor."""
-    from seealso.collection.ingest import Ingest
+    from seealso.collection.intake.ingest import Ingest
 
     counted = []
     original = Ingest._extract_arrays
@@ -196,7 +196,7 @@ def test_a_file_replaced_by_another_with_the_same_times(folder, open_collection)
 
 
 def test_a_file_that_has_just_changed_is_read_again(folder, open_collection, monkeypatch):
-    monkeypatch.setattr("seealso.collection.reading.SETTLED_NS", 3_600_000_000_000)
+    monkeypatch.setattr("seealso.collection.intake.reading.SETTLED_NS", 3_600_000_000_000)
     collection = open_collection()
     collection.index([folder])
     report = collection.index([folder])
@@ -270,7 +270,7 @@ def test_failures_are_remembered_and_retried(folder, open_collection, extracted)
 
 
 def test_a_file_deleted_in_mid_run_has_not_failed(folder, open_collection, monkeypatch):
-    from seealso.collection import reading
+    from seealso.collection.intake import reading
 
     read = reading.read_file
 

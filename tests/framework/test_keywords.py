@@ -16,7 +16,7 @@ import seealso
 from conftest import SAMPLES, THUMBNAIL, read_only
 from seealso.catalogue.connection import FORMAT_VERSION
 from seealso.catalogue.reader import COUNTED
-from seealso.collection.describing import Describer, printable
+from seealso.collection.intake.keywords import Describer, printable
 from seealso.interfaces.plugin import PluginChoice
 
 PLUGINS = [THUMBNAIL, SAMPLES / "plain_text.py"]
@@ -25,7 +25,7 @@ PLUGINS = [THUMBNAIL, SAMPLES / "plain_text.py"]
 @pytest.fixture
 def opening(tmp_path, make_photos, monkeypatch):
     """Opens a collection of twelve photographs; every third one has a sidecar."""
-    monkeypatch.setattr("seealso.collection.reading.SETTLED_NS", -1)
+    monkeypatch.setattr("seealso.collection.intake.reading.SETTLED_NS", -1)
     photos = make_photos(tmp_path / "photos", 12)
     for number, photo in enumerate(photos):
         if number % 3 == 0:
@@ -396,7 +396,7 @@ def test_killed_while_indexing(opening, tmp_path, make_photos, text):
         import seealso
         plugins = {[str(path) for path in PLUGINS]!r}
         collection = seealso.open({str(tmp_path / "c")!r}, plugins=plugins, extractor="thumbnail", text={text!r})
-        seealso.collection.text.COMMIT_SECONDS = 0
+        seealso.collection.derived.live_text.COMMIT_SECONDS = 0
         collection.parts.extractor.batch_size = 4
         calls = 0
         def told(progress):

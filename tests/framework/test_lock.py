@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import seealso
-from seealso.collection.lock import FILE_NAME, write_lock
+from seealso.collection.parts.lock import FILE_NAME, write_lock
 
 
 def test_a_second_writer_is_told_who_has_it(tmp_path):
@@ -22,7 +22,7 @@ def test_a_second_writer_is_told_who_has_it(tmp_path):
 
 
 def test_another_process_is_told_too(tmp_path):
-    code = f"import pathlib; from seealso.collection.lock import write_lock\nwith write_lock(pathlib.Path({str(tmp_path)!r})): pass"
+    code = f"import pathlib; from seealso.collection.parts.lock import write_lock\nwith write_lock(pathlib.Path({str(tmp_path)!r})): pass"
     with write_lock(tmp_path):
         busy = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert f"is being written to by process {os.getpid()}" in busy.stderr
@@ -31,7 +31,7 @@ def test_another_process_is_told_too(tmp_path):
 
 def test_a_killed_holder_holds_nothing(tmp_path):
     code = (
-        f"import os, pathlib; from seealso.collection.lock import write_lock\n"
+        f"import os, pathlib; from seealso.collection.parts.lock import write_lock\n"
         f"with write_lock(pathlib.Path({str(tmp_path)!r})): os.kill(os.getpid(), 9)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == -9

@@ -7,7 +7,7 @@ import pytest
 
 import seealso
 from conftest import THUMBNAIL
-from seealso.collection.maintenance import bytes_below
+from seealso.collection.upkeep.maintain import bytes_below
 from seealso.evaluation import plan_sample, plan_trial
 
 

@@ -6,12 +6,12 @@ import shutil
 import pytest
 
 import seealso
-from seealso.collection import prune as prune_module
+from seealso.collection.intake import prune as prune_module
 
 
 @pytest.fixture(autouse=True)
 def _settled_at_once(monkeypatch):
-    monkeypatch.setattr("seealso.collection.reading.SETTLED_NS", -1)
+    monkeypatch.setattr("seealso.collection.intake.reading.SETTLED_NS", -1)
 
 
 @pytest.fixture

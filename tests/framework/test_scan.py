@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from seealso.collection.scan import Scan, ScannedFile, ScanProblem, ScanRules
+from seealso.collection.intake.scan import Scan, ScannedFile, ScanProblem, ScanRules
 
 
 @pytest.fixture

@@ -233,12 +233,12 @@ def test_fewer_candidates_are_refined_when_asked(tmp_path, make_photos):
 
 def test_refinement_stops_when_nothing_changes(collection, monkeypatch):
     """Only when it is told to; and never before there are k."""
-    monkeypatch.setattr("seealso.collection.search.STEP", 4)
+    monkeypatch.setattr("seealso.collection.search.refinement.STEP", 4)
     query = collection.descriptors(collection.ids()[:1])[0]
     opened = collection._current()
 
     def ask(k, patience):
-        from seealso.collection.search import search
+        from seealso.collection.search.refinement import search
 
         return search(
             opened.catalog,

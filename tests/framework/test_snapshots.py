@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from seealso.collection.snapshots import CURRENT, DESCRIPTION, Snapshots
+from seealso.collection.derived.snapshots import CURRENT, DESCRIPTION, Snapshots
 
 MADE_BY = {"index": "test"}
 

@@ -36,7 +36,7 @@ UNDECODABLE = b"caf\xe9 \xff.jpg"
 def home(tmp_path, monkeypatch, make_photos):
     """A folder of photographs, and a configuration with the cheap extractor, in the current directory."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("seealso.collection.reading.SETTLED_NS", -1)
+    monkeypatch.setattr("seealso.collection.intake.reading.SETTLED_NS", -1)
     make_photos(tmp_path / "photos", 20)
     (tmp_path / "seealso.yaml").write_text(
         f"plugins: [{THUMBNAIL}]\ncollections:\n  photos: {{path: ./c.seealso, extractor: thumbnail}}\nfrontends: [cli]\n"

@@ -16,20 +16,20 @@ import numpy as np
 
 from seealso.catalogue.reader import Catalog, Counts, Failure, ObjectRecord
 from seealso.catalogue.writer import CatalogWriter
-from seealso.collection import parts as parts_module
-from seealso.collection.conversion import Conversion, convert, remove_other_stores
-from seealso.collection.creation import create, exists, explain_absence
-from seealso.collection.importing import Import, ImportReport, read_names
-from seealso.collection.ingest import Ingest, IngestParts, IngestReport, Progress
-from seealso.collection.lock import write_lock
-from seealso.collection.maintenance import Checkup, Upkeep, bytes_below, check, keep_up
-from seealso.collection.opened import Opened
-from seealso.collection.parts import Parts
-from seealso.collection.prune import prune, prune_failures
-from seealso.collection.query import Region, check_query, describe_query, read_content, read_query
-from seealso.collection.scan import Scan, ScanRules, is_absent
-from seealso.collection.search import search, with_keywords
-from seealso.collection.vector_files import open_vectors
+from seealso.collection.intake.importing import Import, ImportReport, read_names
+from seealso.collection.intake.ingest import Ingest, IngestParts, IngestReport, Progress
+from seealso.collection.intake.prune import prune, prune_failures
+from seealso.collection.intake.scan import Scan, ScanRules, is_absent
+from seealso.collection.intake.vector_files import open_vectors
+from seealso.collection.parts import resolved as parts_module
+from seealso.collection.parts.creation import create, exists, explain_absence
+from seealso.collection.parts.lock import write_lock
+from seealso.collection.parts.opened import Opened
+from seealso.collection.parts.resolved import Parts
+from seealso.collection.search.examples import Region, check_query, describe_query, read_content, read_query
+from seealso.collection.search.refinement import search, with_keywords
+from seealso.collection.upkeep.convert import Conversion, convert, remove_other_stores
+from seealso.collection.upkeep.maintain import Checkup, Upkeep, bytes_below, check, keep_up
 from seealso.configuration.models import Config, validate_options
 from seealso.durability import writing_in
 from seealso.errors import CollectionError, ConfigError, ImageError, QueryError, SeealsoError
@@ -177,7 +177,7 @@ class Collection:
             exclude: no files or folders that match one of these.
             hidden: also files and folders whose name begins with a dot.
             prune: whether to drop what is gone: False never, True always, None when it is surely gone
-                (see `seealso.collection.prune.prune`).
+                (see `seealso.collection.intake.prune.prune`).
             keywords: keyword sources beside those of the configuration, from now on; None: those given before.
             progress: told how far it is, after every file.
 

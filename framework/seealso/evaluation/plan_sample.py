@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 from seealso.collection import Collection
-from seealso.collection.scan import Scan, is_absent
-from seealso.collection.vector_files import SUFFIXES, open_vectors
+from seealso.collection.intake.scan import Scan, is_absent
+from seealso.collection.intake.vector_files import SUFFIXES, open_vectors
 from seealso.errors import QueryError
 from seealso.interfaces.plugin import PluginChoice
 from seealso.paths import PathLike, absolute, shown_path

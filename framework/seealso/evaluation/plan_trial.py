@@ -16,7 +16,7 @@ import numpy as np
 
 from seealso.catalogue.writer import create_catalog
 from seealso.collection import Collection
-from seealso.collection.maintenance import bytes_below
+from seealso.collection.upkeep.maintain import bytes_below
 from seealso.errors import QueryError, SeealsoError
 from seealso.evaluation.plan_sample import PlanSample
 from seealso.interfaces.plugin import PluginChoice

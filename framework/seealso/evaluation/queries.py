@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from seealso.collection import Collection
-from seealso.collection.query import check_query
-from seealso.collection.vector_files import open_vectors
+from seealso.collection.intake.vector_files import open_vectors
+from seealso.collection.search.examples import check_query
 from seealso.errors import ImageError, QueryError
 from seealso.evaluation.evaluate import Sample
 from seealso.images.decoding import IMAGE_SUFFIXES

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from seealso.collection import Collection
-    from seealso.collection.ingest import IngestedBatch
+    from seealso.collection.intake.ingest import IngestedBatch
     from seealso.deployment import Deployment
     from seealso.images.decoding import DecodedImage
     from seealso.interfaces.codec import Codec

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from seealso.catalogue.reader import Description, FileState
-from seealso.collection.describing import Describer
-from seealso.collection.scan import ScannedFile, is_absent
+from seealso.collection.intake.keywords import Describer
+from seealso.collection.intake.scan import ScannedFile, is_absent
 from seealso.errors import ImageError, ImageTooLarge
 from seealso.images.decoding import DecodedImage, ImageLimits, decode_image
 from seealso.interfaces.extractor import Extractor

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Self
 
 from seealso.catalogue.reader import Catalog
-from seealso.collection.creation import TEXT, store_folder
-from seealso.collection.indexing import LiveIndex
-from seealso.collection.parts import Parts, recorded_provenance
-from seealso.collection.text import LiveText
+from seealso.collection.derived.live_index import LiveIndex
+from seealso.collection.derived.live_text import LiveText
+from seealso.collection.parts.creation import TEXT, store_folder
+from seealso.collection.parts.resolved import Parts, recorded_provenance
 from seealso.errors import CollectionError
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.extractor import Provenance

@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from seealso.catalogue.reader import ObjectRecord
-from seealso.collection.parts import Parts
-from seealso.collection.reading import read_file
+from seealso.collection.intake.reading import read_file
+from seealso.collection.parts.resolved import Parts
 from seealso.errors import ImageError, QueryError
 from seealso.images.decoding import ImageLimits, decode_image
 from seealso.interfaces.extractor import Provenance

@@ -12,9 +12,9 @@ import numpy as np
 
 from seealso.catalogue.reader import Catalog
 from seealso.catalogue.writer import CatalogWriter
-from seealso.collection.creation import STORE, STORE_FOLDER, is_store_folder, store_folder
-from seealso.collection.opened import Opened
-from seealso.collection.parts import CONFIGURATION, Parts, configuration_record
+from seealso.collection.parts.creation import STORE, STORE_FOLDER, is_store_folder, store_folder
+from seealso.collection.parts.opened import Opened
+from seealso.collection.parts.resolved import CONFIGURATION, Parts, configuration_record
 from seealso.durability import make_directory
 from seealso.errors import StoreError
 from seealso.interfaces.plugin import PluginChoice

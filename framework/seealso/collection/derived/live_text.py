@@ -16,7 +16,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from seealso.catalogue.reader import Catalog
-from seealso.collection.search import with_keywords
+from seealso.collection.search.refinement import with_keywords
 from seealso.durability import make_directory, write_atomically
 from seealso.errors import FormatError, QueryError
 from seealso.interfaces.query import Hit

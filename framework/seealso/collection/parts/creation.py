@@ -9,8 +9,8 @@ from pathlib import Path
 
 from seealso.catalogue.reader import FILE_NAME, Catalog
 from seealso.catalogue.writer import create_catalog
-from seealso.collection import lock
-from seealso.collection.parts import Parts, record
+from seealso.collection.parts import lock
+from seealso.collection.parts.resolved import Parts, record
 from seealso.durability import make_directory, writing_in
 from seealso.errors import CollectionError, CorruptCollection, NoCollection
 

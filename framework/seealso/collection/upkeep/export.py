@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seealso.collection.vector_files import HDF5, NUMPY, PARQUET
+from seealso.collection.intake.vector_files import HDF5, NUMPY, PARQUET
 from seealso.errors import DiskFull, QueryError
 from seealso.paths import shown_path
 

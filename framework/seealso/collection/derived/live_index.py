@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from seealso.catalogue.reader import Catalog
-from seealso.collection.snapshots import Snapshot, Snapshots
+from seealso.collection.derived.snapshots import Snapshot, Snapshots
 from seealso.errors import FormatError
 from seealso.interfaces.index import MetricIndex
 from seealso.interfaces.store import ObjectStore

@@ -12,9 +12,9 @@ import numpy as np
 
 from seealso.catalogue.reader import FileState, Location, ObjectRow
 from seealso.catalogue.writer import CatalogWriter
-from seealso.collection.ingest import IdReserve, IngestedBatch
-from seealso.collection.opened import Opened
-from seealso.collection.vector_files import VectorFile
+from seealso.collection.intake.ingest import IdReserve, IngestedBatch
+from seealso.collection.intake.vector_files import VectorFile
+from seealso.collection.parts.opened import Opened
 from seealso.errors import QueryError
 from seealso.registry.registry import Plugins
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from seealso.catalogue.reader import Location
 from seealso.catalogue.writer import CatalogWriter
-from seealso.collection.scan import is_absent
+from seealso.collection.intake.scan import is_absent
 from seealso.paths import shown_path
 
 PAGE = 1000

@@ -19,11 +19,11 @@ import numpy as np
 
 from seealso.catalogue.reader import Catalog, Failure, FileState, Location, ObjectRow
 from seealso.catalogue.writer import CatalogWriter
-from seealso.collection.describing import Describer
-from seealso.collection.indexing import LiveIndex
-from seealso.collection.reading import FileReader, PreparedImage, ReadFile
-from seealso.collection.scan import Scan, ScannedFile, ScanProblem
-from seealso.collection.text import TextUpdate
+from seealso.collection.derived.live_index import LiveIndex
+from seealso.collection.derived.live_text import TextUpdate
+from seealso.collection.intake.keywords import Describer
+from seealso.collection.intake.reading import FileReader, PreparedImage, ReadFile
+from seealso.collection.intake.scan import Scan, ScannedFile, ScanProblem
 from seealso.errors import PluginError
 from seealso.images.decoding import DecodedImage, ImageLimits
 from seealso.interfaces.extractor import Extractor

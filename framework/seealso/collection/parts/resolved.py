@@ -16,8 +16,8 @@ import platformdirs
 
 from seealso.catalogue.reader import Catalog
 from seealso.codecs.choice import choose_codec
-from seealso.collection.describing import Describer
-from seealso.collection.text import LiveText
+from seealso.collection.derived.live_text import LiveText
+from seealso.collection.intake.keywords import Describer
 from seealso.configuration.models import Config, validate_options
 from seealso.configuration.reading import Location
 from seealso.errors import ConfigError, FormatError, ProvenanceMismatch

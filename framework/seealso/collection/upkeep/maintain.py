@@ -10,8 +10,8 @@ import numpy as np
 
 from seealso.catalogue.reader import Catalog
 from seealso.catalogue.writer import CatalogWriter
-from seealso.collection.indexing import LiveIndex
-from seealso.collection.text import LiveText
+from seealso.collection.derived.live_index import LiveIndex
+from seealso.collection.derived.live_text import LiveText
 from seealso.interfaces.store import ObjectStore
 
 REMEDY = "`seealso maintain` lets go of it, and `seealso index PATH…` then takes it in anew"

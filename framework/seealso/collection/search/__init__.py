@@ -1,0 +1,1 @@
+"""The way out: an example → the objects nearest to it."""
