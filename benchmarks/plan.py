@@ -100,7 +100,7 @@ def compare(name: str, folder: Path, settings: dict[str, object], plugins: list[
     }
     memory = float(
         subprocess.run(
-            [sys.executable, "-m", "seealso.evaluation.plan_serving"],
+            [sys.executable, "-m", "seealso.planning.serving"],
             input=json.dumps(asked), check=True, capture_output=True, text=True,
         ).stdout
     )  # fmt: skip

@@ -58,11 +58,6 @@ if TYPE_CHECKING:
     from seealso.evaluation.evaluate import true_neighbours as true_neighbours
     from seealso.evaluation.exact import Neighbours as Neighbours
     from seealso.evaluation.exact import exact_neighbours as exact_neighbours
-    from seealso.evaluation.plan import Estimate as Estimate
-    from seealso.evaluation.plan import Plan as Plan
-    from seealso.evaluation.plan import Plans as Plans
-    from seealso.evaluation.plan import plan as plan
-    from seealso.evaluation.plan import shown_choice as shown_choice
     from seealso.evaluation.plot import plot_evaluation as plot_evaluation
     from seealso.evaluation.queries import queries_from as queries_from
     from seealso.evaluation.tune import Tuned as Tuned
@@ -111,6 +106,11 @@ if TYPE_CHECKING:
     from seealso.interfaces.text_query import TextQuery as TextQuery
     from seealso.paths import shown_path as shown_path
     from seealso.paths import uri_of_path as uri_of_path
+    from seealso.planning.estimate import Estimate as Estimate
+    from seealso.planning.estimate import Plan as Plan
+    from seealso.planning.estimate import Plans as Plans
+    from seealso.planning.estimate import plan as plan
+    from seealso.planning.estimate import shown_choice as shown_choice
     from seealso.registry.hookspecs import hookimpl as hookimpl
     from seealso.registry.registry import Plugins as Plugins
     from seealso.registry.registry import load_plugins as load_plugins
@@ -148,7 +148,7 @@ _MODULES = {
     ),
     "seealso.evaluation.evaluate": ("Evaluation", "Sample", "SizeResult", "evaluate", "sample_of", "true_neighbours"),
     "seealso.evaluation.exact": ("Neighbours", "exact_neighbours"),
-    "seealso.evaluation.plan": ("Estimate", "Plan", "Plans", "plan", "shown_choice"),
+    "seealso.planning.estimate": ("Estimate", "Plan", "Plans", "plan", "shown_choice"),
     "seealso.evaluation.plot": ("plot_evaluation",),
     "seealso.evaluation.queries": ("queries_from",),
     "seealso.evaluation.tune": ("Tuned", "tune", "with_index_options"),

@@ -8,7 +8,8 @@ import pytest
 import seealso
 from conftest import THUMBNAIL
 from seealso.collection.upkeep.maintain import bytes_below
-from seealso.evaluation import plan_sample, plan_trial
+from seealso.planning import sample as plan_sample
+from seealso.planning import trial as plan_trial
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from seealso.catalogue.writer import create_catalog
 from seealso.collection import Collection
 from seealso.collection.upkeep.maintain import bytes_below
 from seealso.errors import QueryError, SeealsoError
-from seealso.evaluation.plan_sample import PlanSample
 from seealso.interfaces.plugin import PluginChoice
 from seealso.interfaces.query import Times
+from seealso.planning.sample import PlanSample
 
 LARGEST_PILOT = 50_000
 PILOT_BYTES = 1 << 28
@@ -301,7 +301,7 @@ def _memory_of_serving(trial: Trial, pilot: Collection) -> float:
         "image": os.fsdecode(trial.query),
     }
     done = subprocess.run(
-        [sys.executable, "-m", "seealso.evaluation.plan_serving"],
+        [sys.executable, "-m", "seealso.planning.serving"],
         input=json.dumps(asked), capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:

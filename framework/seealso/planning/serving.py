@@ -1,4 +1,4 @@
-"""A process that answers some queries, and says how much memory it holds: ``python -m seealso.evaluation.plan_serving``."""
+"""A process that answers some queries, and says how much memory it holds: ``python -m seealso.planning.serving``."""
 
 from __future__ import annotations
 

@@ -14,10 +14,10 @@ from typing import Any
 from seealso.collection import Collection
 from seealso.durability import writing_in
 from seealso.errors import ConfigError, QueryError, SeealsoError
-from seealso.evaluation.plan_sample import plan_sample
-from seealso.evaluation.plan_trial import Pilot, Trial, pilot_of, take_in, variant
 from seealso.interfaces.plugin import PluginChoice
 from seealso.paths import PathLike
+from seealso.planning.sample import plan_sample
+from seealso.planning.trial import Pilot, Trial, pilot_of, take_in, variant
 
 SECONDS = 10.0
 KINDS = ("extractor", "index", "store", "codec")

@@ -1,0 +1,1 @@
+"""What indexing and answering will take, before anybody begins."""
