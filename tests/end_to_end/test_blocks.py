@@ -23,7 +23,7 @@ REASONS = {
     "fetches trained weights",
     "fills a pilot for each line of the table; the same is done in tests/plugins/test_cli_measuring.py",
     "installs from a package index",
-    "installs from a package index; the same is done offline in tests/framework/test_authoring.py",
+    "installs from a package index; the same is done offline in tests/framework/authoring/test_authoring.py",
     "it wants podman, and a base image from a registry",
     "it wants root, and a machine with systemd",
     "uploads to a package index",

@@ -8,7 +8,7 @@ import yaml
 
 import seealso
 
-CONFIGURATIONS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+CONFIGURATIONS = sorted((Path(__file__).parents[3] / "configs").glob("*.yaml"))
 
 
 @pytest.fixture(scope="module")
