@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seealso.authoring.new import write_new_plugin as write_new_plugin
-    from seealso.catalogue.reader import Counts as Counts
-    from seealso.catalogue.reader import ObjectRecord as ObjectRecord
     from seealso.collection import Collection as Collection
     from seealso.collection import open as open
     from seealso.collection.intake.importing import ImportReport as ImportReport
     from seealso.collection.intake.ingest import IngestedBatch as IngestedBatch
     from seealso.collection.intake.ingest import IngestReport as IngestReport
     from seealso.collection.intake.ingest import Progress as Progress
-    from seealso.collection.search.examples import Region as Region
     from seealso.collection.upkeep.export import export as export
     from seealso.configuration.editing import set_configuration_value as set_configuration_value
     from seealso.configuration.models import Config as Config
@@ -39,6 +36,7 @@ if TYPE_CHECKING:
     from seealso.errors import CorruptCollection as CorruptCollection
     from seealso.errors import CorruptRecord as CorruptRecord
     from seealso.errors import DiskFull as DiskFull
+    from seealso.errors import FileError as FileError
     from seealso.errors import FormatError as FormatError
     from seealso.errors import ImageError as ImageError
     from seealso.errors import ImageTooLarge as ImageTooLarge
@@ -65,7 +63,6 @@ if TYPE_CHECKING:
     from seealso.evaluation.tune import with_index_options as with_index_options
     from seealso.images.decoding import IMAGE_SUFFIXES as IMAGE_SUFFIXES
     from seealso.images.decoding import DecodedImage as DecodedImage
-    from seealso.images.decoding import ImageLimits as ImageLimits
     from seealso.images.decoding import decode_image as decode_image
     from seealso.images.decoding import media_type as media_type
     from seealso.images.metadata import ImageMetadata as ImageMetadata
@@ -74,11 +71,13 @@ if TYPE_CHECKING:
     from seealso.interfaces.codec import Codec as Codec
     from seealso.interfaces.codec import CodecContext as CodecContext
     from seealso.interfaces.codec import Records as Records
+    from seealso.interfaces.derived import Derived as Derived
     from seealso.interfaces.distance import Distance as Distance
     from seealso.interfaces.extractor import Extractor as Extractor
     from seealso.interfaces.extractor import ExtractorContext as ExtractorContext
     from seealso.interfaces.extractor import Provenance as Provenance
     from seealso.interfaces.frontend import Frontend as Frontend
+    from seealso.interfaces.image_limits import ImageLimits as ImageLimits
     from seealso.interfaces.index import CandidateBlock as CandidateBlock
     from seealso.interfaces.index import IdSet as IdSet
     from seealso.interfaces.index import IndexContext as IndexContext
@@ -89,9 +88,16 @@ if TYPE_CHECKING:
     from seealso.interfaces.plugin import PluginOptions as PluginOptions
     from seealso.interfaces.plugin import RelativePath as RelativePath
     from seealso.interfaces.query import Answer as Answer
+    from seealso.interfaces.query import Asked as Asked
     from seealso.interfaces.query import Cost as Cost
+    from seealso.interfaces.query import Example as Example
     from seealso.interfaces.query import Hit as Hit
     from seealso.interfaces.query import Query as Query
+    from seealso.interfaces.query import Region as Region
+    from seealso.interfaces.query import Searchable as Searchable
+    from seealso.interfaces.query import Times as Times
+    from seealso.interfaces.records import Counts as Counts
+    from seealso.interfaces.records import ObjectRecord as ObjectRecord
     from seealso.interfaces.store import EncodedBlock as EncodedBlock
     from seealso.interfaces.store import ObjectStore as ObjectStore
     from seealso.interfaces.store import StoreContext as StoreContext
@@ -116,13 +122,14 @@ if TYPE_CHECKING:
     from seealso.registry.registry import load_plugins as load_plugins
 
 _MODULES = {
-    "seealso.catalogue.reader": ("Counts", "ObjectRecord"),
     "seealso.collection": ("Collection", "open"),
-    "seealso.interfaces.query": ("Answer", "Cost", "Hit", "Query"),
+    "seealso.interfaces.derived": ("Derived",),
+    "seealso.interfaces.image_limits": ("ImageLimits",),
+    "seealso.interfaces.query": ("Answer", "Asked", "Cost", "Example", "Hit", "Query", "Region", "Searchable", "Times"),
+    "seealso.interfaces.records": ("Counts", "ObjectRecord"),
     "seealso.collection.upkeep.export": ("export",),
     "seealso.collection.intake.importing": ("ImportReport",),
     "seealso.collection.intake.ingest": ("IngestReport", "IngestedBatch", "Progress"),
-    "seealso.collection.search.examples": ("Region",),
     "seealso.configuration.models": ("Config", "load_config"),
     "seealso.deployment": ("Deployment",),
     "seealso.durability": ("sync_directory", "sync_file", "write_atomically"),
@@ -134,6 +141,7 @@ _MODULES = {
         "CorruptCollection",
         "CorruptRecord",
         "DiskFull",
+        "FileError",
         "FormatError",
         "ImageError",
         "ImageTooLarge",
@@ -153,7 +161,7 @@ _MODULES = {
     "seealso.evaluation.queries": ("queries_from",),
     "seealso.evaluation.tune": ("Tuned", "tune", "with_index_options"),
     "seealso.registry.hookspecs": ("hookimpl",),
-    "seealso.images.decoding": ("IMAGE_SUFFIXES", "DecodedImage", "ImageLimits", "decode_image", "media_type"),
+    "seealso.images.decoding": ("IMAGE_SUFFIXES", "DecodedImage", "decode_image", "media_type"),
     "seealso.images.metadata": ("ImageMetadata", "image_metadata"),
     "seealso.interfaces.codec": ("Codec", "CodecContext", "Records"),
     "seealso.interfaces.distance": ("Distance",),

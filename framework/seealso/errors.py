@@ -17,6 +17,7 @@
     - MissingObject: it holds no descriptor of that ID
     - CorruptRecord: a stored descriptor fails its checksum
   - DiskFull: no space is left where something had to be written
+  - FileError: a file that the user named cannot be used
   - QueryError: a query that cannot be answered
 """
 
@@ -101,6 +102,13 @@ class CorruptRecord(StoreError):
 
 class DiskFull(SeealsoError):
     """No space is left where something had to be written."""
+
+
+class FileError(SeealsoError):
+    """A file that the user named cannot be used: it exists already, cannot be read or written, or has the wrong name or content.
+
+    A file that a plugin's options name is the plugin's: what is wrong with it is a `PluginError`. An image is an `ImageError`.
+    """
 
 
 class QueryError(SeealsoError):

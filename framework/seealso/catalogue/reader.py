@@ -23,6 +23,7 @@ import numpy as np
 
 from seealso.catalogue.connection import check_format, connect_to_read, translated
 from seealso.errors import CorruptCollection
+from seealso.interfaces.records import Counts, ObjectRecord
 from seealso.interfaces.text import Words
 
 FILE_NAME = "catalog.sqlite3"
@@ -157,27 +158,6 @@ class Failure:
     time: float
     reached: bool = True
     """The file was there as ``state`` says: whatever it held before, it does not now."""
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectRecord:
-    """An object: its size in pixels, upright, its file's in bytes, and the paths where it was found, ascending."""
-
-    id: int
-    hash: bytes
-    width: int
-    height: int
-    file_size: int
-    paths: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How much the catalogue holds."""
-
-    objects: int
-    locations: int
-    failures: int
 
 
 class Catalog:

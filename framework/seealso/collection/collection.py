@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
-from seealso.catalogue.reader import Catalog, Counts, Failure, ObjectRecord
+from seealso.catalogue.reader import Catalog, Failure
 from seealso.catalogue.writer import CatalogWriter
 from seealso.collection.intake.importing import Import, ImportReport, read_names
 from seealso.collection.intake.ingest import Ingest, IngestParts, IngestReport, Progress
@@ -26,22 +23,23 @@ from seealso.collection.parts.creation import create, exists, explain_absence
 from seealso.collection.parts.lock import write_lock
 from seealso.collection.parts.opened import Opened
 from seealso.collection.parts.resolved import Parts
-from seealso.collection.search.examples import Region, check_query, describe_query, read_content, read_query
-from seealso.collection.search.refinement import search, with_keywords
+from seealso.collection.search.answering import Answering, check_answerable
+from seealso.collection.search.examples import Examples, read_content
+from seealso.collection.search.hits import hits_of
+from seealso.collection.search.stopwatch import Stopwatch
 from seealso.collection.upkeep.convert import Conversion, convert, remove_other_stores
 from seealso.collection.upkeep.maintain import Checkup, Upkeep, bytes_below, check, keep_up
 from seealso.configuration.models import Config, validate_options
 from seealso.durability import writing_in
-from seealso.errors import CollectionError, ConfigError, ImageError, QueryError, SeealsoError
-from seealso.images.decoding import DecodedImage, ImageLimits
+from seealso.errors import CollectionError, ConfigError, QueryError, SeealsoError
+from seealso.images.decoding import DecodedImage
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.extractor import Provenance
-from seealso.interfaces.index import IdSet
 from seealso.interfaces.plugin import PluginChoice
-from seealso.interfaces.query import Answer, Cost, Hit, Query
+from seealso.interfaces.query import Answer, Example, Hit, Query
+from seealso.interfaces.records import Counts, ObjectRecord
 from seealso.interfaces.store import ObjectStore
 from seealso.interfaces.text import Words
-from seealso.interfaces.text_query import TextQuery
 from seealso.paths import PathLike, absolute, shown_path
 from seealso.registry.registry import Plugins
 
@@ -64,6 +62,7 @@ class Collection:
         # Opened before the descriptors moved to another store; somebody may still be reading from it.
         self._left: list[Opened] = []
         self._parts: Parts | None = None
+        self._found: Examples | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -80,7 +79,7 @@ class Collection:
             if self._parts is not None:
                 if "extractor" in vars(self._parts):
                     self._parts.extractor.close()
-                self._parts = None
+                self._parts = self._found = None
 
     # Opening
 
@@ -124,23 +123,6 @@ class Collection:
         opened.catalog.refresh()
         opened.index.catch_up(opened.catalog)
         return opened
-
-    def _answer(self, ask: Callable[[Opened], Answer]) -> Answer:
-        """Ask what is opened; again where its store was left for another one meanwhile, for then it may have been half gone."""
-        started = time.perf_counter()
-        while True:
-            opened = self._current()
-            try:
-                answer = ask(opened)
-            except (SeealsoError, OSError):
-                if not opened.moved():
-                    raise
-                continue
-            if not opened.moved():
-                break
-        answer.cost.ms.total = 1000 * (time.perf_counter() - started)
-        self.plugins.observe("searched", answer=answer)
-        return answer
 
     @contextmanager
     def _writing(self) -> Iterator[tuple[Opened, CatalogWriter]]:
@@ -195,7 +177,7 @@ class Collection:
             )
         if not self.exists():
             create(self.path, self.parts)
-            self._parts = None  # what is in force now is recorded in it
+            self._parts = self._found = None  # what is in force now is recorded in it
         with self._writing() as (opened, writer):
             self.parts.check_provenance(opened.provenance)
             if keywords is not None:
@@ -294,8 +276,8 @@ class Collection:
         with Collection(config, self.plugins, self.name) as collection:
             if not collection.exists():
                 create(collection.path, collection.parts)
-                collection._parts = None
-                self._parts = None
+                collection._parts = collection._found = None
+                self._parts = self._found = None
             yield collection
 
     def _ingest(
@@ -362,146 +344,66 @@ class Collection:
 
     # The way out
 
-    def similar(
-        self,
-        query: PathLike | int,
-        k: int = 10,
-        *,
-        candidates: int | None = None,
-        allowed: IdSet | None = None,
-        where: str | None = None,
-        others: bool = False,
-    ) -> Answer:
-        """The nearest neighbours of an image file, or of an object by its ID.
+    def search(self, query: Query) -> Answer:
+        """Answer a query: the one entrance that all others come through.
 
-        A file whose content is in the collection needs no extraction.
+        A file whose content is in the collection needs no extraction. Every observer of the hook ``searched`` is told.
+
+        Raises:
+            QueryError: the query makes no sense here: there is no such object, no text index, more than one example.
+            ImageError: an example's file cannot be read as an image.
+            ProvenanceMismatch: a descriptor would have to be extracted, by another extractor than made the collection.
+            CollectionError: the index is too far behind to answer; says what to run.
+        """
+        check_answerable(query)
+        watch = Stopwatch()
+        while True:
+            opened = self._open()
+            watch.book("open")
+            opened.catalog.refresh()
+            try:
+                answer = Answering(opened, self._examples(), self.settings.search, watch).answer(query)
+            except (SeealsoError, OSError):
+                # Its store was left for another one meanwhile: then it may have been half gone.
+                if not opened.moved():
+                    raise
+                continue
+            if not opened.moved():
+                break
+        self.plugins.observe("searched", collection=self.name, query=query, answer=answer)
+        return answer
+
+    def search_many(self, queries: Sequence[Query]) -> list[Answer]:
+        """Answer several queries, in their order; see `search`."""
+        return [self.search(query) for query in queries]
+
+    def similar(self, example: PathLike | int | Example, k: int = 10, **settings: Any) -> Answer:
+        """The nearest neighbours of an image file, or of an object by its ID: `search` for one example.
 
         Args:
-            query: a path, or an ID.
+            example: a path, an ID, or an `Example`.
             k: how many.
-            candidates: how many candidates to refine, at most; by default what the configuration says.
-            allowed: only these objects.
-            where: only objects that match this text query; as many as k of them, where there are so many.
-            others: leave out the object that is the query itself.
-
-        Raises:
-            QueryError: there is no such object, or ``k`` is less than 1.
-            ImageError: the file cannot be read as an image.
-            ProvenanceMismatch: a descriptor would have to be extracted, by another extractor than made the collection.
+            settings: what else a `Query` has: ``where``, ``max_distance``, ``others``, ….
         """
+        return self.search(Query.like(example, k=k, **settings))
 
-        def ask(opened: Opened) -> Answer:
-            started = time.perf_counter()
-            asked, descriptor = self._describe(opened, query)
-            extracted = 1000 * (time.perf_counter() - started)
-            skip = [asked.id] if others and asked.id is not None else []
-            answer = self._search(opened, asked, descriptor, k, candidates, allowed, where, skip)
-            answer.cost.ms.extract = extracted
-            return answer
-
-        return self._answer(ask)
-
-    def _describe(self, opened: Opened, query: PathLike | int) -> tuple[Query, np.ndarray]:
-        """What is asked, and its descriptor: from the store where it is there."""
-        if isinstance(query, int):
-            asked = Query(id=query, path=self._paths(opened, query)[0])
-        else:
-            path = absolute(query)
-            # What was imported has a place, and no file.
-            placed = opened.catalog.objects_at([path]) if opened.provenance.plugin == "imported" else {}
-            if path in placed:
-                return self._describe(opened, placed[path])
-            data = read_query(path, self.settings.images)
-            asked = Query(id=opened.catalog.id_of_hash(hashlib.sha256(data).digest()), path=path)
-            if asked.id is None:
-                self.parts.check_provenance(opened.provenance)
-                try:
-                    return asked, describe_query(data, self.parts, self.settings.images)
-                except ImageError as error:
-                    raise type(error)(f"{shown_path(path)}: {error}") from None
-        return asked, opened.store.get_many(np.array([asked.id], dtype=np.int64))[0]
-
-    def similar_to_descriptor(
-        self,
-        descriptor: np.ndarray,
-        k: int = 10,
-        *,
-        candidates: int | None = None,
-        allowed: IdSet | None = None,
-        where: str | None = None,
-    ) -> Answer:
-        """The nearest neighbours of a descriptor ``(dim,)`` made by the collection's own extractor; see `similar`.
-
-        Raises:
-            QueryError: it is not of the collection's dimension and dtype, or holds values that are not finite.
-        """
-        asked = np.asarray(descriptor)
-        return self._answer(lambda opened: self._search(opened, Query(), asked, k, candidates, allowed, where, ()))
-
-    def _search(
-        self,
-        opened: Opened,
-        asked: Query,
-        descriptor: np.ndarray,
-        k: int,
-        candidates: int | None,
-        allowed: IdSet | None,
-        where: str | None,
-        skip: Sequence[int],
-    ) -> Answer:
-        if k < 1:
-            raise QueryError(f"k is {k}; ask for at least 1 neighbour")
-        check_query(descriptor, opened.provenance)
-        matched: int | None = None
-        started = time.perf_counter()
-        if where is not None:
-            asked = replace(asked, text=where)
-            matching = opened.text.matching(opened.catalog, TextQuery.parse(where))
-            matched = int(matching.size)
-            allowed = IdSet(matching if allowed is None else np.intersect1d(matching, allowed.ids))
-        found = 1000 * (time.perf_counter() - started)
-        hits, cost = search(
-            opened.catalog,
-            opened.store,
-            opened.index.index,
-            opened.distance,
-            descriptor,
-            k=k,
-            candidates=max(k, candidates or self.settings.search.candidates),
-            patience=self.settings.search.patience,
-            allowed=allowed,
-            skip=skip,
-        )
-        cost.ms.text = found if where is not None else 0.0
-        return Answer(asked, hits, cost, matched)
+    def similar_to_descriptor(self, descriptor: np.ndarray, k: int = 10, **settings: Any) -> Answer:
+        """The nearest neighbours of a descriptor ``(dim,)`` made by the collection's own extractor; see `similar`."""
+        return self.search(Query.like(np.asarray(descriptor), k=k, **settings))
 
     def text(self, query: str, k: int = 10, offset: int = 0) -> Answer:
-        """The objects that match a text query, best first; `TextQuery` says what it may hold.
+        """The objects that match a text query, best first: `search` by keywords; `TextQuery` says what it may hold."""
+        return self.search(Query(keywords=query, k=k, offset=offset))
 
-        Args:
-            query: the query.
-            k: how many.
-            offset: how many of the best to leave out: the next page of an answer begins where the one before it ended.
-
-        Raises:
-            QueryError: there is nothing to look for in it, or no text index; ``k`` is less than 1, ``offset`` than 0.
-        """
-        if k < 1 or offset < 0:
-            raise QueryError(f"k is {k} and offset is {offset}; ask for at least 1 object, from 0 on")
-        parsed = TextQuery.parse(query)
-
-        def ask(opened: Opened) -> Answer:
-            started = time.perf_counter()
-            hits, matched = opened.text.hits(opened.catalog, parsed, k, offset)
-            cost = Cost()
-            cost.ms.text = 1000 * (time.perf_counter() - started)
-            return Answer(Query(text=query), hits, cost, matched)
-
-        return self._answer(ask)
+    def _examples(self) -> Examples:
+        with self._lock:
+            if self._found is None:
+                self._found = Examples(self.name, self.parts, self.settings.images)
+            return self._found
 
     @property
     def has_text(self) -> bool:
-        """Whether there is a text index, so that `text` and ``where`` can be asked."""
+        """Whether there is a text index, so that ``keywords`` and ``where`` can be asked."""
         return self.parts.chosen_text() is not None
 
     def suggest(self, beginning: str, limit: int = 10) -> list[str]:
@@ -510,33 +412,24 @@ class Collection:
         opened.catalog.refresh()
         return opened.text.suggest(opened.catalog, beginning, limit)
 
-    def words(self, ids: Sequence[int]) -> dict[int, dict[str, tuple[Words, ...]]]:
-        """What describes objects: ID → keyword source → words; without the objects that nothing describes."""
+    def keywords(self, ids: Sequence[int]) -> dict[int, dict[str, tuple[Words, ...]]]:
+        """The words recorded for objects: ID → keyword source → words; without the objects that have none."""
         return self._open().catalog.words(ids)
 
-    def describe(
-        self, data: bytes, *, region: Region | None = None, limits: ImageLimits | None = None
-    ) -> tuple[np.ndarray, int | None]:
-        """The descriptor ``(dim,)`` of an image file's bytes, for `similar_to_descriptor`; and the ID of the object with
-        just these bytes, if there is one.
+    def extract(self, example: Example) -> tuple[np.ndarray, int | None]:
+        """The descriptor ``(dim,)`` of an example; and the ID of the object with just its content, if there is one.
 
         Of an object's image as a whole the descriptor is read from the store; everything else is extracted.
 
-        Args:
-            data: the file's bytes.
-            region: only this part of the image.
-            limits: on the image; by default those of the configuration.
-
         Raises:
+            QueryError: there is no such object.
             ImageError: it cannot be used as an image.
             ProvenanceMismatch: another extractor made the collection.
         """
-        opened = self._current()
-        id_ = opened.catalog.id_of_hash(hashlib.sha256(data).digest())
-        if id_ is not None and region is None:
-            return opened.store.get_many(np.array([id_], dtype=np.int64))[0], id_
-        self.parts.check_provenance(opened.provenance)
-        return describe_query(data, self.parts, limits or self.settings.images, region), id_
+        opened = self._open()
+        opened.catalog.refresh()
+        asked, descriptor = self._examples().find(opened, example)
+        return descriptor, asked.id
 
     def descriptors(self, ids: Sequence[int] | np.ndarray) -> np.ndarray:
         """The descriptors ``(n, dim)`` of objects, in the order asked.
@@ -563,9 +456,7 @@ class Collection:
         Raises:
             QueryError: there is no such object.
         """
-        opened = self._open()
-        self._paths(opened, id_)
-        return opened.catalog.records([id_])[id_]
+        return self._examples().record(self._open(), id_)
 
     def records(self, ids: Sequence[int]) -> dict[int, ObjectRecord]:
         """Those of ``ids`` that are objects."""
@@ -581,7 +472,8 @@ class Collection:
         Nothing but the very content that was taken in is ever given, whatever lies at its places now.
 
         Raises:
-            QueryError: there is no such object, or no place holds it any more.
+            QueryError: there is no such object.
+            FileError: no place holds it any more.
         """
         return read_content(self.show(id_), self.settings.images)
 
@@ -590,16 +482,8 @@ class Collection:
         if count < 1:
             raise QueryError(f"n is {count}; ask for at least 1 object")
         catalog = self._open().catalog
-        chosen = [int(i) for i in catalog.random_ids(count, np.random.default_rng(seed))]
-        records = catalog.records(chosen)
-        hits = [Hit(i, None, records[i].paths) for i in chosen if i in records and records[i].paths]
-        return tuple(with_keywords(catalog, hits))
-
-    def _paths(self, opened: Opened, id_: int) -> tuple[bytes, ...]:
-        record = opened.catalog.records([id_]).get(id_) if 0 <= id_ < 1 << 63 else None
-        if record is None or not record.paths:
-            raise QueryError(f"there is no object {id_} in the collection {self.name}")
-        return record.paths
+        chosen = catalog.random_ids(count, np.random.default_rng(seed)).tolist()
+        return hits_of(catalog, chosen, [None] * len(chosen))
 
     # Upkeep
 

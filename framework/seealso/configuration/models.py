@@ -27,7 +27,7 @@ from pydantic_core import ErrorDetails
 
 from seealso.configuration.reading import Location, find_config, read_yaml
 from seealso.errors import ConfigError, PluginError
-from seealso.images.decoding import ImageLimits
+from seealso.interfaces.image_limits import ImageLimits
 from seealso.interfaces.plugin import Plugin, PluginChoice, PluginOptions, RelativePath
 from seealso.registry.registry import Plugins, did_you_mean
 

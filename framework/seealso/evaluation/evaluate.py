@@ -14,7 +14,7 @@ from seealso.collection import Collection
 from seealso.errors import QueryError
 from seealso.evaluation.exact import Neighbours, exact_neighbours
 from seealso.evaluation.intervals import recall_interval
-from seealso.interfaces.query import Answer, Times
+from seealso.interfaces.query import Answer, Query, Times
 
 SIZES = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
 SAMPLE = 500
@@ -218,9 +218,8 @@ def _sizes(collection: Collection, objects: int, sizes: Sequence[int] | None) ->
 
 def _ask(collection: Collection, sample: Sample, number: int, k: int, size: int) -> Answer:
     own = int(sample.ids[number])
-    if own >= 0:
-        return collection.similar(own, k, candidates=size, others=True)
-    return collection.similar_to_descriptor(sample.descriptors[number], k, candidates=size)
+    example = own if own >= 0 else sample.descriptors[number]
+    return collection.search(Query.like(example, k=k, candidates=size, others=True))
 
 
 def recalls_of(answers: Sequence[Answer], truth: Neighbours, k: int) -> np.ndarray:

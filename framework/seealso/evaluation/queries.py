@@ -8,10 +8,11 @@ import numpy as np
 
 from seealso.collection import Collection
 from seealso.collection.intake.vector_files import open_vectors
-from seealso.collection.search.examples import check_query
+from seealso.collection.search.examples import check_descriptor
 from seealso.errors import ImageError, QueryError
 from seealso.evaluation.evaluate import Sample
 from seealso.images.decoding import IMAGE_SUFFIXES
+from seealso.interfaces.query import Example
 
 
 def queries_from(collection: Collection, source: Path, count: int, seed: int) -> tuple[Sample, list[str]]:
@@ -32,7 +33,7 @@ def queries_from(collection: Collection, source: Path, count: int, seed: int) ->
         chosen = np.concatenate([vectors.rows(int(row), int(row) + 1) for row in rows])
     for row, descriptor in zip(rows.tolist(), chosen, strict=True):
         try:
-            check_query(descriptor, collection.provenance)
+            check_descriptor(descriptor, collection.provenance)
         except QueryError as error:
             raise QueryError(f"{source}, row {row}: {error}") from None
     return Sample(chosen, np.full(len(chosen), -1, np.int64), str(source)), []
@@ -49,7 +50,7 @@ def _from_images(
         if len(descriptors) == count:
             break
         try:
-            descriptor, id_ = collection.describe(files[place].read_bytes())
+            descriptor, id_ = collection.extract(Example(image=files[place].read_bytes()))
         except (ImageError, OSError) as error:
             unusable.append(f"{files[place]}: {error}")
             continue

@@ -14,10 +14,10 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from seealso.errors import ImageError, ImageTooLarge
 from seealso.images.colours import to_srgb
+from seealso.interfaces.image_limits import ImageLimits
 
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"}
@@ -32,15 +32,6 @@ MOST_TIFF_VALUES = 250_000  # the strips of an image, or three colour maps of 65
 ORIENTATION = 0x0112
 
 _one_huge_image_at_a_time = threading.Lock()
-
-
-class ImageLimits(BaseModel):
-    """What an image file may be, at most; checked before anything is decoded."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    max_bytes: StrictInt = Field(default=256 << 20, gt=0, description="bytes of a file")
-    max_pixels: StrictInt = Field(default=250_000_000, gt=0, description="pixels of an image, width × height")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from PIL import ExifTags, Image, IptcImagePlugin
 
 from seealso.errors import ImageError
-from seealso.images.decoding import ImageLimits, opened_image
+from seealso.images.decoding import opened_image
+from seealso.interfaces.image_limits import ImageLimits
 
 LONGEST = 1 << 20
 """Bytes of a value; a longer one is passed over."""

@@ -83,8 +83,10 @@ class Extractor(Plugin):
         Called from one thread at a time.
         """
 
-    def extract_text(self, texts: Sequence[str]) -> np.ndarray:
-        """Texts → descriptors ``(len(texts), dim)`` in the space of the images, for models that have such.
+    def extract_words(self, phrases: Sequence[str]) -> np.ndarray:
+        """Phrases → descriptors ``(len(phrases), dim)`` in the space of the images, for models that put words there too.
+
+        Called from one thread at a time.
 
         Raises:
             QueryError: this extractor's model does not know words.

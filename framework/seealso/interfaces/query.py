@@ -1,34 +1,196 @@
-"""What a query is answered with."""
+"""What is asked, and what it is answered with: `Query`, `Example`, `Answer`, and who answers (`Searchable`)."""
 
 from __future__ import annotations
 
+import math
 import os
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from operator import index as whole_number
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from seealso.paths import shown_path, uri_of_path
+import numpy as np
+
+from seealso.errors import QueryError
+from seealso.interfaces.image_limits import ImageLimits
+from seealso.interfaces.index import IdSet
+from seealso.interfaces.records import Counts, ObjectRecord
+from seealso.interfaces.text import Words
+from seealso.paths import PathLike, absolute, shown_path, uri_of_path
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+MOST = 1_000_000
+"""Hits that one query can reach, `Query.k` and `Query.offset` together: they are held in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A part of an image, in shares of its width and height, from the upper left.
+
+    Raises:
+        QueryError: it has no area, or is not inside the image.
+    """
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    def __post_init__(self) -> None:
+        sides = ((self.left, self.width), (self.top, self.height))
+        # Written so that what is not a number is refused too.
+        if not all(start >= 0 and length > 0 and start + length <= 1 + 1e-6 for start, length in sides):
+            raise QueryError(
+                f"the region {self.left}, {self.top}, {self.width}, {self.height} is not a part of the image; give left, "
+                "top, width and height as shares of it, from 0 to 1"
+            )
+
+    def cut_from(self, image: Image.Image) -> Image.Image:
+        """The part of an image; at least a pixel."""
+        left = min(int(self.left * image.width), image.width - 1)
+        top = min(int(self.top * image.height), image.height - 1)
+        right = max(left + 1, min(round((self.left + self.width) * image.width), image.width))
+        bottom = max(top + 1, min(round((self.top + self.height) * image.height), image.height))
+        return image.crop((left, top, right, bottom))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Example:
+    """One thing that the hits shall be like. Exactly one of the first five says what it is.
+
+    Attributes:
+        id: an object of the collection.
+        path: an image file; or, in a collection of imported descriptors, the place of one.
+        image: the bytes of an image file.
+        descriptor: a descriptor ``(dim,)`` made by the collection's own extractor.
+        words: words that the extractor puts in the space of its images, where it can.
+        region: only this part of the image; with ``id``, ``path`` or ``image``.
+        weight: how much it counts beside other examples; below 0: the hits shall be unlike it.
+        limits: on an image that has to be decoded; by default those of the configuration.
+
+    Raises:
+        QueryError: it is no example, or several at once.
+    """
+
+    id: int | None = None
+    path: PathLike | None = None
+    image: bytes | None = None
+    descriptor: np.ndarray | None = None
+    words: str | None = None
+    region: Region | None = None
+    weight: float = 1.0
+    limits: ImageLimits | None = None
+
+    def __post_init__(self) -> None:
+        given = [name for name in KINDS_OF_EXAMPLE if getattr(self, name) is not None]
+        if not given:
+            raise QueryError(f"an example is empty; give one of {', '.join(KINDS_OF_EXAMPLE)}")
+        if len(given) > 1:
+            raise QueryError(
+                f"an example is {len(given)} things at once ({' and '.join(given)}); make one example of each"
+            )
+        if self.region is not None and given[0] not in WITH_REGION:
+            raise QueryError(f"an example by its {given[0]} has no region; give {', '.join(WITH_REGION)}")
+        if not math.isfinite(self.weight) or not self.weight:
+            raise QueryError(
+                f"the weight of an example is {self.weight}; give a number above 0, or one below for unlike it"
+            )
+        if self.words is not None and not self.words.strip():
+            raise QueryError("there are no words to look for")
+        if self.id is not None:
+            object.__setattr__(self, "id", whole_number(self.id))
+        if self.path is not None:
+            object.__setattr__(self, "path", absolute(self.path))
+
+    @classmethod
+    def of(cls, example: PathLike | int | np.ndarray | Example) -> Example:
+        """The example that a path, an ID or a descriptor stands for."""
+        if isinstance(example, Example):
+            return example
+        if isinstance(example, np.ndarray):
+            return cls(descriptor=example)
+        if isinstance(example, int | np.integer):
+            return cls(id=int(example))
+        return cls(path=example)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Example):
+            return NotImplemented
+        return all(np.array_equal(getattr(self, each.name), getattr(other, each.name)) for each in fields(self))
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.path, self.image, self.words, self.region, self.weight))
+
+
+KINDS_OF_EXAMPLE = ("id", "path", "image", "descriptor", "words")
+WITH_REGION = ("id", "path", "image")
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What was asked: an object of the collection (``id``), a file (``path``), or a descriptor (neither).
+    """A question: a value that can be kept, sent elsewhere, and asked again.
 
-    A file whose content is in the collection has both. ``text`` is a text query: all that was asked, or to which the
-    neighbours were restricted.
+    Attributes:
+        examples: what the hits shall be like, nearest first.
+        keywords: ranks by keywords instead; `TextQuery` says what it may hold.
+        where: only objects that match this text query. It restricts, and does not rank.
+        k: how many hits.
+        offset: how many of the best to leave out: the next page of an answer begins where the one before it ended.
+        others: leave out the object that is the example itself.
+        max_distance: only hits that are no further than this from the example.
+        allowed: only these objects.
+        candidates: how many candidates to refine, at most; by default what the configuration says.
+
+    Raises:
+        QueryError: there is nothing to look for, or a number makes no sense.
     """
+
+    examples: tuple[Example, ...] = ()
+    keywords: str | None = None
+    where: str | None = None
+    k: int = 10
+    offset: int = 0
+    others: bool = False
+    max_distance: float | None = None
+    allowed: IdSet | None = None
+    candidates: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.examples and self.keywords is None:
+            raise QueryError("there is nothing to look for; give an example or keywords")
+        if self.k < 1:
+            raise QueryError(f"k is {self.k}; ask for at least 1 hit")
+        if self.offset < 0:
+            raise QueryError(f"offset is {self.offset}; it counts from 0")
+        if self.k + self.offset > MOST:
+            raise QueryError(f"k and offset reach to hit {self.k + self.offset:,}; a query reaches {MOST:,} at most")
+        if self.candidates is not None and self.candidates < 1:
+            raise QueryError(f"candidates is {self.candidates}; refine at least 1")
+        # Written so that what is not a number is refused too.
+        if self.max_distance is not None and not self.max_distance >= 0:
+            raise QueryError(f"max_distance is {self.max_distance}; a distance is 0 or more")
+        if self.max_distance is not None and not self.examples:
+            raise QueryError("max_distance needs an example that distances are measured from")
+
+    @classmethod
+    def like(cls, *examples: PathLike | int | np.ndarray | Example, **settings: Any) -> Self:
+        """A query by examples: paths, IDs, descriptors, or `Example` values."""
+        return cls(tuple(map(Example.of, examples)), **settings)
+
+    @property
+    def reach(self) -> int:
+        """How many of the best have to be found."""
+        return self.offset + self.k
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an example turned out to be: the object with just that content, and the path, as far as there is one."""
 
     id: int | None = None
     path: bytes | None = None
-    text: str | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """As the command line's ``--json`` and the web show it."""
-        return {
-            "id": self.id,
-            "path": None if self.path is None else shown_path(self.path),
-            "uri": None if self.path is None else uri_of_path(self.path),
-            "text": self.text,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +199,17 @@ class Hit:
 
     Attributes:
         id: the object's ID.
-        distance: its distance from the query; None where nothing was compared.
+        distance: its distance from the example; None where nothing was compared.
         paths: where it was found, ascending; the first is the one to show.
-        keywords: the words that describe it; for a longer text see `Collection.words`.
+        keywords: the words that are shown with it; for all of them see `Searchable.keywords`.
+        score: how well its keywords match, more is better; None where no keywords were asked for.
     """
 
     id: int
     distance: float | None
     paths: tuple[bytes, ...]
     keywords: tuple[str, ...] = ()
+    score: float | None = None
 
     @property
     def path(self) -> str:
@@ -57,6 +221,7 @@ class Hit:
         return {
             "id": self.id,
             "distance": self.distance,
+            "score": self.score,
             "path": shown_path(self.paths[0]),
             "uri": uri_of_path(self.paths[0]),
             "keywords": list(self.keywords),
@@ -65,24 +230,51 @@ class Hit:
 
 @dataclass(slots=True)
 class Times:
-    """Milliseconds for each stage of a query."""
+    """Milliseconds for each stage of a query. The stages add up to the total.
 
+    Attributes:
+        open: opening the collection, where it was not open yet.
+        catch_up: seeing what was committed since the last query.
+        extract: from the example to its descriptor: reading it, decoding, extracting (loading the network the first
+            time), or reading it from the store.
+        text: the text index.
+        candidates: the metric index.
+        read: reading descriptors.
+        refine: computing distances.
+        rows: reading the hits' rows of the catalogue.
+        total: all of it.
+    """
+
+    open: float = 0.0
+    catch_up: float = 0.0
     extract: float = 0.0
     text: float = 0.0
     candidates: float = 0.0
     read: float = 0.0
     refine: float = 0.0
+    rows: float = 0.0
     total: float = 0.0
+
+    def __add__(self, other: Times) -> Times:
+        return Times(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
 
 
 @dataclass(slots=True)
 class Cost:
-    """What a query cost: candidates considered, separate reads of the disk, bytes read, and milliseconds."""
+    """What a query cost: candidates considered, separate reads of the disk, bytes read, and milliseconds. Costs can be added."""
 
     candidates: int = 0
     reads: int = 0
     bytes_read: int = 0
     ms: Times = field(default_factory=Times)
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.candidates + other.candidates,
+            self.reads + other.reads,
+            self.bytes_read + other.bytes_read,
+            self.ms + other.ms,
+        )
 
     def as_json(self) -> dict[str, Any]:
         """As the command line's ``--json`` and the web show it; milliseconds to the microsecond."""
@@ -93,18 +285,93 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to a query: the hits, best first, and what they cost; how many objects match, where there is a text query."""
+    """The answer to a query.
+
+    Attributes:
+        query: what was asked.
+        hits: what was found, best first.
+        cost: what it took.
+        asked: for each example, what it turned out to be.
+        matched: how many objects match the text query; None where there was none.
+        unsearched: how many objects are too new to be in the index, and too many to be searched without it.
+    """
 
     query: Query
     hits: tuple[Hit, ...]
     cost: Cost
+    asked: tuple[Asked, ...] = ()
     matched: int | None = None
+    unsearched: int = 0
+
+    @property
+    def example(self) -> Asked:
+        """What the first example turned out to be."""
+        return self.asked[0] if self.asked else Asked()
+
+    @property
+    def text(self) -> str | None:
+        """The text query that was asked, or that restricted the hits."""
+        return self.query.where if self.query.keywords is None else self.query.keywords
 
     def as_json(self) -> dict[str, Any]:
         """As the command line's ``--json`` and the web show it."""
+        path = self.example.path
         answer: dict[str, Any] = {
-            "query": self.query.as_json(),
+            "query": {
+                "id": self.example.id,
+                "path": None if path is None else shown_path(path),
+                "uri": None if path is None else uri_of_path(path),
+                "text": self.text,
+                "within": self.query.max_distance,
+                "offset": self.query.offset,
+            },
             "hits": [hit.as_json() for hit in self.hits],
+            "unsearched": self.unsearched,
             "cost": self.cost.as_json(),
         }
         return answer if self.matched is None else answer | {"matched": self.matched}
+
+
+class Searchable(Protocol):
+    """What can be searched: a collection, whole or in parts. Frontends speak this, and nothing more."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in the configuration."""
+        ...
+
+    def search(self, query: Query) -> Answer:
+        """Answer a query."""
+        ...
+
+    def search_many(self, queries: Sequence[Query]) -> list[Answer]:
+        """Answer several queries, in their order."""
+        ...
+
+    def random(self, count: int = 20, seed: int | None = None) -> tuple[Hit, ...]:
+        """A random selection of objects."""
+        ...
+
+    def records(self, ids: Sequence[int]) -> dict[int, ObjectRecord]:
+        """Those of ``ids`` that are objects."""
+        ...
+
+    def read(self, id_: int) -> bytes:
+        """The bytes of an object's image file."""
+        ...
+
+    def keywords(self, ids: Sequence[int]) -> dict[int, dict[str, tuple[Words, ...]]]:
+        """ID → keyword source → the words recorded for the object."""
+        ...
+
+    def suggest(self, beginning: str, limit: int = 10) -> list[str]:
+        """Words that begin so."""
+        ...
+
+    def counts(self) -> Counts:
+        """How many objects, locations and failures there are."""
+        ...
+
+    def status(self) -> dict[str, object]:
+        """What there is to say of it, part by part."""
+        ...

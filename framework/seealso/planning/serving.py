@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 
@@ -19,7 +18,7 @@ def main() -> None:
     asked = json.load(sys.stdin)
     collections = [seealso.open(plugins=asked["plugins"], **each) for each in asked["collections"]]
     if asked["image"]:
-        collections[0].describe(Path(asked["image"]).read_bytes(), region=seealso.Region(0, 0, 1, 1))
+        collections[0].extract(seealso.Example(path=asked["image"], region=seealso.Region(0, 0, 1, 1)))
     pilot = collections[-1]
     for id_ in np.random.default_rng(0).choice(pilot.ids(), QUERIES).tolist():
         pilot.similar(id_, 10)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from seealso.interfaces.frontend import Frontend
     from seealso.interfaces.index import MetricIndex
     from seealso.interfaces.keywords import KeywordSource
-    from seealso.interfaces.query import Answer
+    from seealso.interfaces.query import Answer, Query
     from seealso.interfaces.store import ObjectStore
     from seealso.interfaces.text import TextIndex
 
@@ -120,5 +120,8 @@ def maintained(collection: Collection) -> None:
 
 
 @hookspec
-def searched(answer: Answer) -> None:
-    """A query was answered; ``answer.cost`` says what it took. Called from the thread that asked. Since 0.1."""
+def searched(collection: str, query: Query, answer: Answer) -> None:
+    """A query of the collection of this name was answered; ``answer.cost`` says what it took.
+
+    It is told just what the one who asked is given. Called from the thread that asked. Since 0.1.
+    """

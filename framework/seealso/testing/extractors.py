@@ -173,12 +173,12 @@ class ExtractorTests(PluginTests):
 
     def test_words_are_described_or_refused(self, extractor: Extractor) -> None:
         try:
-            found = extractor.extract_text(["a bird", "the sea"])
+            found = extractor.extract_words(["a bird", "the sea"])
         except QueryError:
             pytest.skip("its model does not know words")
         assert found.shape == (2, extractor.provenance.dim)
         assert found.dtype == np.dtype(extractor.provenance.dtype)
-        self.assert_same(extractor.extract_text(["the sea"]), found[1:])
+        self.assert_same(extractor.extract_words(["the sea"]), found[1:])
 
 
 def some_images() -> list[Image.Image]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import unicodedata
@@ -15,7 +16,7 @@ import click
 from seealso import shown_path
 
 if TYPE_CHECKING:
-    from seealso import Hit, Query
+    from seealso import Hit
 
 KEYWORDS_WIDTH = 60
 
@@ -46,6 +47,22 @@ class Number(click.IntRange):
     """How many of something; what else is given is called by a name that people know."""
 
     name = "whole number"
+
+
+class Distance(click.ParamType[float]):
+    """A distance: a number, 0 or more."""
+
+    name = "distance"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number that was typed."""
+        try:
+            distance = float(value)
+        except ValueError:
+            distance = math.nan
+        if not (math.isfinite(distance) and distance >= 0):
+            self.fail(f"{value!r} is not a distance: a number, 0 or more", param, ctx)
+        return distance
 
 
 def given_path(_: click.Context, parameter: click.Parameter, value: Any) -> Any:
@@ -80,17 +97,17 @@ def write_paths(hits: Sequence[Hit], *, null: bool) -> None:
     sys.stdout.buffer.flush()
 
 
-def write_hits(hits: Sequence[Hit], query: Query | None = None) -> None:
-    """A line for each hit: for people in columns, elsewhere separated by tabs."""
+def write_hits(hits: Sequence[Hit], itself: int | None = None) -> None:
+    """A line for each hit: for people in columns, elsewhere separated by tabs; ``itself``: the ID of what was asked."""
     rows = []
     described = _for_people() and any(hit.keywords for hit in hits)
     for hit in hits:
         distance = [] if hit.distance is None else [f"{hit.distance:.4f}"]
-        itself = " (the query itself)" if query is not None and hit.id == query.id else ""
+        marked = " (the query itself)" if hit.id == itself else ""
         more = f" (and {len(hit.paths) - 1} more)" if len(hit.paths) > 1 else ""
         # A column of its own only for people: what scripts split at tabs stays as it is.
         keywords = [printable(", ".join(hit.keywords))[:KEYWORDS_WIDTH]] if described else []
-        rows.append([str(hit.id), *distance, printable(shown_path(hit.paths[0])) + itself + more, *keywords])
+        rows.append([str(hit.id), *distance, printable(shown_path(hit.paths[0])) + marked + more, *keywords])
     compared = any(hit.distance is not None for hit in hits)
     write_rows(rows, ["id", *(["distance"] if compared else []), "path", *(["keywords"] if described else [])])
 

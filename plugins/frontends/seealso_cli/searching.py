@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seealso import SeealsoError, shown_path, uri_of_path
+from seealso import Query, SeealsoError, shown_path, uri_of_path
 from seealso_cli.output import (
+    Distance,
     Number,
     count,
     given_path,
@@ -40,6 +41,8 @@ DIGITS = "[0-9]{1,19}"
 @click.option(
     "--where", metavar="WORDS", help='Only objects that match a text query, as "red -shoes"; see `seealso text`.'
 )
+@click.option("--within", type=Distance(), metavar="D", help="Only objects that are no further than this.")
+@click.option("--offset", type=Number(min=0), default=0, metavar="N", help="Leave out so many of the nearest.")
 @click.option("--candidates", type=Number(min=1), metavar="N", help="How many candidates to refine, at most.")
 @output_options
 @click.pass_obj
@@ -49,6 +52,8 @@ def similar_command(
     k: int,
     others: bool,
     where: str | None,
+    within: float | None,
+    offset: int,
     candidates: int | None,
     as_json: bool,
     paths: bool,
@@ -61,21 +66,44 @@ def similar_command(
     """
     refuse_two_forms(as_json, paths or null)
     collection = session.collection()
-    answer = collection.similar(image_or_id(query), k, candidates=candidates, where=where, others=others)
+    answer = collection.search(
+        Query.like(
+            image_or_id(query),
+            k=k,
+            offset=offset,
+            candidates=candidates,
+            where=where,
+            others=others,
+            max_distance=within,
+        )
+    )
     if as_json:
         write_json(answer.as_json())
     elif paths or null:
         write_paths(answer.hits, null=null)
     else:
-        write_hits(answer.hits, answer.query)
+        write_hits(answer.hits, answer.example.id)
         note_matches(answer)
+    note_missing(answer)
     if sheet is not None:
-        draw(session, sheet, answer.hits, answer.query.path)
+        draw(session, sheet, answer.hits, answer.example.path)
+
+
+def note_missing(answer: Answer) -> None:
+    """Say why there are no hits, where it is not plain to see; and what was not searched."""
+    if answer.unsearched:
+        note(f"{count(answer.unsearched, 'object')} not searched: too new to be in the index; run `seealso rebuild`")
+    if answer.hits or answer.matched == 0:
+        return
+    if answer.query.offset:
+        note(f"there are no more hits after the first {answer.query.offset:,}")
+    elif answer.query.max_distance is not None:
+        note(f"nothing is within {answer.query.max_distance:g}")
 
 
 def note_matches(answer: Answer) -> None:
     """Say how many objects match a text query, where not all of them are shown."""
-    text = printable(answer.query.text or "")
+    text = printable(answer.text or "")
     if answer.matched == 0:
         note(f"no object matches {text}")
     elif answer.matched is not None and answer.matched != len(answer.hits):
@@ -118,7 +146,7 @@ def text_command(
     refuse_two_forms(as_json, paths or null)
     # The shell has taken the quotation marks away from what it gave as one word.
     query = " ".join(f'"{word}"' if " " in word and '"' not in word and len(words) > 1 else word for word in words)
-    answer = session.collection().text(query, k, offset)
+    answer = session.collection().search(Query(keywords=query, k=k, offset=offset))
     if as_json:
         write_json(answer.as_json())
     elif paths or null:
@@ -126,6 +154,7 @@ def text_command(
     else:
         write_hits(answer.hits)
         note_matches(answer)
+    note_missing(answer)
     if sheet is not None:
         draw(session, sheet, answer.hits, None)
 
@@ -175,7 +204,7 @@ def show_command(session: Session, object_id: int, as_json: bool) -> None:
     """One object, by its ID (123, or id:123): where it was found, its size, its content hash."""
     collection = session.collection()
     record = collection.show(object_id)
-    words = collection.words([object_id]).get(object_id, {})
+    words = collection.keywords([object_id]).get(object_id, {})
     if as_json:
         write_json(
             {

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from seealso import Collection, Hit, ObjectRecord, Region, shown_path, uri_of_path
+from seealso import Collection, Hit, ObjectRecord, shown_path, uri_of_path
 from seealso_web import openapi
 from seealso_web.files import unchanged
 from seealso_web.links import Links
@@ -21,15 +22,16 @@ from seealso_web.queries import (
     LARGEST_SEED,
     MOST,
     Found,
+    Wanted,
     Window,
     asked_text,
     by_text,
     id_of,
     number,
     record_of,
-    region,
     similar,
     some,
+    wanted,
     window,
 )
 from seealso_web.showing import name_of
@@ -101,52 +103,46 @@ async def similar_to_upload(request: Request) -> Response:
 
 async def similar_to_sent(request: Request) -> Response:
     """The neighbours of an image that is sent along; it is kept, so that more of them can be asked for."""
-    site = site_of(request)
-    collection, part, shown = site.collection(request), region(request), window(request, PER_ANSWER)
-    where = asked_text(request, "where")
+    site, collection = site_of(request), site_of(request).collection(request)
+    # Refused before the image is received.
+    asked = wanted(request, Upload("", b""), PER_ANSWER)
     site.spend(request)
     data = await site.uploads.receive(request)
 
     def ask() -> tuple[Upload, Found]:
-        found = similar(collection, Upload("", data), part, shown, where, site.describer)
+        found = similar(collection, replace(asked, source=Upload("", data)), site.uploads.limits)
         return site.uploads.keep(data), found
 
     kept, found = await site.work(ask)
-    return _neighbours_document(request, collection, kept, part, shown, where, found)
+    return _neighbours_document(request, collection, replace(asked, source=kept), found)
 
 
 async def _neighbours(request: Request, collection: Collection, source: int | Upload) -> Response:
     site = site_of(request)
     site.spend(request)
-    part, shown, where = region(request), window(request, PER_ANSWER), asked_text(request, "where")
-    found = await site.work(similar, collection, source, part, shown, where, site.describer)
-    return _neighbours_document(request, collection, source, part, shown, where, found)
+    asked = wanted(request, source, PER_ANSWER)
+    found = await site.work(similar, collection, asked, site.uploads.limits)
+    return _neighbours_document(request, collection, asked, found)
 
 
-def _neighbours_document(
-    request: Request,
-    collection: Collection,
-    source: int | Upload,
-    part: Region | None,
-    shown: Window,
-    where: str | None,
-    found: Found,
-) -> Response:
+def _neighbours_document(request: Request, collection: Collection, asked: Wanted, found: Found) -> Response:
     site, links = site_of(request), Links(collection.name)
     assert found.answer is not None
     site.metrics.count_query(found.answer.cost)
+    part = asked.part
     query = {
-        "id": source if isinstance(source, int) else None,
-        "upload": None if isinstance(source, int) else source.name,
+        "id": found.answer.example.id,
+        "upload": None if isinstance(asked.source, int) else asked.source.name,
         "crop": None if part is None else [part.left, part.top, part.width, part.height],
-        "text": where,
+        "text": asked.where,
+        "within": asked.within,
         "links": {
-            "page": links.similar(source, part, None, where),
-            "self": links.api_similar(source, part, shown, where),
+            "page": links.neighbours(asked),
+            "self": links.api_neighbours(asked, asked.shown),
         },
     }
-    following = links.api_similar(source, part, found.next, where) if found.next is not None else None
-    return answer(request, _answered(site, collection, query, shown, found, following), without="cost")
+    following = links.api_neighbours(asked, found.next) if found.next is not None else None
+    return answer(request, _answered(site, collection, query, asked.shown, found, following), without="cost")
 
 
 def _answered(
@@ -160,6 +156,7 @@ def _answered(
         "offset": shown.offset,
         "next": following,
         "matched": found.answer.matched,
+        "unsearched": found.answer.unsearched,
         "cost": found.answer.cost.as_json(),
     }
 
@@ -180,6 +177,7 @@ async def text(request: Request) -> Response:
         "upload": None,
         "crop": None,
         "text": query,
+        "within": None,
         "links": {"page": links.text(query), "self": links.api_text(query, shown)},
     }
     following = links.api_text(query, found.next) if found.next is not None else None
@@ -215,7 +213,7 @@ async def described(request: Request) -> Response:
 
 def _hits(site: Site, collection: Collection, found: Found) -> list[dict[str, Any]]:
     return [
-        {"distance": hit.distance, **_object(site, collection, found.records[hit.id], hit)}
+        {"distance": hit.distance, "score": hit.score, **_object(site, collection, found.records[hit.id], hit)}
         for hit in found.hits
         if hit.id in found.records  # else it was removed just now
     ]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import quote, urlencode
 
-from seealso import ConfigError, ObjectRecord, Region
-from seealso_web.queries import Window, region_text
+from seealso import ConfigError, ObjectRecord
+from seealso_web.queries import Wanted, Window, region_text
 from seealso_web.uploads import Upload
 
 RESERVED = frozenset(
@@ -36,35 +36,29 @@ class Links:
         """A random selection."""
         return f"{self.home}?seed={seed}"
 
-    def similar(
-        self,
-        source: int | Upload,
-        part: Region | None = None,
-        shown: Window | None = None,
-        where: str | None = None,
-    ) -> str:
-        """The neighbours of an object or an upload, or of a part of it; those that match a text query."""
-        place = f"similar/{source}" if isinstance(source, int) else f"uploads/{source.name}"
-        return f"{self.home}/{place}{_question(part, where, shown)}"
+    def similar(self, source: int | Upload) -> str:
+        """The neighbours of an object or an upload."""
+        return self.home + _neighbours_of(source)
 
-    def api_similar(
-        self,
-        source: int | Upload,
-        part: Region | None = None,
-        shown: Window | None = None,
-        where: str | None = None,
-    ) -> str:
-        """The same, in the API."""
-        place = f"similar/{source}" if isinstance(source, int) else f"uploads/{source.name}/similar"
-        return f"{self.api}/{place}{_question(part, where, shown)}"
+    def neighbours(self, asked: Wanted, shown: Window | None = None) -> str:
+        """The neighbours that are asked for."""
+        return self.similar(asked.source) + _question(asked, shown)
+
+    def api_similar(self, source: int | Upload) -> str:
+        """The neighbours of an object or an upload, in the API."""
+        return self.api + _neighbours_of(source) + ("/similar" if isinstance(source, Upload) else "")
+
+    def api_neighbours(self, asked: Wanted, shown: Window) -> str:
+        """The neighbours that are asked for, in the API."""
+        return self.api_similar(asked.source) + _question(asked, shown)
 
     def text(self, query: str | None = None, shown: Window | None = None) -> str:
         """What matches a text query; without one, where it is asked."""
-        return f"{self.home}/text{_question(None, query, shown, 'q')}"
+        return f"{self.home}/text{_question(None, shown, q=query)}"
 
     def api_text(self, query: str, shown: Window | None = None) -> str:
         """The same, in the API."""
-        return f"{self.api}/text{_question(None, query, shown, 'q')}"
+        return f"{self.api}/text{_question(None, shown, q=query)}"
 
     @property
     def api_suggest(self) -> str:
@@ -100,11 +94,22 @@ class Links:
         return f"{self.home}/status"
 
 
-def _question(part: Region | None, text: str | None, shown: Window | None, name: str = "where") -> str:
-    """A query string; ``name``: of a text query in it."""
-    given = {"crop": region_text(part)} if part is not None else {}
-    if text is not None:
-        given[name] = text
+def _neighbours_of(source: int | Upload) -> str:
+    return f"/similar/{source}" if isinstance(source, int) else f"/uploads/{source.name}"
+
+
+def _question(asked: Wanted | None, shown: Window | None, q: str | None = None) -> str:
+    """A query string: what neighbours are asked for, or a text query; and which of the hits."""
+    given = {} if q is None else {"q": q}
+    if asked is not None:
+        if asked.part is not None:
+            given["crop"] = region_text(asked.part)
+        if asked.where is not None:
+            given["where"] = asked.where
+        if asked.within is not None:
+            given["within"] = f"{asked.within:g}"
+        if asked.others != asked.usual_others:
+            given["others"] = str(asked.others).lower()
     if shown is not None:
         given |= {"offset": str(shown.offset), "limit": str(shown.limit)}
     return f"?{urlencode(given, safe=',')}" if given else ""

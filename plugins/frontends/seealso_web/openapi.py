@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
-from seealso import __version__
+from seealso import Times, __version__
 from seealso_web.options import WebOptions
 from seealso_web.queries import DEEPEST, LARGEST_ID, LARGEST_SEED, MOST
 
 TITLE = "seealso"
 LONGEST_TEXT = 1000  # characters of a text query
+STAGES = tuple(field.name for field in fields(Times))
 
 
 def document(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
@@ -61,6 +63,18 @@ def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
         {"type": "string", "maxLength": LONGEST_TEXT, "examples": ["red -shoes"]},
         "Only objects that match this text query; as many as are asked for, where there are so many.",
     )
+    within = _parameter(
+        "within",
+        "query",
+        {"type": "number", "minimum": 0},
+        "Only objects that are no further than this from the image.",
+    )
+    others = _parameter(
+        "others",
+        "query",
+        {"type": "boolean"},
+        "Whether to leave out the object that is the image itself; if not said, only an object's own is left out.",
+    )
     words = {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT, "examples": ["red -shoes"]}
     asked = _parameter(
         "q",
@@ -103,7 +117,7 @@ def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
                 "similarToObject",
                 "The neighbours of an object, nearest first.",
                 "similar",
-                [collection, id_, crop, where, limit, offset],
+                [collection, id_, crop, where, within, others, limit, offset],
                 "Answer",
                 {"409": "A part of it was asked for, and its file is away."},
             )
@@ -113,7 +127,7 @@ def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
                 "similarToImage",
                 "The neighbours of an image that is sent along, nearest first.",
                 "similar",
-                [collection, crop, where, limit, offset],
+                [collection, crop, where, within, others, limit, offset],
                 "Answer",
                 {
                     "408": "The image came too slowly.",
@@ -129,7 +143,7 @@ def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
                 "similarToUpload",
                 "The neighbours of an image that was sent before, as long as it is kept.",
                 "similar",
-                [collection, upload, crop, where, limit, offset],
+                [collection, upload, crop, where, within, others, limit, offset],
                 "Answer",
             )
         },
@@ -206,16 +220,16 @@ def _schemas(options: WebOptions) -> dict[str, Any]:
     if options.locations:
         about |= {"path": text, "uri": text}
     hits = {"type": "array", "items": {"$ref": "#/components/schemas/Hit"}}
-    times = _object(dict.fromkeys(("extract", "candidates", "read", "refine", "total"), real), more=True)
+    times = _object(dict.fromkeys(STAGES, real), more=True)
     cost = _object({"candidates": whole, "reads": whole, "bytes_read": whole, "ms": times}, more=True)
     query = {"id": _or_null(whole), "upload": _or_null(text), "crop": _or_null({"type": "array", "items": real})}
-    query["text"] = _or_null(text)
+    query |= {"text": _or_null(text), "within": _or_null(real)}
     counted = {"name": text, "objects": whole, "locations": whole, "failures": whole, "bytes": whole}
     return {
         "Collections": _object({"collections": {"type": "array", "items": _object({"name": text, "links": links})}}),
         "Status": _object(counted, more=True),
         "Object": _object({**about, "locations": {"type": "array", "items": place}, "sha256": text}),
-        "Hit": _object({**about, "distance": _or_null(real)}),
+        "Hit": _object({**about, "distance": _or_null(real), "score": _or_null(real)}),
         "Selection": _object({"seed": whole, "hits": hits}),
         "Answer": _object(
             {
@@ -224,6 +238,7 @@ def _schemas(options: WebOptions) -> dict[str, Any]:
                 "offset": whole,
                 "next": _or_null({**text, "format": "uri-reference"}),
                 "matched": _or_null(whole),
+                "unsearched": whole,
                 "cost": cost,
             }
         ),

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from seealso import Collection, Region
+from seealso import Collection, Example
 from seealso_web import openapi
 from seealso_web.links import Links
 from seealso_web.queries import (
@@ -20,9 +20,9 @@ from seealso_web.queries import (
     id_of,
     number,
     record_of,
-    region,
     similar,
     some,
+    wanted,
     window,
 )
 from seealso_web.showing import by_language
@@ -95,22 +95,11 @@ async def similar_to_upload(request: Request) -> Response:
 async def _neighbours(request: Request, collection: Collection, source: int | Upload, **values: Any) -> Response:
     site = site_of(request)
     site.spend(request)
-    part: Region | None = region(request)
-    shown, where = window(request, PER_PAGE), asked_text(request, "where")
-    found = await site.work(similar, collection, source, part, shown, where, site.describer)
+    asked = wanted(request, source, PER_PAGE)
+    found = await site.work(similar, collection, asked, site.uploads.limits)
     assert found.answer is not None
     site.metrics.count_query(found.answer.cost)
-    return await site.page(
-        request,
-        "Similar images",
-        template="similar.html",
-        source=source,
-        part=part,
-        shown=shown,
-        where=where,
-        found=found,
-        **values,
-    )
+    return await site.page(request, "Similar images", template="similar.html", asked=asked, found=found, **values)
 
 
 async def text(request: Request) -> Response:
@@ -136,7 +125,7 @@ async def upload(request: Request) -> Response:
 
     def keep() -> Upload:
         # All that can be wrong with it is found out here, so that it is said here.
-        site.describer.upload(collection, Upload("", data))
+        collection.extract(Example(image=data, limits=site.uploads.limits))
         return site.uploads.keep(data)
 
     kept = await site.work(keep)
@@ -148,7 +137,7 @@ async def object_(request: Request) -> Response:
     site = site_of(request)
     collection, id_ = site.collection(request), id_of(request.path_params["id"])
     record = await site.work(record_of, collection, id_)
-    sources = (await site.work(collection.words, [id_])).get(id_, {})
+    sources = (await site.work(collection.keywords, [id_])).get(id_, {})
     words, translated = by_language(dict.fromkeys(word for said in sources.values() for word in said))
     return await site.page(
         request, f"Image {id_}", template="object.html", record=record, words=words, translated=translated

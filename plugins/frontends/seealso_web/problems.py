@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from seealso import ImageError, ImageTooLarge, NoCollection, QueryError, SeealsoError
+from seealso import FileError, ImageError, ImageTooLarge, NoCollection, QueryError, SeealsoError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +53,7 @@ def problem_of(error: Exception) -> Problem:
         return Problem(422, f"The image cannot be used: {error}.")
     if isinstance(error, NoCollection):
         return Problem(404, "Nothing has been taken into this collection yet.")
-    if isinstance(error, QueryError):
+    if isinstance(error, QueryError | FileError):
         return Problem(422, f"{error}")
     if isinstance(error, SeealsoError):
         log.error("%s", error)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import re
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 
-from seealso import Answer, Collection, Hit, ObjectRecord, QueryError, Region
-from seealso_web.describing import Describer
+from seealso import (
+    Answer,
+    Example,
+    FileError,
+    Hit,
+    ImageLimits,
+    ObjectRecord,
+    Query,
+    QueryError,
+    Region,
+    Searchable,
+)
 from seealso_web.problems import Problem
 from seealso_web.uploads import Upload
 
@@ -72,6 +82,24 @@ def window(request: Request, limit: int) -> Window:
     return Window(offset, min(number(request, "limit", limit, 1, MOST), DEEPEST - offset))
 
 
+def distance(request: Request, name: str) -> float | None:
+    """A distance from the query string; None where it is missing or empty.
+
+    Raises:
+        Problem: 422, it is none.
+    """
+    given = request.query_params.get(name, "").strip()
+    if not given:
+        return None
+    try:
+        value = float(given)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise Problem(422, f"`{name}` has to be a distance: a number, 0 or more.")
+    return value
+
+
 def asked_text(request: Request, name: str) -> str | None:
     """The text query that a request asks for, under this name in its query string; None where it is missing or empty."""
     return request.query_params.get(name, "").strip() or None
@@ -117,7 +145,7 @@ def id_of(text: str) -> int:
     return int(text)
 
 
-def record_of(collection: Collection, id_: int) -> ObjectRecord:
+def record_of(collection: Searchable, id_: int) -> ObjectRecord:
     """An object.
 
     Raises:
@@ -129,57 +157,102 @@ def record_of(collection: Collection, id_: int) -> ObjectRecord:
     return record
 
 
-def some(collection: Collection, count: int, seed: int) -> Found:
+def some(collection: Searchable, count: int, seed: int) -> Found:
     """A random selection; the same again for the same seed, as long as the collection does not change."""
     hits = collection.random(count, seed)
     return Found(hits, collection.records([hit.id for hit in hits]))
 
 
-def by_text(collection: Collection, query: str, shown: Window) -> Found:
+def by_text(collection: Searchable, query: str, shown: Window) -> Found:
     """The objects that match a text query.
 
     Raises:
         QueryError: there is nothing to look for in it, or no text index.
     """
-    answer = collection.text(query, shown.limit, shown.offset)
+    answer = collection.search(Query(keywords=query, k=shown.limit, offset=shown.offset))
     following = shown.next() if answer.matched is not None and answer.matched > shown.end else None
     return Found(answer.hits, collection.records([hit.id for hit in answer.hits]), answer, following)
 
 
-def similar(
-    collection: Collection,
-    source: int | Upload,
-    part: Region | None,
-    shown: Window,
-    where: str | None,
-    describer: Describer,
-) -> Found:
-    """The neighbours of an object or an upload, or of a part of it; only those that match a text query, if there is one.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which neighbours a request asks for.
+
+    Attributes:
+        source: an object's ID, or an upload.
+        shown: which of the neighbours.
+        part: of this part of the image.
+        where: only those that match this text query.
+        within: only those that are no further than this.
+        others: without the object that is the image itself.
+    """
+
+    source: int | Upload
+    shown: Window
+    part: Region | None
+    where: str | None
+    within: float | None
+    others: bool
+
+    @property
+    def usual_others(self) -> bool:
+        """What `others` is where the request does not say: an object is left out of its own neighbours, unless they are those of a
+        part of it; an upload is not, so that one sees that the collection holds it."""
+        return isinstance(self.source, int) and self.part is None
+
+    def of_all(self) -> Wanted:
+        """The same, without a text query that restricts them."""
+        return replace(self, where=None)
+
+    def of_the_whole(self) -> Wanted:
+        """The same, of the whole image."""
+        whole = replace(self, part=None)
+        return replace(whole, others=whole.usual_others) if self.others == self.usual_others else whole
+
+    def example(self, limits: ImageLimits) -> Example:
+        """What they are neighbours of; ``limits``: on what visitors send."""
+        if isinstance(self.source, Upload):
+            return Example(image=self.source.data, region=self.part, limits=limits)
+        return Example(id=self.source, region=self.part)
+
+
+def wanted(request: Request, source: int | Upload, limit: int) -> Wanted:
+    """The neighbours that a request asks for; ``limit``: so many, where it does not say.
+
+    Raises:
+        Problem: 422, it makes no sense.
+    """
+    others = request.query_params.get("others")
+    if others not in (None, "true", "false"):
+        raise Problem(422, "`others` has to be true or false.")
+    shown, where, within = window(request, limit), asked_text(request, "where"), distance(request, "within")
+    asked = Wanted(source, shown, region(request), where, within, others == "true")
+    return asked if others is not None else replace(asked, others=asked.usual_others)
+
+
+def similar(collection: Searchable, asked: Wanted, limits: ImageLimits) -> Found:
+    """The neighbours of an object or an upload, or of a part of it.
 
     Raises:
         QueryError: the text query makes no sense, or there is no text index.
         Problem: 404, there is no such object; 409, its file is away and a part of it was asked for.
         ImageError: an upload cannot be used.
     """
-    wanted = shown.end + 1  # one more, to know whether there are more
-    record = record_of(collection, source) if isinstance(source, int) else None
-    if isinstance(source, int) and part is None:
-        answer = collection.similar(source, wanted, where=where, others=True)
-    else:
-        started = time.perf_counter()
-        if isinstance(source, Upload):
-            descriptor = describer.upload(collection, source, part)
-        else:
-            assert record is not None
-            assert part is not None
-            try:
-                descriptor = describer.part(collection, record, part)
-            except QueryError:
-                raise Problem(409, "The image's file is away, so no part of it can be looked at.") from None
-        extracted = 1000 * (time.perf_counter() - started)
-        answer = collection.similar_to_descriptor(descriptor, wanted, where=where)
-        answer.cost.ms.extract = extracted
-        answer.cost.ms.total += extracted
-    hits = answer.hits[shown.offset : shown.end]
-    following = shown.next() if len(answer.hits) > shown.end else None
+    shown = asked.shown
+    if isinstance(asked.source, int):
+        record_of(collection, asked.source)
+    query = Query(
+        (asked.example(limits),),
+        where=asked.where,
+        k=shown.limit + 1,  # one more, to know whether there are more
+        offset=shown.offset,
+        others=asked.others,
+        max_distance=asked.within,
+    )
+    try:
+        answer = collection.search(query)
+    except FileError:
+        raise Problem(409, "The image's file is away, so no part of it can be looked at.") from None
+    hits = answer.hits[: shown.limit]
+    following = shown.next() if len(answer.hits) > shown.limit else None
     return Found(hits, collection.records([hit.id for hit in hits]), answer, following)

@@ -13,10 +13,9 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from seealso import Collection, Deployment
+from seealso import Collection, Deployment, Example
 from seealso_web import showing
 from seealso_web.cache import BytesCache
-from seealso_web.describing import Describer
 from seealso_web.links import Links, check_name
 from seealso_web.metrics import Metrics
 from seealso_web.options import WebOptions
@@ -59,7 +58,6 @@ class Site:
         self.work = Workers("query", threads, options.queue_seconds)
         self.draw = Workers("picture", threads, PICTURE_PATIENCE)
         self.uploads = Uploads(options, self._uploaded)
-        self.describer = Describer(self.uploads.limits)
         self.allowance = Allowance(options.queries_per_minute)
         self.pictures = Pictures(self._thumbnails, keep=options.thumbnails == "keep", metrics=self.metrics)
         for name, turns in (("query", self.work.turns), ("picture", self.draw.turns), ("upload", self.uploads.turns)):
@@ -153,7 +151,7 @@ def _warm_up(collection: Collection) -> None:
     if hits:
         collection.similar(hits[0].id, 1)
     # By an image that the collection does not hold: the network has to be loaded.
-    collection.describe(_any_image())
+    collection.extract(Example(image=_any_image()))
 
 
 def _any_image() -> bytes:

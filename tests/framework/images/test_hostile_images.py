@@ -27,7 +27,8 @@ from image_files import (
     strange_ink_profile,
     tiff,
 )
-from seealso.images.decoding import MOST_SCANS, MOST_TIFF_VALUES, ImageLimits, decode_image
+from seealso.images.decoding import MOST_SCANS, MOST_TIFF_VALUES, decode_image
+from seealso.interfaces.image_limits import ImageLimits
 
 
 def jpeg_of_scans(scans: int, width: int = 64, height: int = 64, *, progressive: bool = True) -> bytes:

@@ -12,6 +12,7 @@ import numpy as np
 
 from seealso.catalogue.reader import Catalog
 from seealso.collection.derived.snapshots import Snapshot, Snapshots
+from seealso.collection.derived.view import View
 from seealso.errors import FormatError
 from seealso.interfaces.index import MetricIndex
 from seealso.interfaces.store import ObjectStore
@@ -100,6 +101,11 @@ class LiveIndex:
         """Apply every change that the catalogue knows and the index does not."""
         self._catch_up(catalog)
         self._renew_if_outgrown(catalog)
+
+    def view(self, catalog: Catalog) -> View[MetricIndex]:
+        """What a query sees: the index, with every change that the catalogue knows."""
+        self.catch_up(catalog)
+        return View(self.index)
 
     def _catch_up(self, catalog: Catalog) -> None:
         # A plain read first: nearly every query finds that there is nothing to do, and takes no lock.

@@ -16,12 +16,9 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from seealso.catalogue.reader import Catalog
-from seealso.collection.search.refinement import with_keywords
 from seealso.durability import make_directory, write_atomically
 from seealso.errors import FormatError, QueryError
-from seealso.interfaces.query import Hit
 from seealso.interfaces.text import TextIndex
-from seealso.interfaces.text_query import TextQuery
 
 log = logging.getLogger("seealso")
 
@@ -79,21 +76,6 @@ class LiveText:
                     )
                 index = self._open()
             return index
-
-    def hits(self, catalog: Catalog, query: TextQuery, k: int, offset: int) -> tuple[tuple[Hit, ...], int]:
-        """The objects that match, best first, and how many match in all; one that is going away may count."""
-        index = self.current(catalog)
-        if index is None:
-            return (), 0
-        found = index.search(query, k, offset)
-        records = catalog.records(found.ids.tolist())
-        hits = [Hit(id_, None, records[id_].paths) for id_ in found.ids.tolist() if id_ in records]
-        return tuple(with_keywords(catalog, [hit for hit in hits if hit.paths])), found.total
-
-    def matching(self, catalog: Catalog, query: TextQuery) -> np.ndarray:
-        """The IDs of all objects that match, int64, ascending."""
-        index = self.current(catalog)
-        return np.empty(0, np.int64) if index is None else index.matching(query)
 
     def suggest(self, catalog: Catalog, beginning: str, limit: int) -> list[str]:
         """Words that begin so, the most frequent first."""

@@ -25,8 +25,9 @@ from seealso.collection.intake.keywords import Describer
 from seealso.collection.intake.reading import FileReader, PreparedImage, ReadFile
 from seealso.collection.intake.scan import Scan, ScannedFile, ScanProblem
 from seealso.errors import PluginError
-from seealso.images.decoding import DecodedImage, ImageLimits
+from seealso.images.decoding import DecodedImage
 from seealso.interfaces.extractor import Extractor
+from seealso.interfaces.image_limits import ImageLimits
 from seealso.interfaces.store import ObjectStore
 from seealso.paths import shown_path
 from seealso.registry.registry import Plugins

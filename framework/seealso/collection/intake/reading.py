@@ -14,8 +14,9 @@ from seealso.catalogue.reader import Description, FileState
 from seealso.collection.intake.keywords import Describer
 from seealso.collection.intake.scan import ScannedFile, is_absent
 from seealso.errors import ImageError, ImageTooLarge
-from seealso.images.decoding import DecodedImage, ImageLimits, decode_image
+from seealso.images.decoding import DecodedImage, decode_image
 from seealso.interfaces.extractor import Extractor
+from seealso.interfaces.image_limits import ImageLimits
 
 SETTLED_NS = 2_000_000_000
 """A file that changed less than this before it was read is read again next time: the clocks of file systems tick slowly

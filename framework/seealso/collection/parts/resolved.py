@@ -173,6 +173,11 @@ class Parts:
         with self._extracting:
             return self.extractor.extract(batch)
 
+    def extract_words(self, phrases: Sequence[str]) -> np.ndarray:
+        """The extractor's `extract_words`, in one thread at a time."""
+        with self._extracting:
+            return self.extractor.extract_words(phrases)
+
     def distance(self, dtype: str) -> Distance:
         """The metric.
 

@@ -1,22 +1,140 @@
-"""What is asked: a file or a descriptor, checked, as a descriptor."""
+"""From an example to its descriptor: from the store where it is there, else extracted."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 import os
-from dataclasses import dataclass
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
 
 import numpy as np
-from PIL import Image
 
-from seealso.catalogue.reader import ObjectRecord
 from seealso.collection.intake.reading import read_file
+from seealso.collection.parts.opened import Opened
 from seealso.collection.parts.resolved import Parts
-from seealso.errors import ImageError, QueryError
-from seealso.images.decoding import ImageLimits, decode_image
+from seealso.errors import FileError, ImageError, QueryError
+from seealso.images.decoding import decode_image
 from seealso.interfaces.extractor import Provenance
+from seealso.interfaces.image_limits import ImageLimits
+from seealso.interfaces.query import Asked, Example, Region
+from seealso.interfaces.records import ObjectRecord
 from seealso.paths import shown_path
+
+REMEMBERED = 256
+"""Descriptors of images that the collection does not hold; of 4,096 values they take 4 MB."""
+
+Key = tuple[bytes, Region | None]
+"""The SHA-256 of an image file (or words), and a part of the image."""
+
+
+class Examples:
+    """Finds the descriptors of examples. May be used from several threads at once.
+
+    The latest that were extracted are remembered, so that the next page of an answer costs no second extraction.
+
+    Args:
+        name: the collection's.
+        parts: extracts.
+        limits: on images, where an example brings none.
+    """
+
+    def __init__(self, name: str, parts: Parts, limits: ImageLimits) -> None:
+        self._name = name
+        self._parts = parts
+        self._limits = limits
+        self._latest: OrderedDict[Key, np.ndarray] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def find(self, opened: Opened, example: Example) -> tuple[Asked, np.ndarray]:
+        """What an example turns out to be, and its descriptor ``(dim,)``.
+
+        Raises:
+            QueryError: there is no such object; the descriptor is none of the collection's; or there are words, and the
+                extractor reads none.
+            ImageError: a file cannot be read as an image.
+            ProvenanceMismatch: a descriptor would have to be extracted, by another extractor than made the collection.
+        """
+        if example.id is not None:
+            return self._of_object(opened, example.id, example)
+        if example.path is not None:
+            assert isinstance(example.path, bytes)
+            return self._of_path(opened, example.path, example)
+        if example.image is not None:
+            return self._of_image(opened, example.image, example)
+        if example.words is not None:
+            return Asked(), self._of_words(opened, example.words)
+        descriptor = np.asarray(example.descriptor)
+        check_descriptor(descriptor, opened.provenance)
+        return Asked(), descriptor
+
+    def _of_object(self, opened: Opened, id_: int, example: Example) -> tuple[Asked, np.ndarray]:
+        record = self.record(opened, id_)
+        asked = Asked(id_, record.paths[0])
+        if example.region is None:
+            return asked, _stored(opened, id_)
+        return asked, self._extracted(opened, record.hash, lambda: read_content(record, self._limits), example)
+
+    def _of_path(self, opened: Opened, path: bytes, example: Example) -> tuple[Asked, np.ndarray]:
+        # What was imported has a place, and no file.
+        placed = opened.catalog.objects_at([path]) if opened.provenance.plugin == "imported" else {}
+        if path in placed:
+            return self._of_object(opened, placed[path], example)
+        data = read_query(path, example.limits or self._limits)
+        try:
+            asked, descriptor = self._of_image(opened, data, example)
+        except ImageError as error:
+            raise type(error)(f"{shown_path(path)}: {error}") from None
+        return Asked(asked.id, path), descriptor
+
+    def _of_image(self, opened: Opened, data: bytes, example: Example) -> tuple[Asked, np.ndarray]:
+        digest = hashlib.sha256(data).digest()
+        id_ = opened.catalog.id_of_hash(digest)
+        if id_ is not None and example.region is None:
+            return Asked(id_), _stored(opened, id_)
+        return Asked(id_), self._extracted(opened, digest, lambda: data, example)
+
+    def _of_words(self, opened: Opened, words: str) -> np.ndarray:
+        self._parts.check_provenance(opened.provenance)
+        key = (b"words " + words.encode("utf-8", "surrogatepass"), None)
+        return self._remembered(key, lambda: np.asarray(self._parts.extract_words([words]))[0])
+
+    def _extracted(self, opened: Opened, digest: bytes, data: Callable[[], bytes], example: Example) -> np.ndarray:
+        self._parts.check_provenance(opened.provenance)
+        limits = example.limits or self._limits
+        return self._remembered(
+            (digest, example.region), lambda: extract_image(data(), self._parts, limits, example.region)
+        )
+
+    def _remembered(self, key: Key, extract: Callable[[], np.ndarray]) -> np.ndarray:
+        with self._lock:
+            if key in self._latest:
+                self._latest.move_to_end(key)
+                return self._latest[key]
+        # Two threads may extract from one image at once: rarely, and to the same end.
+        descriptor = extract()
+        with self._lock:
+            self._latest[key] = descriptor
+            if len(self._latest) > REMEMBERED:
+                self._latest.popitem(last=False)
+        return descriptor
+
+    def record(self, opened: Opened, id_: int) -> ObjectRecord:
+        """An object.
+
+        Raises:
+            QueryError: there is none with this ID.
+        """
+        record = opened.catalog.records([id_]).get(id_) if 0 <= id_ < 1 << 63 else None
+        if record is None or not record.paths:
+            raise QueryError(f"there is no object {id_} in the collection {self._name}")
+        return record
+
+
+def _stored(opened: Opened, id_: int) -> np.ndarray:
+    descriptor: np.ndarray = opened.store.get_many(np.array([id_], dtype=np.int64))[0]
+    return descriptor
 
 
 def read_query(path: bytes, limits: ImageLimits) -> bytes:
@@ -24,48 +142,17 @@ def read_query(path: bytes, limits: ImageLimits) -> bytes:
 
     Raises:
         ImageError: it is larger than the limits allow.
-        QueryError: it cannot be read.
+        FileError: it cannot be read.
     """
     try:
         return read_file(path, limits)[0]
     except ImageError as error:
         raise type(error)(f"{shown_path(path)}: {error}") from None
     except OSError as error:
-        raise QueryError(f"{shown_path(path)}: cannot be read: {os.strerror(error.errno or 0)}") from None
+        raise FileError(f"{shown_path(path)}: cannot be read: {os.strerror(error.errno or 0)}") from None
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
-    """A part of an image, in shares of its width and height, from the upper left.
-
-    Raises:
-        QueryError: it has no area, or is not inside the image.
-    """
-
-    left: float
-    top: float
-    width: float
-    height: float
-
-    def __post_init__(self) -> None:
-        sides = ((self.left, self.width), (self.top, self.height))
-        # Written so that what is not a number is refused too.
-        if not all(start >= 0 and length > 0 and start + length <= 1 + 1e-6 for start, length in sides):
-            raise QueryError(
-                f"the region {self.left}, {self.top}, {self.width}, {self.height} is not a part of the image; give left, "
-                "top, width and height as shares of it, from 0 to 1"
-            )
-
-    def cut_from(self, image: Image.Image) -> Image.Image:
-        """The part of an image; at least a pixel."""
-        left = min(int(self.left * image.width), image.width - 1)
-        top = min(int(self.top * image.height), image.height - 1)
-        right = max(left + 1, min(round((self.left + self.width) * image.width), image.width))
-        bottom = max(top + 1, min(round((self.top + self.height) * image.height), image.height))
-        return image.crop((left, top, right, bottom))
-
-
-def describe_query(data: bytes, parts: Parts, limits: ImageLimits, region: Region | None = None) -> np.ndarray:
+def extract_image(data: bytes, parts: Parts, limits: ImageLimits, region: Region | None = None) -> np.ndarray:
     """The descriptor ``(dim,)`` of an image file's bytes, or of a part of the image.
 
     Raises:
@@ -86,7 +173,7 @@ def read_content(record: ObjectRecord, limits: ImageLimits) -> bytes:
     """The bytes of an object's file, from the first of its places that still holds them.
 
     Raises:
-        QueryError: none does; says why.
+        FileError: none does; says why.
     """
     reason = ""
     for path in record.paths:
@@ -100,10 +187,10 @@ def read_content(record: ObjectRecord, limits: ImageLimits) -> bytes:
             if hashlib.sha256(data).digest() == record.hash:
                 return data
             reason = reason or f"{shown_path(path)}: it has changed since it was taken in; index it again"
-    raise QueryError(reason or f"object {record.id} is in no place any more")
+    raise FileError(reason or f"object {record.id} is in no place any more")
 
 
-def check_query(descriptor: np.ndarray, provenance: Provenance) -> None:
+def check_descriptor(descriptor: np.ndarray, provenance: Provenance) -> None:
     """Hold a descriptor to those of the collection.
 
     Raises:

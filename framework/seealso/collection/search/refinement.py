@@ -1,23 +1,22 @@
-"""The way out: descriptor → candidates → refinement → the k best, with their catalogue rows."""
+"""From a descriptor to the nearest objects: candidates, read and compared with the true distance."""
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from seealso.catalogue.reader import Catalog
+from seealso.collection.derived.view import View
+from seealso.collection.search.stopwatch import Stopwatch
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.index import CandidateBlock, IdSet, MetricIndex
-from seealso.interfaces.query import Cost, Hit
+from seealso.interfaces.query import Cost
 from seealso.interfaces.store import ObjectStore
-from seealso.interfaces.text import Words
 
 STEP = 500  # candidates that are refined together where refinement may stop early
-SPARE = 64  # kept beyond the k best, for those that turn out to have no place any more
+SPARE = 64  # kept beyond those that are wanted, for those that turn out to have no place any more
 
 
 class Best:
@@ -35,123 +34,141 @@ class Best:
         order = np.lexsort((ids, distances))[: self._limit]
         self.ids, self.distances = ids[order], distances[order]
 
+    def within(self, most: float | None) -> tuple[np.ndarray, np.ndarray]:
+        """IDs and distances, the nearest first; only those that are no further than ``most``."""
+        if most is None:
+            return self.ids, self.distances
+        end = int(np.searchsorted(self.distances, most, side="right"))
+        return self.ids[:end], self.distances[:end]
 
-def search(
-    catalog: Catalog,
-    store: ObjectStore,
-    index: MetricIndex,
-    distance: Distance,
-    query: np.ndarray,
-    *,
-    k: int,
-    candidates: int,
-    patience: int | None = None,
-    allowed: IdSet | None = None,
-    skip: Iterable[int] = (),
-) -> tuple[tuple[Hit, ...], Cost]:
-    """The ``k`` nearest objects among at most ``candidates`` candidates.
 
-    Where the index gives true distances nothing is refined, and as many candidates are taken as it needs for k hits.
-    Where no more objects are ``allowed`` than candidates, the index is not asked: all of them are refined, and the answer
-    is exact.
-    Objects that go away meanwhile, and the IDs to ``skip``, are passed over.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How far a refinement goes.
+
+    Attributes:
+        hits: how many of the nearest have to be right.
+        candidates: how many candidates of the index to refine, at most; not fewer than ``hits``.
+        patience: stop when the nearest have not changed over so many steps of `STEP` candidates; None: refine them all.
+        allowed: only these objects.
+        skip: not these objects; int64 ``(n,)``.
+    """
+
+    hits: int
+    candidates: int
+    patience: int | None = None
+    allowed: IdSet | None = None
+    skip: np.ndarray | None = None
+
+
+class Refinement:
+    """Finds the nearest objects of one descriptor.
+
+    What the index does not hold yet is compared without it. Where the index gives true distances nothing is refined. Where
+    no more objects are allowed than candidates, the index is not asked: all of them are refined, and the answer is exact.
 
     Args:
-        catalog: says what the objects are.
-        store: holds their descriptors.
-        index: proposes candidates.
+        store: holds the descriptors.
+        view: the index that proposes candidates, and what it does not hold.
         distance: the true distance.
-        query: a descriptor ``(dim,)``.
-        k: how many hits.
-        candidates: how many candidates to refine, at most.
-        patience: stop when the k best have not changed over so many steps of `STEP` candidates; None: refine them all.
-        allowed: only these objects.
-        skip: not these objects.
+        descriptor: of what is asked, ``(dim,)``.
+        wanted: how far to go.
+        cost: counts what it takes.
+        watch: books the stages candidates, read and refine.
     """
-    cost = Cost()
-    skipped = np.fromiter(skip, dtype=np.int64)
-    hits: list[Hit] = []
-    best = Best(k + SPARE)
-    exact = False
-    changed = 0  # how many candidates there had been when the best changed last
-    unchanged = math.inf if patience is None else patience * STEP  # so many without a change are enough
-    if allowed is not None and len(allowed) <= candidates:
-        blocks = iter([CandidateBlock(allowed.ids, np.zeros(len(allowed), np.float32))])
-    else:
-        # Those that are skipped come on top: for one that is missing an index would search as far as for all of the first.
-        blocks = iter(index.candidates(query, allowed=allowed, wanted=candidates + skipped.size))
-    while True:
-        started = time.perf_counter()
-        block = next(blocks, None)
-        cost.ms.candidates += 1000 * (time.perf_counter() - started)
-        if block is None:
-            break
-        cost.reads += block.reads
-        cost.bytes_read += block.bytes_read
-        ids = block.ids[~np.isin(block.ids, skipped)]
-        if block.exact:
-            exact = True
-            cost.candidates += ids.size
-            hits += _hits(catalog, ids, block.scores[np.isin(block.ids, ids)], k - len(hits))
-            if len(hits) >= k:
-                break
-        else:
-            ids = ids[: candidates - cost.candidates]
-            size = STEP if patience else candidates
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        view: View[MetricIndex],
+        distance: Distance,
+        descriptor: np.ndarray,
+        wanted: Wanted,
+        cost: Cost,
+        watch: Stopwatch,
+    ) -> None:
+        self._store = store
+        self._view = view
+        self._distance = distance
+        self._descriptor = descriptor
+        self._wanted = wanted
+        self._cost = cost
+        self._watch = watch
+        skip = np.empty(0, np.int64) if wanted.skip is None else wanted.skip
+        self._passed_over = np.concatenate([skip, view.removed])
+        self._refined = 0
+        self.best = Best(wanted.hits + SPARE)
+
+    def run(self) -> Best:
+        """The nearest that were found, by distance and ID; objects that are gone may still be among them."""
+        allowed = self._wanted.allowed
+        if allowed is not None and len(allowed) <= self._wanted.candidates:
+            self._refine(self._kept(allowed.ids))
+            return self.best
+        rest = self._view.rest
+        if rest.size:
+            self._refine(self._kept(rest if allowed is None else rest[allowed.contains(rest)]))
+        if self._view.part is not None:
+            self._ask(self._view.part)
+        return self.best
+
+    def _kept(self, ids: np.ndarray) -> np.ndarray:
+        """Without those that are passed over; in their order."""
+        return ids[~np.isin(ids, self._passed_over)] if self._passed_over.size else ids
+
+    def _ask(self, index: MetricIndex) -> None:
+        """Go through the candidates of the index, as far as is wanted."""
+        wanted = self._wanted
+        # Those that are passed over come on top: for one that is missing an index would search as far as for all of the first.
+        blocks = iter(
+            index.candidates(
+                self._descriptor, allowed=wanted.allowed, wanted=wanted.candidates + self._passed_over.size
+            )
+        )
+        considered = 0
+        unchanged = 0  # candidates since the nearest changed last
+        enough = math.inf if wanted.patience is None else wanted.patience * STEP
+        for block in self._timed(blocks):
+            self._cost.reads += block.reads
+            self._cost.bytes_read += block.bytes_read
+            kept = ~np.isin(block.ids, self._passed_over)
+            ids = block.ids[kept]
+            if block.exact:
+                self._cost.candidates += ids.size
+                considered += ids.size
+                self.best.add(ids, block.scores[kept])
+                self._watch.book("candidates")
+                # No object outside is nearer.
+                if considered >= wanted.hits + SPARE:
+                    return
+                continue
+            ids = ids[: wanted.candidates - considered]
+            size = STEP if wanted.patience else wanted.candidates
             for start in range(0, ids.size, size):
                 step = ids[start : start + size]
-                before = best.ids[:k]
-                _refine(store, distance, query, step, best, cost)
-                cost.candidates += step.size
-                if not np.array_equal(best.ids[:k], before):
-                    changed = cost.candidates
-                if cost.candidates - changed >= unchanged:
-                    break
-            if cost.candidates >= candidates or cost.candidates - changed >= unchanged:
-                break
-    if not exact:
-        hits = _hits(catalog, best.ids, best.distances, k)
-    return tuple(with_keywords(catalog, hits)), cost
+                before = self.best.ids[: wanted.hits]
+                self._refine(step)
+                considered += step.size
+                unchanged = unchanged + step.size if np.array_equal(self.best.ids[: wanted.hits], before) else 0
+                if unchanged >= enough:
+                    return
+            if considered >= wanted.candidates:
+                return
 
+    def _timed(self, blocks: Iterator[CandidateBlock]) -> Iterator[CandidateBlock]:
+        while True:
+            block = next(blocks, None)
+            self._watch.book("candidates")
+            if block is None:
+                return
+            yield block
 
-def with_keywords(catalog: Catalog, hits: Sequence[Hit]) -> list[Hit]:
-    """Hits with the words that describe them: their keywords; else their titles; else their captions, in one language."""
-    words = catalog.words([hit.id for hit in hits])
-    return [replace(hit, keywords=_shown(words[hit.id])) if hit.id in words else hit for hit in hits]
-
-
-def _shown(words: Mapping[str, Sequence[Words]]) -> tuple[str, ...]:
-    said = [word for source in words.values() for word in source]
-    for field in ("keywords", "title", "caption"):
-        found = [word for word in said if word.field == field]
-        if found:
-            return tuple(dict.fromkeys(word.text for word in found if word.language == found[0].language))
-    return ()
-
-
-def _refine(store: ObjectStore, distance: Distance, query: np.ndarray, ids: np.ndarray, best: Best, cost: Cost) -> None:
-    started = time.perf_counter()
-    for block in store.read_blocks(ids):
-        read = time.perf_counter()
-        cost.ms.read += 1000 * (read - started)
-        cost.reads += block.reads
-        cost.bytes_read += block.bytes_read
-        best.add(*block.sound_distances(distance, query))
-        started = time.perf_counter()
-        cost.ms.refine += 1000 * (started - read)
-
-
-def _hits(catalog: Catalog, ids: np.ndarray, distances: np.ndarray, wanted: int) -> list[Hit]:
-    """The first ``wanted`` of the objects that exist and have a place."""
-    hits: list[Hit] = []
-    page = wanted + 16
-    for start in range(0, ids.size, page):
-        part = [int(i) for i in ids[start : start + page]]
-        records = catalog.records(part)
-        for id_, distance in zip(part, distances[start : start + page], strict=True):
-            record = records.get(id_)
-            if record is not None and record.paths:
-                hits.append(Hit(id_, float(distance), record.paths))
-                if len(hits) == wanted:
-                    return hits
-    return hits
+    def _refine(self, ids: np.ndarray) -> None:
+        self._cost.candidates += ids.size
+        for block in self._store.read_blocks(ids):
+            self._watch.book("read")
+            self._cost.reads += block.reads
+            self._cost.bytes_read += block.bytes_read
+            self.best.add(*block.sound_distances(self._distance, self._descriptor))
+            self._watch.book("refine")
+        self._watch.book("read")
