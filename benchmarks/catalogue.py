@@ -135,7 +135,7 @@ def measure(folder: Path, first: int, end: int, scanned: int, more: Path) -> dic
 
         def hits(number: int) -> None:
             collection.records(some[number])
-            collection.words(some[number])
+            collection.keywords(some[number])
 
         found["a random selection of 20"] = milliseconds(lambda number: collection.random(PAGE, seed=number), REPEATS)
         found["status"] = milliseconds(lambda _: collection.status(), REPEATS)

@@ -148,7 +148,7 @@ def main() -> None:
             ids = collection.ids().tolist()
 
             def upload(number: int) -> object:
-                descriptor, _ = collection.describe(sent[number % len(sent)])
+                descriptor, _ = collection.extract(seealso.Example(image=sent[number % len(sent)]))
                 return collection.similar_to_descriptor(descriptor, HITS + 1)
 
             in_process: dict[str, Callable[[int], object]] = {

@@ -116,7 +116,7 @@ def test_neighbours_of_an_image_that_is_sent(client, photographs, web_collection
     in_form = client.post(f"{API}/similar?limit=5", files={"image": ("x", data)})
     assert as_body.status_code == in_form.status_code == 200
     with seealso.open(web_collection, plugins=[THUMBNAIL]) as collection:
-        descriptor, known = collection.describe(data)
+        descriptor, known = collection.extract(seealso.Example(image=data))
         assert known is None
         expected = [(hit.id, hit.distance) for hit in collection.similar_to_descriptor(descriptor, 5).hits]
     for answer in (as_body.json(), in_form.json()):

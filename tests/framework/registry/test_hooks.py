@@ -198,16 +198,16 @@ def test_searched(plugin, photos, tmp_path):
     file = plugin(
         """
         @seealso.hookimpl
-        def searched(answer):
-            calls.append(answer)
+        def searched(collection, query, answer):
+            calls.append((collection, query, answer))
         """
     )
     with deployment_of(tmp_path, plugins=[file]) as deployment:
         collection = deployment.collection()
         collection.index([photos])
         answers = [collection.similar(1, 3), collection.similar(photos / "0002.png", 2)]
-        assert calls(deployment) == answers
-        assert calls(deployment)[0].cost.candidates > 0
+        assert calls(deployment) == [(collection.name, answer.query, answer) for answer in answers]
+        assert answers[0].cost.candidates > 0
 
 
 def test_the_plugin_of_these_collections_is_a_file():

@@ -20,7 +20,7 @@ from seealso.collection.derived.live_text import LiveText
 from seealso.collection.intake.keywords import Describer
 from seealso.configuration.models import Config, validate_options
 from seealso.configuration.reading import Location
-from seealso.errors import ConfigError, FormatError, ProvenanceMismatch
+from seealso.errors import ConfigError, FormatError, PluginError, ProvenanceMismatch
 from seealso.interfaces.codec import Codec, CodecContext
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.extractor import Extractor, ExtractorContext, Provenance
@@ -174,9 +174,21 @@ class Parts:
             return self.extractor.extract(batch)
 
     def extract_words(self, phrases: Sequence[str]) -> np.ndarray:
-        """The extractor's `extract_words`, in one thread at a time."""
+        """The extractor's `extract_words`, in one thread at a time.
+
+        Raises:
+            QueryError: it reads no words.
+            PluginError: it gives something else than its provenance promises.
+        """
         with self._extracting:
-            return self.extractor.extract_words(phrases)
+            descriptors = np.asarray(self.extractor.extract_words(phrases))
+        promised = self.extractor.provenance
+        if descriptors.shape != (len(phrases), promised.dim) or descriptors.dtype != promised.dtype:
+            raise PluginError(
+                f"{self.extractor.name}.extract_words returned {descriptors.dtype} of shape {descriptors.shape}; its "
+                f"provenance promises {promised.dtype} of shape {(len(phrases), promised.dim)}"
+            )
+        return descriptors
 
     def distance(self, dtype: str) -> Distance:
         """The metric.

@@ -98,7 +98,7 @@ class Examples:
     def _of_words(self, opened: Opened, words: str) -> np.ndarray:
         self._parts.check_provenance(opened.provenance)
         key = (b"words " + words.encode("utf-8", "surrogatepass"), None)
-        return self._remembered(key, lambda: np.asarray(self._parts.extract_words([words]))[0])
+        return self._remembered(key, lambda: self._parts.extract_words([words])[0])
 
     def _extracted(self, opened: Opened, digest: bytes, data: Callable[[], bytes], example: Example) -> np.ndarray:
         self._parts.check_provenance(opened.provenance)

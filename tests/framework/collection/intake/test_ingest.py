@@ -131,7 +131,7 @@ def test_a_copy_is_a_second_location(folder, open_collection, extracted):
     report = collection.index([folder])
     assert extracted == []
     assert (report.added, report.located) == (0, 1)
-    id_ = collection.similar(first, 1).query.id
+    id_ = collection.similar(first, 1).example.id
     assert [os.fsdecode(path) for path in collection.show(id_).paths] == [str(first), str(folder / "zz-copy.jpg")]
     # One of the two goes: the object stays.
     first.unlink()
@@ -210,7 +210,7 @@ def test_a_deleted_file_disappears(folder, open_collection):
     collection = open_collection()
     collection.index([folder])
     gone = sorted(folder.iterdir())[3]
-    id_ = collection.similar(gone, 1).query.id
+    id_ = collection.similar(gone, 1).example.id
     gone.unlink()
     report = collection.index([folder])
     assert (report.removed, report.locations_removed) == (1, 1)
@@ -413,7 +413,7 @@ def test_observers_are_told_of_new_objects(folder, tmp_path):
     plugin.write_text(
         "import seealso\nseen = []\nanswers = []\n"
         "@seealso.hookimpl\ndef ingested(batch): seen.append(batch)\n"
-        "@seealso.hookimpl\ndef searched(answer): answers.append(answer)\n"
+        "@seealso.hookimpl\ndef searched(collection, query, answer): answers.append((collection, query, answer))\n"
     )
     from conftest import THUMBNAIL
 
@@ -426,7 +426,7 @@ def test_observers_are_told_of_new_objects(folder, tmp_path):
         for batch in module.seen:
             assert np.array_equal(batch.descriptors, collection.descriptors(batch.ids))
             assert batch.paths == tuple(collection.show(int(i)).paths[0] for i in batch.ids)
-        assert module.answers == [answer]
+        assert module.answers == [(collection.name, answer.query, answer)]
 
 
 def test_an_interrupted_run_keeps_what_it_committed(folder, open_collection):

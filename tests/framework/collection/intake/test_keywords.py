@@ -60,10 +60,10 @@ def test_what_is_described_is_found(opening, tmp_path):
     assert answer.matched == len(answer.hits) == 4
     assert {name_of(collection, hit.id)[:4] for hit in answer.hits} == {"0000", "0003", "0006", "0009"}
     assert all(hit.keywords[0].startswith("A red bird, number ") for hit in answer.hits)
-    assert answer.query.text == "red bird"
+    assert answer.text == "red bird"
     assert found(collection, "nothing") == []
     (ninth,) = found(collection, "bird 9")
-    assert collection.words([ninth]) == {ninth: {"sidecar": (seealso.Words("caption", "A red bird, number 9"),)}}
+    assert collection.keywords([ninth]) == {ninth: {"sidecar": (seealso.Words("caption", "A red bird, number 9"),)}}
     assert collection.verify().problems == []
     assert collection.status()["text"]["objects"] == 4
 
@@ -323,7 +323,7 @@ def test_where(opening, tmp_path):
     assert [hit.id for hit in answer.hits] == [
         id_ for id_ in everything if id_ in birds - set(found(collection, "bird 9"))
     ]
-    assert answer.query.text == "bird -9"
+    assert answer.text == "bird -9"
     assert answer.cost.candidates == 3
     assert collection.similar(query, 2, where="nothing").hits == ()
     allowed = seealso.IdSet(np.array(everything[:6]))
@@ -375,7 +375,7 @@ def test_a_catalogue_of_the_format_before_words(opening, tmp_path):
     reader = opening()
     assert len(reader.similar(1, 12).hits) == 12
     assert found(reader, "bird") == []
-    assert reader.words([1]) == {}
+    assert reader.keywords([1]) == {}
     assert reader.counts() == seealso.Counts(12, 12, 0)
     assert reader.verify().problems == []
     writer = opening()

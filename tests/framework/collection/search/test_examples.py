@@ -29,7 +29,7 @@ def collection(folder, open_collection):
 def test_bytes_are_described_as_their_file_is(collection, photographs, tmp_path):
     data = encode(photographs["coffee"].crop((50, 50, 300, 250)), "PNG")
     (tmp_path / "query.png").write_bytes(data)
-    descriptor, id_ = collection.describe(data)
+    descriptor, id_ = collection.extract(seealso.Example(image=data))
     assert id_ is None
     assert collection.similar_to_descriptor(descriptor, 12).hits == collection.similar(tmp_path / "query.png", 12).hits
 
@@ -37,7 +37,7 @@ def test_bytes_are_described_as_their_file_is(collection, photographs, tmp_path)
 def test_known_content_is_not_extracted(collection, folder, monkeypatch):
     data = sorted(folder.iterdir())[3].read_bytes()
     monkeypatch.setattr(type(collection.parts.extractor), "extract", None)
-    descriptor, id_ = collection.describe(data)
+    descriptor, id_ = collection.extract(seealso.Example(image=data))
     assert collection.records([id_])[id_].hash == hashlib.sha256(data).digest()
     assert np.array_equal(descriptor, collection.descriptors([id_])[0])
 
@@ -45,8 +45,8 @@ def test_known_content_is_not_extracted(collection, folder, monkeypatch):
 def test_a_region_is_described_as_the_part_cut_out(collection, photographs):
     image = photographs["coffee"].crop((0, 0, 400, 200))
     region = seealso.Region(0.25, 0.5, 0.5, 0.25)
-    described, _ = collection.describe(encode(image, "PNG"), region=region)
-    cut, _ = collection.describe(encode(image.crop((100, 100, 300, 150)), "PNG"))
+    described, _ = collection.extract(seealso.Example(image=encode(image, "PNG"), region=region))
+    cut, _ = collection.extract(seealso.Example(image=encode(image.crop((100, 100, 300, 150)), "PNG")))
     assert np.array_equal(described, cut)
 
 
@@ -54,8 +54,10 @@ def test_a_region_of_a_large_photograph_is_not_cut_from_a_small_copy(collection)
     """The extractor is content with 8 pixels; a hundredth of a JPEG has to be decoded larger than that to have as many."""
     image = Image.new("RGB", (1600, 1600), (20, 20, 20))
     image.paste(corners(160, 160), (800, 800))
-    described, _ = collection.describe(encode(image, "JPEG", quality=95), region=seealso.Region(0.5, 0.5, 0.1, 0.1))
-    expected, _ = collection.describe(encode(corners(160, 160), "PNG"))
+    described, _ = collection.extract(
+        seealso.Example(image=encode(image, "JPEG", quality=95), region=seealso.Region(0.5, 0.5, 0.1, 0.1))
+    )
+    expected, _ = collection.extract(seealso.Example(image=encode(corners(160, 160), "PNG")))
     assert np.abs(described - expected).max() < 30
 
 
@@ -91,9 +93,9 @@ def test_limits_may_be_tighter_than_the_collections(collection, photographs):
     data = encode(photographs["coffee"], "PNG")
     for limits in (seealso.ImageLimits(max_bytes=1000), seealso.ImageLimits(max_pixels=1000)):
         with pytest.raises(seealso.ImageTooLarge):
-            collection.describe(data, limits=limits)
+            collection.extract(seealso.Example(image=data, limits=limits))
     with pytest.raises(seealso.ImageError):
-        collection.describe(b"no image")
+        collection.extract(seealso.Example(image=b"no image"))
 
 
 def test_another_extractor_describes_nothing(collection, tmp_path, photographs):
@@ -101,10 +103,10 @@ def test_another_extractor_describes_nothing(collection, tmp_path, photographs):
     plugin.write_text(THUMBNAIL.read_text().replace('"thumbnail"', '"other"'))
     with seealso.open(collection.path, plugins=[plugin], extractor="other") as other:
         with pytest.raises(seealso.ProvenanceMismatch):
-            other.describe(encode(photographs["coffee"], "PNG"))
+            other.extract(seealso.Example(image=encode(photographs["coffee"], "PNG")))
         # What is there already needs no extractor.
         id_ = int(other.ids()[0])
-        assert other.describe(other.read(id_))[1] == id_
+        assert other.extract(seealso.Example(image=other.read(id_)))[1] == id_
 
 
 def test_only_what_was_taken_in_is_read(collection, folder, tmp_path):
@@ -122,10 +124,10 @@ def test_only_what_was_taken_in_is_read(collection, folder, tmp_path):
     os.symlink(tmp_path / "secret", path)
     assert collection.read(id_) == data  # from its other place
     os.unlink(copy)
-    with pytest.raises(seealso.QueryError, match="it has changed since it was taken in"):
+    with pytest.raises(seealso.FileError, match="it has changed since it was taken in"):
         collection.read(id_)
     os.unlink(path)
-    with pytest.raises(seealso.QueryError, match="cannot be read: No such file"):
+    with pytest.raises(seealso.FileError, match="cannot be read: No such file"):
         collection.read(id_)
     with pytest.raises(seealso.QueryError, match="there is no object"):
         collection.read(10**9)

@@ -1,0 +1,259 @@
+"""Every way to ask goes through one entrance, and each answer says where its time went."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import seealso
+from conftest import SAMPLES, THUMBNAIL
+from image_files import encode
+from seealso import Example, Query, QueryError, Region
+
+OBSERVER = """
+import seealso
+
+told = []
+
+
+@seealso.hookimpl
+def searched(collection, query, answer):
+    told.append((collection, query, answer))
+"""
+
+WORDY = """
+    def extract_words(self, phrases):
+        dim = self.provenance.dim
+        return np.stack([np.full(dim, len(phrase), np.float32) for phrase in phrases])
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, make_photos):
+    make_photos(tmp_path / "photos", 20)
+    for number, path in enumerate(sorted((tmp_path / "photos").iterdir())):
+        words = f"photograph {number} {'even' if number % 2 == 0 else 'odd'}" + " rare" * (number == 4)
+        path.with_suffix(".txt").write_text(words)
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def collection(folder, tmp_path):
+    observer = tmp_path / "observer.py"
+    observer.write_text(OBSERVER)
+    wordy = tmp_path / "wordy.py"
+    wordy.write_text(THUMBNAIL.read_text().replace("\n\n@seealso.hookimpl", WORDY + "\n\n@seealso.hookimpl"))
+    with seealso.open(
+        tmp_path / "c", plugins=[wordy, observer], extractor="thumbnail", keywords=["sidecar"], text="tantivy"
+    ) as collection:
+        collection.index([folder])
+        yield collection
+
+
+def told_by(collection):
+    return next(each.module for each in collection.plugins.loaded.values() if each.name == "observer").told
+
+
+def queries(folder, collection) -> dict[str, Query]:
+    path = sorted(folder.glob("*.jpg"))[3]
+    new = encode(Image.new("RGB", (64, 48), (200, 30, 30)), "PNG")
+    return {
+        "a file": Query.like(path),
+        "an ID": Query.like(3),
+        "an upload": Query.like(Example(image=new)),
+        "an upload that is known": Query.like(Example(image=path.read_bytes())),
+        "a region": Query.like(Example(id=3, region=Region(0.2, 0.2, 0.5, 0.5))),
+        "a region of a file": Query.like(Example(path=path, region=Region(0.2, 0.2, 0.5, 0.5))),
+        "a descriptor": Query.like(collection.descriptors([3])[0]),
+        "words": Query.like(Example(words="a red bird")),
+        "keywords": Query(keywords="photograph even"),
+        "where": Query.like(3, where="odd"),
+    }
+
+
+def test_the_stages_add_up_and_observers_are_told_what_the_caller_gets(collection, folder):
+    told = told_by(collection)
+    for name, query in queries(folder, collection).items():
+        told.clear()
+        started = time.perf_counter()
+        answer = collection.search(query)
+        passed = 1000 * (time.perf_counter() - started)
+        assert told == [(collection.name, query, answer)], name
+        assert told[0][2] is answer
+        ms = dataclasses.asdict(answer.cost.ms)
+        total = ms.pop("total")
+        assert sum(ms.values()) == pytest.approx(total), name
+        assert 0 < total <= passed, name
+        assert answer.hits, name
+
+
+def test_opening_is_not_extraction(folder, collection, tmp_path):
+    """What opens the collection is booked as that, whatever is asked first."""
+    path, plugins = collection.path, collection.plugins.files
+    collection.close()
+    for example in (3, sorted(folder.glob("*.jpg"))[3]):
+        with seealso.open(path, plugins=plugins, extractor="thumbnail", keywords=["sidecar"], text="tantivy") as fresh:
+            first = fresh.similar(example).cost.ms
+            second = fresh.similar(example).cost.ms
+            assert first.open > 0
+            assert second.open < first.open
+            assert first.extract < first.open
+
+
+def test_what_an_example_turns_out_to_be(collection, folder):
+    path = sorted(folder.glob("*.jpg"))[3]
+    id_ = collection.similar(path, 1).hits[0].id
+    assert collection.similar(path).example == seealso.Asked(id_, bytes(path))
+    assert collection.similar(id_).example == seealso.Asked(id_, bytes(path))
+    assert collection.similar(Example(image=path.read_bytes())).example == seealso.Asked(id_, None)
+    assert collection.similar(Example(image=path.read_bytes()), others=True).hits[0].id != id_
+    assert collection.similar(collection.descriptors([id_])[0]).example == seealso.Asked()
+
+
+def test_nothing_further_than_max_distance(collection):
+    everything = collection.similar(3, 20).hits
+    distances = [hit.distance for hit in everything]
+    assert len(everything) == 20
+    for within in (0.0, distances[5], (distances[7] + distances[8]) / 2, distances[-1], 1e30, float("inf")):
+        expected = tuple(hit for hit in everything if hit.distance <= within)
+        assert collection.similar(3, 20, max_distance=within).hits == expected
+    assert collection.similar(3, 4, max_distance=distances[10]).hits == everything[:4]
+
+
+@pytest.mark.parametrize("index", ["exact", "pivot"])
+def test_pages_follow_one_another(collection, index):
+    plugins = [*collection.plugins.files, SAMPLES / "plain.py"]
+    path = collection.path
+    collection.close()
+    with seealso.open(path, plugins=plugins, extractor="thumbnail", index=index) as other:
+        other.rebuild()
+        everything = other.similar(3, 20, others=True).hits
+        paged = [hit for offset in range(0, 25, 6) for hit in other.similar(3, 6, offset=offset, others=True).hits]
+        assert tuple(paged) == everything
+        assert len(everything) == 19
+        assert other.similar(3, 6, offset=19, others=True).hits == ()
+        assert other.similar(3, 10, offset=900_000).hits == ()
+
+
+def test_keywords_have_scores(collection):
+    answer = collection.text("photograph", 20)
+    scores = [hit.score for hit in answer.hits]
+    assert scores == sorted(scores, reverse=True)
+    assert min(scores) > 0
+    assert collection.similar(3).hits[0].score is None
+    assert json.loads(json.dumps(answer.as_json()))["hits"][0]["score"] == scores[0]
+
+
+def test_keywords_can_be_restricted(collection):
+    even = collection.search(Query(keywords="photograph", where="even", k=20))
+    assert even.matched == len(even.hits) == 10
+    unrestricted = [hit for hit in collection.text("photograph", 20).hits if hit.id in {each.id for each in even.hits}]
+    assert [hit.id for hit in unrestricted] == [hit.id for hit in even.hits]
+    some = seealso.IdSet(collection.ids()[:7])
+    few = collection.search(Query(keywords="photograph", where="even", allowed=some, k=3, offset=1))
+    assert few.matched == np.isin(some.ids, [hit.id for hit in even.hits]).sum()
+    assert len(few.hits) == min(3, few.matched - 1)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (Query.like(1, 2), "there are 2 examples; a query takes one"),
+        (Query((Example(id=1),), keywords="bird"), "an example and keywords to rank by; give one of them"),
+        (Query((Example(id=1, weight=-1),)), "the only example says what the hits shall be unlike"),
+    ],
+)
+def test_what_cannot_be_answered(collection, query, expected):
+    with pytest.raises(QueryError, match=expected):
+        collection.search(query)
+
+
+def test_an_extractor_that_reads_no_words(folder, tmp_path):
+    with seealso.open(tmp_path / "d", plugins=[THUMBNAIL], extractor="thumbnail") as collection:
+        collection.index([folder])
+        with pytest.raises(QueryError, match="the extractor thumbnail turns images into descriptors, not words"):
+            collection.similar(Example(words="dog"))
+
+
+def test_nothing_allowed_is_nothing_found(collection):
+    assert collection.similar(3, allowed=seealso.IdSet(np.empty(0, np.int64))).hits == ()
+    assert collection.search(Query(keywords="photograph", allowed=seealso.IdSet(np.empty(0, np.int64)))).hits == ()
+
+
+def test_several_queries_at_once(collection):
+    queries = [Query.like(id_, k=3) for id_ in (1, 2, 3)]
+    assert [answer.hits for answer in collection.search_many(queries)] == [
+        collection.search(query).hits for query in queries
+    ]
+
+
+class TestRemembering:
+    """What was extracted just now is not extracted again."""
+
+    @pytest.fixture
+    def count(self, collection, monkeypatch) -> Callable[[], int]:
+        extracted = []
+        extract = collection.parts.extract
+        monkeypatch.setattr(
+            collection.parts, "extract", lambda batch: (extracted.append(len(batch)), extract(batch))[1]
+        )
+        return lambda: len(extracted)
+
+    def test_by_content_and_part(self, collection, count):
+        first, second = (encode(Image.new("RGB", (40, 40), colour), "PNG") for colour in ("red", "blue"))
+        part = Region(0, 0, 0.5, 0.5)
+        for image, region, expected in [
+            (first, None, 1),
+            (first, None, 1),
+            (second, None, 2),
+            (first, part, 3),
+            (first, part, 3),
+            (second, None, 3),
+        ]:
+            collection.similar(Example(image=image, region=region))
+            assert count() == expected
+
+    def test_a_part_of_an_object(self, collection, count):
+        for id_, expected in ((1, 1), (2, 2), (1, 2)):
+            collection.similar(Example(id=id_, region=Region(0, 0, 0.5, 0.5)))
+            assert count() == expected
+
+    def test_only_the_latest(self, collection, count, monkeypatch):
+        monkeypatch.setattr("seealso.collection.search.examples.REMEMBERED", 2)
+        images = {name: encode(Image.new("RGB", (40, 40), name), "PNG") for name in ("red", "blue", "green")}
+        for name, expected in (("red", 1), ("blue", 2), ("red", 2), ("green", 3), ("red", 3), ("blue", 4)):
+            collection.similar(Example(image=images[name]))
+            assert count() == expected
+
+    def test_a_failure_is_not_remembered(self, collection, count):
+        for _ in range(2):
+            with pytest.raises(seealso.ImageError):
+                collection.similar(Example(image=b"no image"))
+        assert count() == 0
+
+
+def test_the_command_line_says_where_the_time_went(collection, folder, tmp_path):
+    path = collection.path
+    collection.close()
+    config = tmp_path / "seealso.yaml"
+    config.write_text(
+        f"plugins: [{tmp_path}/wordy.py]\n"
+        f"collections: {{c: {{path: {path}, extractor: thumbnail, keywords: [sidecar]}}}}\n"
+    )
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "seealso_cli", "--config", str(config), *arguments]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    for arguments in (["similar", "id:3"], ["similar", str(sorted(folder.glob("*.jpg"))[2])], ["text", "odd"]):
+        answer = json.loads(run(*arguments, "--json").stdout)
+        ms = answer["cost"]["ms"]
+        total = ms.pop("total")
+        assert abs(sum(ms.values()) - total) <= max(1, 0.05 * total)
+        assert answer["unsearched"] == 0

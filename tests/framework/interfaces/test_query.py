@@ -1,0 +1,83 @@
+"""The question and the answer as values."""
+
+import math
+
+import numpy as np
+import pytest
+
+import seealso
+from seealso import Cost, Example, Query, QueryError, Times
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "an example is empty; give one of id, path, image, descriptor, words"),
+        ({"id": 1, "path": "a.jpg"}, r"an example is 2 things at once \(id and path\)"),
+        ({"image": b"x", "words": "dog", "id": 3}, "an example is 3 things at once"),
+        (
+            {"descriptor": np.zeros(3), "region": seealso.Region(0, 0, 1, 1)},
+            "an example by its descriptor has no region",
+        ),
+        ({"words": "dog", "region": seealso.Region(0, 0, 1, 1)}, "an example by its words has no region"),
+        ({"words": " "}, "there are no words to look for"),
+        ({"id": 1, "weight": math.nan}, "the weight of an example is nan"),
+        ({"id": 1, "weight": 0.0}, r"the weight of an example is 0\.0"),
+        ({"id": 1, "weight": math.inf}, "the weight of an example is inf"),
+    ],
+)
+def test_what_is_no_example(given, expected):
+    with pytest.raises(QueryError, match=expected):
+        Example(**given)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "there is nothing to look for; give an example or keywords"),
+        ({"where": "bird"}, "there is nothing to look for"),
+        ({"examples": (Example(id=1),), "k": 0}, "k is 0; ask for at least 1 hit"),
+        ({"examples": (Example(id=1),), "k": -3}, "k is -3"),
+        ({"examples": (Example(id=1),), "offset": -1}, "offset is -1; it counts from 0"),
+        (
+            {"examples": (Example(id=1),), "k": 10**12},
+            "reach to hit 1,000,000,000,000; a query reaches 1,000,000 at most",
+        ),
+        ({"examples": (Example(id=1),), "offset": 10**12}, "reach to hit 1,000,000,000,010"),
+        ({"keywords": "bird", "k": 10**12, "offset": 10**12}, "reach to hit 2,000,000,000,000"),
+        ({"examples": (Example(id=1),), "candidates": 0}, "candidates is 0"),
+        ({"examples": (Example(id=1),), "max_distance": -0.1}, r"max_distance is -0\.1; a distance is 0 or more"),
+        ({"examples": (Example(id=1),), "max_distance": math.nan}, "max_distance is nan"),
+        ({"keywords": "bird", "max_distance": 1.0}, "max_distance needs an example"),
+    ],
+)
+def test_what_is_no_query(given, expected):
+    with pytest.raises(QueryError, match=expected):
+        Query(**given)
+
+
+def test_values_are_compared_by_what_they_hold():
+    descriptor = np.arange(4, dtype=np.float32)
+    assert Example(descriptor=descriptor) == Example(descriptor=descriptor.copy())
+    assert Example(descriptor=descriptor) != Example(descriptor=descriptor + 1)
+    assert Example(id=1) != Example(id=2)
+    assert Query.like(1, k=3) == Query.like(Example(id=1), k=3)
+    assert len({Example(id=1), Example(id=1), Example(id=2)}) == 2
+    assert Example(id=1) != 1
+
+
+def test_a_query_is_made_from_what_people_have(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert Query.like("a.jpg").examples[0].path == bytes(tmp_path / "a.jpg")
+    assert Query.like(np.int64(7)).examples == (Example(id=7),)
+    descriptor = np.zeros(3, np.float32)
+    assert Query.like(descriptor, 4, k=2).examples == (Example(descriptor=descriptor), Example(id=4))
+    with pytest.raises(ValueError, match="a path is empty"):
+        Query.like("")
+
+
+def test_costs_add_up():
+    first = Cost(10, 2, 100, Times(extract=1.0, read=2.0, total=3.0))
+    second = Cost(5, 1, 50, Times(extract=0.5, refine=4.0, total=4.5))
+    assert first + second == Cost(15, 3, 150, Times(extract=1.5, read=2.0, refine=4.0, total=7.5))
+    assert first == Cost(10, 2, 100, Times(extract=1.0, read=2.0, total=3.0))
