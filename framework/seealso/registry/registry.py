@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
@@ -311,15 +311,10 @@ def load_plugins(files: Iterable[PathLike] = ()) -> Plugins:
     name, then the files in their order.
     """
     plugins = Plugins()
-    own_first = sorted(
-        entry_points(group=GROUP), key=lambda ep: (_distribution(ep) != "seealso", _distribution(ep), ep.name)
-    )
-    for entry_point in own_first:
-        distribution = _distribution(entry_point)
+    for distribution, version, entry_point in _installed():
         remedy = "mend the plugin or uninstall it"
         if entry_point.extras:
             remedy = f"install what it needs: pip install '{distribution}[{','.join(entry_point.extras)}]'"
-        version = entry_point.dist.version if entry_point.dist else ""
         plugins.register(entry_point.load, entry_point.name, distribution, version, remedy)
     for file in map(Path, map(os.fsdecode, files)):
         plugins.files.append(file.absolute())
@@ -327,8 +322,19 @@ def load_plugins(files: Iterable[PathLike] = ()) -> Plugins:
     return plugins
 
 
-def _distribution(entry_point: EntryPoint) -> str:
-    return entry_point.dist.name if entry_point.dist else "unknown distribution"
+def _installed() -> list[tuple[str, str, EntryPoint]]:
+    """Every entry point with the name and the version of its distribution; the framework's own come first.
+
+    Every look at a distribution's name or version parses a file anew, so one look serves all of its plugins.
+    """
+    read: dict[Distribution | None, tuple[str, str]] = {None: ("unknown distribution", "")}
+    found = []
+    for entry_point in entry_points(group=GROUP):
+        distribution = entry_point.dist
+        if distribution is not None and distribution not in read:
+            read[distribution] = (distribution.name, distribution.version)
+        found.append((*read[distribution], entry_point))
+    return sorted(found, key=lambda each: (each[0] != "seealso", each[0], each[2].name))
 
 
 def _traced(plugin: str, function: Callable[..., Any], *arguments: object) -> Any:
