@@ -1,11 +1,13 @@
 """What many tests need: real photographs, a cheap extractor, and collections made with it."""
 
+import io
 import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
@@ -82,21 +84,38 @@ def crop(image: Image.Image, rng: np.random.Generator, share: float = 0.5) -> Im
     return image.crop((left, top, left + width, top + height))
 
 
+@pytest.fixture(scope="session")
+def _photo_files(photographs: dict[str, Image.Image]) -> Callable[[int], Iterator[tuple[str, bytes]]]:
+    """Names and contents of the files that ``make_photos`` writes, of each seed; each is made once."""
+    originals = list(photographs.items())
+    made: dict[int, list[tuple[str, bytes]]] = {}
+    random: dict[int, np.random.Generator] = {}
+
+    def files(seed: int) -> Iterator[tuple[str, bytes]]:
+        known = made.setdefault(seed, [])
+        rng = random.setdefault(seed, np.random.default_rng(seed))
+        for number in count():
+            if number == len(known):
+                name, original = originals[number % len(originals)]
+                file = io.BytesIO()
+                crop(original, rng, 0.6).resize((96, 72)).save(file, "JPEG", quality=85)
+                known.append((f"{number:04d}-{name}.jpg", file.getvalue()))
+            yield known[number]
+
+    return files
+
+
 @pytest.fixture
-def make_photos(photographs: dict[str, Image.Image]) -> Callable[..., list[Path]]:
+def make_photos(_photo_files: Callable[[int], Iterator[tuple[str, bytes]]]) -> Callable[..., list[Path]]:
     """Write ``count`` photographs of different content into a folder: random crops of real ones, 96 pixels wide."""
 
     def make(folder: Path, count: int, seed: int = 0) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
-        rng = np.random.default_rng(seed)
-        originals = list(photographs.items())
-        made = []
-        for number in range(count):
-            name, original = originals[number % len(originals)]
-            path = folder / f"{number:04d}-{name}.jpg"
-            crop(original, rng, 0.6).resize((96, 72)).save(path, quality=85)
-            made.append(path)
-        return made
+        written = []
+        for name, content in islice(_photo_files(seed), count):
+            written.append(folder / name)
+            written[-1].write_bytes(content)
+        return written
 
     return make
 
@@ -153,5 +172,55 @@ def open_collection(tmp_path: Path) -> Iterator[Callable[..., seealso.Collection
         return collection
 
     yield make
+    for collection in opened:
+        collection.close()
+
+
+@pytest.fixture(scope="session")
+def _templates(
+    tmp_path_factory: pytest.TempPathFactory, _photo_files: Callable[[int], Iterator[tuple[str, bytes]]]
+) -> Callable[..., Path]:
+    """The collection of ``number`` photographs with these settings, made at the first call."""
+    photos = tmp_path_factory.mktemp("indexed") / "photos"
+    made: dict[str, Path] = {}
+
+    def template(number: int, plugins: tuple[Path, ...], settings: dict[str, object]) -> Path:
+        key = repr((number, plugins, sorted(settings.items())))
+        if key not in made:
+            folder = photos / str(number)
+            if not folder.exists():
+                folder.mkdir(parents=True)
+                for name, content in islice(_photo_files(0), number):
+                    (folder / name).write_bytes(content)
+            path = photos.parent / f"{len(made)}.seealso"
+            with seealso.open(path, plugins=plugins, **settings) as collection:
+                assert collection.index([folder]).added == number
+            made[key] = path
+        return made[key]
+
+    return template
+
+
+@pytest.fixture
+def indexed(tmp_path: Path, _templates: Callable[..., Path]) -> Iterator[Callable[..., seealso.Collection]]:
+    """Open a collection of photographs that is this test's own: a copy, which costs a tenth of indexing them.
+
+    The photographs are those that ``make_photos`` makes. They lie in a folder that the whole run shares: a test may
+    read them, and learns their paths from hits, but must not change them. A test that changes photographs
+    makes its own with ``make_photos``, and indexes them.
+    """
+    opened: list[seealso.Collection] = []
+
+    def copy(
+        number: int = 60, path: Path | None = None, plugins: tuple[Path, ...] = (), **settings: object
+    ) -> seealso.Collection:
+        settings.setdefault("extractor", "thumbnail")
+        plugins = (THUMBNAIL, *plugins)
+        path = path or tmp_path / "photos.seealso"
+        shutil.copytree(_templates(number, plugins, settings), path)
+        opened.append(seealso.open(path, plugins=plugins, **settings))
+        return opened[-1]
+
+    yield copy
     for collection in opened:
         collection.close()
