@@ -10,6 +10,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
+# The tests start hundreds of processes, and the checks compile as much: none shall compile what another did.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo docs test test-light check clean
 
 help:

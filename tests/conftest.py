@@ -4,6 +4,7 @@ import io
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -56,6 +57,17 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
     if module_path.name in ON_TORCH and find_spec("torch") is None:
         return WithoutTorch.from_parent(parent, path=module_path)
     return None
+
+
+def pytest_configure() -> None:
+    """Let the hundreds of processes that the tests start be quick.
+
+    They keep what they compile, also where the environment says otherwise, and those that are pytest do without the
+    plugin that takes longest to load.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+    os.environ["PYTEST_ADDOPTS"] = "-p no:schemathesis"
 
 
 @pytest.fixture(autouse=True)
