@@ -22,7 +22,7 @@ from PIL import Image
 from report import Figure, arguments, report
 
 import seealso
-from seealso.catalogue.reader import FileState
+from seealso.catalogue.rows import FileState
 
 SCANNED = 100_000  # files that are looked at again, unchanged
 MORE = 10_000  # files that are taken in

@@ -21,7 +21,8 @@ from report import Figure, arguments, report
 from rivals import make_index
 
 import seealso
-from seealso.catalogue.reader import Catalog, Description, FileState, Location, ObjectRow
+from seealso.catalogue.reader import Catalog
+from seealso.catalogue.rows import Description, FileState, Location, ObjectRow
 from seealso.catalogue.writer import CatalogWriter, create_catalog
 from seealso.collection.derived.live_text import LiveText
 from seealso.collection.search.refinement import search

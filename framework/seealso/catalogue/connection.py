@@ -14,10 +14,8 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
-from seealso.errors import CollectionError, CollectionReadOnly, CorruptCollection, DiskFull, FormatError, SeealsoError
+from seealso.errors import CollectionError, CollectionReadOnly, CorruptCollection, DiskFull, SeealsoError
 
-APPLICATION_ID = 0x53454541  # "SEEA": the magic number, in SQLite's own field for it
-FORMAT_VERSION = 3  # 2: words; 3: counts
 COPY_ATTEMPTS = 20  # to copy a catalogue that is being written to and cannot be watched
 COPY_PAUSE = 0.05  # seconds between them
 
@@ -104,20 +102,6 @@ def connect(file: Path, parameters: str, cleanup: contextlib.ExitStack) -> sqlit
     # Pages of a connection's own, in KiB. The operating system has them all anyway.
     connection.execute("PRAGMA cache_size = -1024")
     return connection
-
-
-def check_format(connection: sqlite3.Connection, file: Path) -> int:
-    """The format of a catalogue; refuses a file that is none, or one of a newer format."""
-    magic = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if magic != APPLICATION_ID:
-        raise FormatError(f"{file} is not the catalogue of a seealso collection; name another directory")
-    if version > FORMAT_VERSION:
-        raise FormatError(
-            f"{file.parent} was made by a newer seealso (format {version}; this release reads up to {FORMAT_VERSION}); "
-            "upgrade seealso"
-        )
-    return int(version)
 
 
 @contextlib.contextmanager

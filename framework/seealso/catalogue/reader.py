@@ -10,154 +10,25 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sqlite3
-import struct
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
-from seealso.catalogue.connection import check_format, connect_to_read, translated
+from seealso.catalogue.connection import connect_to_read, translated
+from seealso.catalogue.formats import COUNTED, FILE_NAME, check_format
+from seealso.catalogue.rows import Failure, FileState, Location
 from seealso.errors import CorruptCollection
 from seealso.interfaces.records import Counts, ObjectRecord
 from seealso.interfaces.text import Words
 
-FILE_NAME = "catalog.sqlite3"
 SPARSE = 16  # IDs drawn for each wanted, before all are read
 PARAMETERS = 500  # bound values a statement; every SQLite allows 999
 
 T = TypeVar("T")
-
-WORDS = """
-ALTER TABLE locations ADD COLUMN described BLOB NOT NULL DEFAULT x'';
-CREATE TABLE words(
-    path BLOB NOT NULL,
-    source TEXT NOT NULL,
-    words TEXT NOT NULL,
-    PRIMARY KEY(path, source)
-) WITHOUT ROWID;
-CREATE TABLE described(object INTEGER PRIMARY KEY, change INTEGER NOT NULL);
-CREATE INDEX described_by_change ON described(change);
-"""
-"""What format 2 has and format 1 had not. ``words`` holds JSON, ``[[field, text, language], …]``; ``described`` the change at which the
-words of an object last changed, if that was after it was added."""
-
-COUNTED = ("objects", "locations", "failures")
-
-COUNTS = "CREATE TABLE counts(name TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;" + "".join(
-    f"""
-INSERT INTO counts SELECT '{table}', count(*) FROM {table};
-CREATE TRIGGER {table}_added AFTER INSERT ON {table}
-BEGIN UPDATE counts SET number = number + 1 WHERE name = '{table}'; END;
-CREATE TRIGGER {table}_removed AFTER DELETE ON {table}
-BEGIN UPDATE counts SET number = number - 1 WHERE name = '{table}'; END;
-"""
-    for table in COUNTED
-)
-"""What format 3 has and format 2 had not: how many rows there are, since to count them SQLite goes through all of them. Triggers
-keep the numbers; they do not see the rows that ``INSERT OR REPLACE`` takes away, so nothing here uses that on these tables."""
-
-UPGRADES = {2: WORDS, 3: COUNTS}
-"""By format, what makes one of the format before it into it."""
-
-SCHEMA = f"""
-CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE objects(
-    id INTEGER PRIMARY KEY,
-    hash BLOB NOT NULL UNIQUE,
-    change INTEGER NOT NULL,
-    width INTEGER NOT NULL,
-    height INTEGER NOT NULL,
-    file_size INTEGER NOT NULL
-);
-CREATE INDEX objects_by_change ON objects(change);
-CREATE TABLE locations(
-    path BLOB PRIMARY KEY,
-    object INTEGER NOT NULL REFERENCES objects(id),
-    signature BLOB NOT NULL,
-    device INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX locations_by_object ON locations(object);
-CREATE TABLE unplaced(object INTEGER PRIMARY KEY);
-CREATE TABLE removals(change INTEGER, object INTEGER, PRIMARY KEY(change, object)) WITHOUT ROWID;
-CREATE TABLE failures(
-    path BLOB PRIMARY KEY,
-    reason TEXT NOT NULL,
-    signature BLOB NOT NULL,
-    time REAL NOT NULL
-) WITHOUT ROWID;
-{"".join(UPGRADES.values())}
-"""
-
-
-class FileState(NamedTuple):
-    """What tells, without reading it, whether a file has changed: size, mtime, ctime and inode; and its device."""
-
-    signature: bytes
-    device: int
-
-    @classmethod
-    def of(cls, stat: os.stat_result) -> Self:
-        """The state that ``stat`` shows."""
-        wrapped = (
-            value & 0xFFFF_FFFF_FFFF_FFFF for value in (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
-        )
-        # SQLite's integers are signed; a device number may use the top bit.
-        return cls(struct.pack("<4Q", *wrapped), stat.st_dev - (1 << 64) if stat.st_dev >= 1 << 63 else stat.st_dev)
-
-    def unsettled(self) -> FileState:
-        """The same state, made to equal no later one, so that the file is read again next time."""
-        return self._replace(signature=b"")
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectRow:
-    """An object as it is about to be committed: its size in pixels, upright, and its file's in bytes."""
-
-    id: int
-    hash: bytes
-    width: int
-    height: int
-    file_size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What keyword sources say of a file.
-
-    Attributes:
-        state: what tells whether they would say something else now.
-        words: source → its words, where it has any.
-    """
-
-    state: bytes = b""
-    words: Mapping[str, tuple[Words, ...]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Location:
-    """A path where an object was found, the state of the file then, and what describes it; None: what did before."""
-
-    path: bytes
-    object: int
-    state: FileState
-    description: Description | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A file that could not be taken in, and why."""
-
-    path: bytes
-    reason: str
-    state: FileState
-    time: float
-    reached: bool = True
-    """The file was there as ``state`` says: whatever it held before, it does not now."""
 
 
 class Catalog:

@@ -14,22 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from seealso.catalogue.connection import APPLICATION_ID, FORMAT_VERSION, check_format, connect, translated
-from seealso.catalogue.reader import (
-    COUNTED,
-    FILE_NAME,
-    SCHEMA,
-    UPGRADES,
-    Catalog,
-    Failure,
-    Location,
-    ObjectRow,
-    marks,
-    parts_of,
-)
+from seealso.catalogue.connection import connect, translated
+from seealso.catalogue.formats import APPLICATION_ID, COUNTED, FILE_NAME, FORMAT_VERSION, SCHEMA, UPGRADES, check_format
+from seealso.catalogue.reader import Catalog, marks, parts_of
+from seealso.catalogue.rows import Failure, Location, ObjectRow
 from seealso.durability import sync_directory, sync_file
 
 REMOVAL_PAGE = 10_000
+RESERVED_IDS = 1024  # at a time: one durable write for many batches
 
 
 def create_catalog(directory: Path, meta: Mapping[str, str]) -> None:
@@ -240,3 +232,27 @@ class CatalogWriter(Catalog):
         connection.executemany("DELETE FROM locations WHERE path = ?", ((path,) for path in paths))
         connection.executemany("DELETE FROM words WHERE path = ?", ((path,) for path in words))
         return {objects[path] for path in words if path in objects}
+
+
+class IdReserve:
+    """Gives IDs, ascending, from blocks reserved durably in the catalogue before any of them is used."""
+
+    def __init__(self, writer: CatalogWriter) -> None:
+        self._writer = writer
+        self._next = self._end = 0
+
+    def take(self, count: int) -> np.ndarray:
+        """``count`` IDs that were never given before, int64, ascending."""
+        if self._next + count > self._end:
+            self.give_back()
+            self._next = self._writer.reserve_ids(max(count, RESERVED_IDS))
+            self._end = self._next + max(count, RESERVED_IDS)
+        ids = np.arange(self._next, self._next + count, dtype=np.int64)
+        self._next += count
+        return ids
+
+    def give_back(self) -> None:
+        """Return what was reserved and not given."""
+        if self._next < self._end:
+            self._writer.return_ids(self._next, self._end)
+        self._next = self._end = 0

@@ -11,7 +11,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from seealso.catalogue.reader import Catalog, Failure
+from seealso.catalogue.reader import Catalog
+from seealso.catalogue.rows import Failure
 from seealso.catalogue.writer import CatalogWriter
 from seealso.collection.intake.importing import Import, ImportReport, read_names
 from seealso.collection.intake.ingest import Ingest, IngestParts, IngestReport, Progress

@@ -12,7 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import seealso
-from seealso.catalogue.reader import FILE_NAME, Catalog, Failure, FileState, Location, ObjectRow
+from seealso.catalogue.formats import FILE_NAME
+from seealso.catalogue.reader import Catalog
+from seealso.catalogue.rows import Failure, FileState, Location, ObjectRow
 from seealso.catalogue.writer import CatalogWriter, create_catalog
 
 STATE = FileState(b"s" * 32, 1)

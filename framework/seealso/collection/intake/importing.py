@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from seealso.catalogue.reader import FileState, Location, ObjectRow
-from seealso.catalogue.writer import CatalogWriter
-from seealso.collection.intake.ingest import IdReserve, IngestedBatch
+from seealso.catalogue.rows import FileState, Location, ObjectRow
+from seealso.catalogue.writer import CatalogWriter, IdReserve
+from seealso.collection.intake.ingest import IngestedBatch
 from seealso.collection.intake.vector_files import VectorFile
 from seealso.collection.parts.opened import Opened
 from seealso.errors import QueryError

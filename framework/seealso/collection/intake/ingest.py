@@ -17,8 +17,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from seealso.catalogue.reader import Catalog, Failure, FileState, Location, ObjectRow
-from seealso.catalogue.writer import CatalogWriter
+from seealso.catalogue.reader import Catalog
+from seealso.catalogue.rows import Failure, FileState, Location, ObjectRow
+from seealso.catalogue.writer import CatalogWriter, IdReserve
 from seealso.collection.derived.live_index import LiveIndex
 from seealso.collection.derived.live_text import TextUpdate
 from seealso.collection.intake.keywords import Describer
@@ -36,7 +37,6 @@ LOOKUP_PAGE = 500  # files looked up in the catalogue at once
 COMMIT_PLACES = 1000  # locations and failures in a batch, at most
 SHOWN_PROBLEMS = 20  # of words that could not be read; the others are counted
 BATCHES_WAITING = 2  # extracted batches that may wait for their commit
-RESERVED_IDS = 1024  # at a time: one durable write for many batches
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -394,30 +394,6 @@ class Ingest:
                 failures.append(Failure(file.path, reason, state, time.time(), file.reached))
                 self._note_unusable(file.path, reason)
         return locations, failures
-
-
-class IdReserve:
-    """Gives IDs, ascending, from blocks reserved durably in the catalogue before any of them is used."""
-
-    def __init__(self, writer: CatalogWriter) -> None:
-        self._writer = writer
-        self._next = self._end = 0
-
-    def take(self, count: int) -> np.ndarray:
-        """``count`` IDs that were never given before, int64, ascending."""
-        if self._next + count > self._end:
-            self.give_back()
-            self._next = self._writer.reserve_ids(max(count, RESERVED_IDS))
-            self._end = self._next + max(count, RESERVED_IDS)
-        ids = np.arange(self._next, self._next + count, dtype=np.int64)
-        self._next += count
-        return ids
-
-    def give_back(self) -> None:
-        """Return what was reserved and not given."""
-        if self._next < self._end:
-            self._writer.return_ids(self._next, self._end)
-        self._next = self._end = 0
 
 
 class _Pending:

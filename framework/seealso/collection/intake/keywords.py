@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
-from seealso.catalogue.reader import Description
+from seealso.catalogue.rows import Description
 from seealso.errors import KeywordError
 from seealso.interfaces.keywords import KeywordSource
 from seealso.interfaces.text import Words

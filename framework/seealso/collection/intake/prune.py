@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 
-from seealso.catalogue.reader import Location
+from seealso.catalogue.rows import Location
 from seealso.catalogue.writer import CatalogWriter
 from seealso.collection.intake.scan import is_absent
 from seealso.paths import shown_path

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from seealso.catalogue.reader import Description, FileState
+from seealso.catalogue.rows import Description, FileState
 from seealso.collection.intake.keywords import Describer
 from seealso.collection.intake.scan import ScannedFile, is_absent
 from seealso.errors import ImageError, ImageTooLarge

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from seealso.catalogue.reader import FileState
+from seealso.catalogue.rows import FileState
 from seealso.images.decoding import IMAGE_SUFFIXES
 
 SORTED_AT_ONCE = 100_000  # names of one folder: sorted for a stable order, in parts so that memory stays bounded

@@ -7,7 +7,8 @@ import re
 import time
 from pathlib import Path
 
-from seealso.catalogue.reader import FILE_NAME, Catalog
+from seealso.catalogue.formats import FILE_NAME
+from seealso.catalogue.reader import Catalog
 from seealso.catalogue.writer import create_catalog
 from seealso.collection.parts import lock
 from seealso.collection.parts.resolved import Parts, record

@@ -14,8 +14,7 @@ import pytest
 
 import seealso
 from conftest import SAMPLES, THUMBNAIL, read_only
-from seealso.catalogue.connection import FORMAT_VERSION
-from seealso.catalogue.reader import COUNTED
+from seealso.catalogue.formats import COUNTED, FORMAT_VERSION
 from seealso.collection.intake.keywords import Describer, printable
 from seealso.interfaces.plugin import PluginChoice
 

@@ -1,0 +1,87 @@
+"""The formats of the catalogue: its tables, and what makes an older one into the newest."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from seealso.errors import FormatError
+
+FILE_NAME = "catalog.sqlite3"
+APPLICATION_ID = 0x53454541  # "SEEA": the magic number, in SQLite's own field for it
+FORMAT_VERSION = 3  # 2: words; 3: counts
+
+WORDS = """
+ALTER TABLE locations ADD COLUMN described BLOB NOT NULL DEFAULT x'';
+CREATE TABLE words(
+    path BLOB NOT NULL,
+    source TEXT NOT NULL,
+    words TEXT NOT NULL,
+    PRIMARY KEY(path, source)
+) WITHOUT ROWID;
+CREATE TABLE described(object INTEGER PRIMARY KEY, change INTEGER NOT NULL);
+CREATE INDEX described_by_change ON described(change);
+"""
+"""What format 2 has and format 1 had not. ``words`` holds JSON, ``[[field, text, language], …]``; ``described`` the change at which the
+words of an object last changed, if that was after it was added."""
+
+COUNTED = ("objects", "locations", "failures")
+
+COUNTS = "CREATE TABLE counts(name TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;" + "".join(
+    f"""
+INSERT INTO counts SELECT '{table}', count(*) FROM {table};
+CREATE TRIGGER {table}_added AFTER INSERT ON {table}
+BEGIN UPDATE counts SET number = number + 1 WHERE name = '{table}'; END;
+CREATE TRIGGER {table}_removed AFTER DELETE ON {table}
+BEGIN UPDATE counts SET number = number - 1 WHERE name = '{table}'; END;
+"""
+    for table in COUNTED
+)
+"""What format 3 has and format 2 had not: how many rows there are, since to count them SQLite goes through all of them. Triggers
+keep the numbers; they do not see the rows that ``INSERT OR REPLACE`` takes away, so nothing here uses that on these tables."""
+
+UPGRADES = {2: WORDS, 3: COUNTS}
+"""By format, what makes one of the format before it into it."""
+
+SCHEMA = f"""
+CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE objects(
+    id INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL UNIQUE,
+    change INTEGER NOT NULL,
+    width INTEGER NOT NULL,
+    height INTEGER NOT NULL,
+    file_size INTEGER NOT NULL
+);
+CREATE INDEX objects_by_change ON objects(change);
+CREATE TABLE locations(
+    path BLOB PRIMARY KEY,
+    object INTEGER NOT NULL REFERENCES objects(id),
+    signature BLOB NOT NULL,
+    device INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX locations_by_object ON locations(object);
+CREATE TABLE unplaced(object INTEGER PRIMARY KEY);
+CREATE TABLE removals(change INTEGER, object INTEGER, PRIMARY KEY(change, object)) WITHOUT ROWID;
+CREATE TABLE failures(
+    path BLOB PRIMARY KEY,
+    reason TEXT NOT NULL,
+    signature BLOB NOT NULL,
+    time REAL NOT NULL
+) WITHOUT ROWID;
+{"".join(UPGRADES.values())}
+"""
+
+
+def check_format(connection: sqlite3.Connection, file: Path) -> int:
+    """The format of a catalogue; refuses a file that is none, or one of a newer format."""
+    magic = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if magic != APPLICATION_ID:
+        raise FormatError(f"{file} is not the catalogue of a seealso collection; name another directory")
+    if version > FORMAT_VERSION:
+        raise FormatError(
+            f"{file.parent} was made by a newer seealso (format {version}; this release reads up to {FORMAT_VERSION}); "
+            "upgrade seealso"
+        )
+    return int(version)
