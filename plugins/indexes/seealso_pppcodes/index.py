@@ -218,10 +218,10 @@ class PPPCodesIndex(MetricIndex):
         return [] if self._loaded_from is None else snapshot.verify(self._loaded_from)
 
     def statistics(self) -> dict[str, int | float | str]:
-        """Objects; bytes in memory, in all and for each object by part; how large the cells are; what a query costs."""
+        """Objects; bytes in memory, in all and for each object by part; how large the cells are."""
         if self._spaces is None or self._state is None:
             return {"objects": 0, "bytes": 0}
-        return describe(self._spaces, self._state, self._trained_on, self._search)
+        return describe(self._spaces, self._state, self._trained_on)
 
     def close(self) -> None:
         """Finish the merging under way, and let go of memory."""

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Callable
-from statistics import median
 
 import numpy as np
 
 from seealso_pppcodes.pivots import PivotSpaces
-from seealso_pppcodes.ranking import CandidateSearch
 from seealso_pppcodes.state import State
 
-TRIED = 9  # queries that tell what a query costs
-WANTED = 5000  # candidates of each
+LARGE = 1 << 16  # cells of so many objects are not told apart
 
 
-def describe(
-    spaces: PivotSpaces, state: State, trained_on: int, search: Callable[[np.ndarray], CandidateSearch]
-) -> dict[str, int | float | str]:
-    """Objects, bytes by part, cells, and the cost of a query, tried with some of the pivots; under the words shown to people."""
+def describe(spaces: PivotSpaces, state: State, trained_on: int) -> dict[str, int | float | str]:
+    """Objects, bytes by part, and cells, under the words shown to people. O(cells), however many objects there are."""
     parts = bytes_by_part(state)
     objects = max(1, state.objects)
-    sizes = state.counts[state.counts > 0]
     shown: dict[str, int | float | str] = {
         "objects": state.objects,
         "bytes": sum(parts.values()) + spaces.pivots.nbytes,
@@ -33,14 +25,20 @@ def describe(
         "segments": len(state.segments),
         "pivots": f"{spaces.pivots.shape[0]} spaces of {spaces.pivots.shape[1]}, drawn from {trained_on} objects",
     }
-    if sizes.size:
-        half, most = (int(value) for value in np.percentile(sizes, (50, 99)))
-        shown["cells"] = (
-            f"{sizes.size / spaces.shape.spaces:.0f} of {spaces.shape.cells} in a space are in use; half hold up to {half} "
-            f"objects, 99 % up to {most}, the largest {int(sizes.max())}"
-        )
-        shown["query"] = _query_cost(spaces, state, search)
+    if state.objects:
+        shown["cells"] = _cells(state)
     return shown
+
+
+def _cells(state: State) -> str:
+    # How many cells there are of each size: much quicker than to sort them.
+    sizes = np.bincount(np.minimum(state.counts, LARGE).ravel())
+    up_to = np.cumsum(sizes[1:])
+    half, most = (int(np.searchsorted(up_to, share * up_to[-1])) + 1 for share in (0.5, 0.99))
+    return (
+        f"{up_to[-1] / state.shape.spaces:.0f} of {state.shape.cells} in a space are in use; half hold up to {half} "
+        f"objects, 99 % up to {most}, the largest {int(state.counts.max())}"
+    )
 
 
 def bytes_by_part(state: State) -> dict[str, int]:
@@ -53,15 +51,3 @@ def bytes_by_part(state: State) -> dict[str, int]:
     total["removed"] = sum(hidden.nbytes for hidden in state.hidden)
     total["cells"] += state.counts.nbytes
     return dict(total)
-
-
-def _query_cost(spaces: PivotSpaces, state: State, search: Callable[[np.ndarray], CandidateSearch]) -> str:
-    taken, scored = [], []
-    for pivot in spaces.pivots[0, :TRIED]:
-        started = time.perf_counter()
-        one = search(pivot)
-        next(one.blocks(WANTED), None)
-        taken.append(1000 * (time.perf_counter() - started))
-        scored.append(one.scored)
-    share = 100 * median(scored) / max(1, state.objects)
-    return f"{median(taken):.1f} ms and {share:.1f} % of the objects scored for {WANTED} candidates"
