@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,9 +12,11 @@ from conftest import SAMPLES, read_only, without_privileges
 from plugins.flatfile_files import contents, open_store, run, segment, segments, start
 from seealso.testing import ObjectStoreTests
 from seealso.testing.opening import put, rows
-from seealso_flatfile import files, reading, records
+from seealso_flatfile import files, manifest, reading, records, view
 from seealso_flatfile.places import PLACE
 from seealso_flatfile.store import FlatFileStore
+from seealso_flatfile.table import TableWriter
+from seealso_flatfile.view import View
 from seealso_flatfile.writer import Writer
 
 
@@ -95,6 +98,117 @@ def test_statistics_tell_what_compaction_would_give_back(store, folder):
     assert statistics["bytes"] == sum(map(len, contents(folder).values()))
     store.compact(None, np.arange(1000))
     assert store.statistics()["bytes_free"] == 0
+
+
+@pytest.mark.parametrize("checkpoint_bytes", [1000, 1 << 26])
+def test_statistics_go_through_no_list_of_all_objects(folder, monkeypatch, checkpoint_bytes):
+    """However many there are, however they were put, replaced and removed, by whom, and whatever is in the table by now."""
+    monkeypatch.setattr(Writer, "checkpoint_bytes", checkpoint_bytes)
+    monkeypatch.setattr(View, "parts", None)
+    rng = np.random.default_rng(1)
+    writer, reader = open_store(folder), open_store(folder, read_only=True)
+    there = set()
+    for turn in range(1, 60):
+        some = np.unique(rng.integers(0, 300, 40))
+        if turn % 3:
+            put(writer, some)
+            there |= set(some.tolist())
+        else:
+            writer.remove_many(some)
+            there -= set(some.tolist())
+        if turn % 10 == 9:
+            writer.close()
+            writer = open_store(folder)
+        told = writer.statistics()
+        assert told == reader.statistics()
+        assert (told["objects"], told["ratio"]) == (len(there), 1)
+        held = sum(path.stat().st_size for path in (folder / "segments").iterdir()) - told["bytes_free"]
+        assert held == 16 * told["segments"] + 88 * len(there)
+    writer.close()
+    reader.close()
+
+
+def test_counts_are_right_at_every_step_of_a_checkpoint(store, folder, monkeypatch):
+    put(store, range(1000))
+    store.close()
+    writer, reader, late = open_store(folder), open_store(folder, read_only=True), []
+    steps = []
+
+    def looked_at(step, real):
+        def wrapped(*arguments):
+            done = real(*arguments)
+            steps.append(step)
+            late.append(open_store(folder, read_only=True))
+            for opened in (reader, *late):
+                assert opened.statistics()["objects"] == 1100
+                assert opened.verify().problems == []
+            return done
+
+        return wrapped
+
+    put(writer, range(900, 1100))
+    monkeypatch.setattr("seealso_flatfile.writer.write_manifest", looked_at("manifest", manifest.write_manifest))
+    monkeypatch.setattr(TableWriter, "put", looked_at("table", TableWriter.put))
+    writer.close()
+    assert steps == ["manifest", "table", "manifest"]
+    for opened in (reader, *late):
+        opened.close()
+
+
+def test_a_checkpoint_that_begins_has_no_reader_read_again(store, folder, monkeypatch):
+    put(store, range(1000))
+    reader = open_store(folder, read_only=True)
+    assert reader.ids().size == 1000
+    scanned = []
+    real = view.scan
+    monkeypatch.setattr(view, "scan", lambda file, start, size: scanned.append(size - start) or real(file, start, size))
+    monkeypatch.setattr(TableWriter, "put", lambda *_: scanned.clear() or reader.ids())
+    store.close()
+    assert sum(scanned) == 0
+    reader.close()
+
+
+def test_a_store_that_was_never_counted_is_counted_when_it_is_written_to(tmp_path):
+    folder = tmp_path / "store"
+    shutil.copytree(SAMPLES / "flat-file-1", folder)
+    reader = open_store(folder, dim=3, read_only=True)
+    assert reader.statistics()["objects"] == 3
+    assert manifest.read_manifest(folder).counts is None
+    writer = open_store(folder, dim=3)
+    writer.put_many(np.array([3, 4]), rows([3, 4], 3))
+    assert writer.statistics() == reader.statistics()
+    writer.close()
+    assert manifest.read_manifest(folder).counts == manifest.Counts(4, 4 * 40)
+    assert reader.statistics()["objects"] == 4
+    reader.close()
+
+
+def test_a_store_that_was_never_counted_is_gone_through_once(tmp_path, monkeypatch):
+    passes = []
+    real = View.parts
+    monkeypatch.setattr(View, "parts", lambda self: passes.append(1) or real(self))
+    reader = open_store(SAMPLES / "flat-file-1", dim=3, read_only=True)
+    for _ in range(3):
+        assert reader.statistics()["objects"] == 3
+    assert len(passes) == 1
+    reader.close()
+
+
+def test_wrong_counts_are_told_and_mended(store, folder):
+    put(store, range(100))
+    store.close()
+    found = manifest.read_manifest(folder)
+    manifest.write_manifest(folder, replace(found, counts=manifest.Counts(99, 5)))
+    store = open_store(folder)
+    assert store.statistics()["objects"] == 99
+    assert store.verify().problems == [
+        f"{folder}: 100 descriptors of 8800 bytes are there, and 99 of 5 are counted; `seealso maintain` counts anew"
+    ]
+    store.compact(None, np.arange(100))
+    assert store.verify() == seealso.StoreReport(100)
+    assert store.statistics()["objects"] == 100
+    assert manifest.read_manifest(folder).counts == manifest.Counts(100, 8800)
+    store.close()
 
 
 def test_segments_follow_one_another(store, folder, monkeypatch):

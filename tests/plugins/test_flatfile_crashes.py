@@ -57,11 +57,12 @@ def test_killed_while_it_writes(folder, monkeypatch):
         assert np.isin(written[written % 100 != 0], ids).all()
         assert not np.isin(written[::100], ids).any()
         assert np.array_equal(reader.get_many(ids), rows(ids))
+        assert reader.statistics()["objects"] == ids.size
         reader.close()
     assert number > 40
     store = open_store(folder)
     put(store, [10**8])
-    assert store.verify().damaged == []
+    assert store.verify() == seealso.StoreReport(ids.size + 1)
     store.close()
 
 
@@ -88,7 +89,7 @@ def test_killed_while_it_compacts(store, folder, monkeypatch):
         done += killed(compact, rng.uniform(0, 0.06)).count("\n") - 1
         reader = open_store(folder, read_only=True)
         assert np.array_equal(reader.get_many(ids), rows(ids))
-        assert reader.ids().size == ids.size
+        assert reader.ids().size == reader.statistics()["objects"] == ids.size
         reader.close()
     # The next writer removes what does not count.
     opened = open_store(folder)
@@ -159,8 +160,9 @@ def test_power_fails(layer, tmp_path, step):
         assert expected - doubtful <= there
         ids = np.array(sorted(there - {900, 901, 902}), np.int64)
         assert np.array_equal(opened.get_many(ids), rows(ids))
-        assert opened.verify().damaged == []
+        assert opened.verify() == seealso.StoreReport(len(there))
         put(opened, [5000])
+        assert opened.statistics()["objects"] == len(there | {5000})
         assert set(opened.ids().tolist()) == there | {5000}
         opened.close()
         shutil.rmtree(folder)

@@ -29,7 +29,7 @@ from seealso.collection.search.examples import Examples, read_content
 from seealso.collection.search.hits import hits_of
 from seealso.collection.search.stopwatch import Stopwatch
 from seealso.collection.upkeep.convert import Conversion, convert, remove_other_stores
-from seealso.collection.upkeep.maintain import Checkup, Upkeep, bytes_below, check, keep_up
+from seealso.collection.upkeep.maintain import Checkup, Upkeep, bytes_below, bytes_of_parts, check, keep_up
 from seealso.configuration.models import Config, validate_options
 from seealso.durability import writing_in
 from seealso.errors import CollectionError, ConfigError, QueryError, SeealsoError
@@ -502,13 +502,17 @@ class Collection:
         return self._open().provenance
 
     def status(self) -> dict[str, object]:
-        """What there is to say of the collection, part by part; what the plugins say of themselves included."""
+        """What there is to say of the collection, part by part; what the plugins say of themselves included. O(1) in the number
+        of objects.
+
+        ``bytes`` is what its catalogue, store and indexes take on disk; kept thumbnails, for example, are not counted.
+        """
         return {
             "name": self.name,
             "path": str(self.path),
             **self._current().describe(),
             "parts": self.described_parts(),
-            "bytes": bytes_below(self.path),
+            "bytes": bytes_of_parts(self.path),
         }
 
     def described_parts(self) -> dict[str, object]:

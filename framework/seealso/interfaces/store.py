@@ -136,10 +136,12 @@ class EncodedBlock:
 
 @dataclass(frozen=True, slots=True)
 class StoreReport:
-    """What `ObjectStore.verify` found: how many descriptors were checked, and the IDs of the damaged."""
+    """What `ObjectStore.verify` found: how many descriptors were checked, the IDs of the damaged, and what else is wrong, one line
+    each."""
 
     checked: int
     damaged: list[int] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
 
 class ObjectStore(Plugin):
@@ -183,11 +185,11 @@ class ObjectStore(Plugin):
 
     @abstractmethod
     def verify(self) -> StoreReport:
-        """Check the checksum of every stored descriptor."""
+        """Check the checksum of every stored descriptor, and what else may be wrong; O(objects)."""
 
     @abstractmethod
     def statistics(self) -> dict[str, int | float | str]:
-        """What there is to say of the store: at least ``objects`` and ``bytes`` (on disk).
+        """What there is to say of the store: at least ``objects`` and ``bytes`` (on disk). Cheap: O(1) in the number of objects.
 
         `Codec.statistics` says what there is to say of the codec.
         """

@@ -15,7 +15,7 @@ import numpy as np
 from seealso import sync_directory
 from seealso_flatfile.files import PREAMBLE_BYTES, File
 from seealso_flatfile.manifest import SEGMENTS, Manifest, read_kind, write_manifest
-from seealso_flatfile.places import PLACE, made
+from seealso_flatfile.places import PLACE, counts, made
 from seealso_flatfile.reading import Block, blocks
 from seealso_flatfile.records import HEADER_BYTES, headers, record_bytes
 from seealso_flatfile.table import write_table
@@ -61,7 +61,12 @@ def compact(writer: Writer, order: np.ndarray | None, live: np.ndarray) -> bool:
         output.finish()
         number, pages, keys_crc = write_table(writer.directory, view.manifest.table, ids, moved)
         manifest = Manifest(
-            read_kind(writer.directory), tuple(range(first, output.number + 1)), output.end, number, pages, keys_crc
+            read_kind(writer.directory),
+            tuple(range(first, output.number + 1)),
+            output.end,
+            *(number, pages, keys_crc),
+            counts(moved),
+            counted=output.end,
         )
         write_manifest(writer.directory, manifest)
     except BaseException:

@@ -44,6 +44,20 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """How much there is: objects, and the bytes that their records take, header and padding included."""
+
+    objects: int
+    bytes: int
+
+    def __add__(self, more: Counts) -> Counts:
+        return Counts(self.objects + more.objects, self.bytes + more.bytes)
+
+    def __sub__(self, fewer: Counts) -> Counts:
+        return Counts(self.objects - fewer.objects, self.bytes - fewer.bytes)
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """Which files make up a store.
 
@@ -54,6 +68,9 @@ class Manifest:
         table: the number of the table; 0 for none, until it is made again from the segments.
         pages: how many pages it has.
         keys_crc: CRC-32 of the keys of these pages.
+        counts: how much there is; None in a store that was last written by a release that did not count.
+        counted: up to where in the last segment they count. They are written before the table is changed, so this is
+            beyond ``checkpoint`` while the table is, and where that was interrupted.
     """
 
     kind: Kind | None
@@ -62,6 +79,8 @@ class Manifest:
     table: int = 0
     pages: int = 0
     keys_crc: int = 0
+    counts: Counts | None = None
+    counted: int = 0
 
     @classmethod
     def of_what_is_there(cls, directory: Path) -> Self:
@@ -94,11 +113,13 @@ def read_manifest(directory: Path) -> Manifest:
     """
     content = _read(directory / MANIFEST)
     try:
-        kind = content["kind"]
+        kind, counts = content["kind"], content.get("counts")
         return Manifest(
             None if kind is None else _kind(kind),
             tuple(map(int, content["segments"])),
             *(int(content[name]) for name in ("checkpoint", "table", "pages", "keys_crc")),
+            counts=None if counts is None else Counts(int(counts["objects"]), int(counts["bytes"])),
+            counted=int(content.get("counted", 0)),
         )
     except (KeyError, TypeError, ValueError):
         raise Damaged from None

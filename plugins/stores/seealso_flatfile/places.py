@@ -9,7 +9,8 @@ from typing import Self
 import numpy as np
 
 from seealso_flatfile.files import fingerprint
-from seealso_flatfile.records import ALIGNMENT, Scan
+from seealso_flatfile.manifest import Counts
+from seealso_flatfile.records import ALIGNMENT, Scan, record_bytes
 
 PLACE = np.dtype([("start", "<u4"), ("segment", "<u4"), ("length", "<u4"), ("check", "<u4")])
 """A place: where its record starts in its segment (in units of eight bytes), the segment, the length of the payload, and a
@@ -37,6 +38,12 @@ def absent(places: np.ndarray) -> np.ndarray:
     """Where nothing is: bool ``(n,)``."""
     nothing: np.ndarray = (places.view("<u8").reshape(-1, 2) == 0).all(axis=1)
     return nothing
+
+
+def counts(places: np.ndarray) -> Counts:
+    """How many places ``(n,)`` hold a record, and what these records take."""
+    lengths = places["length"][~absent(places)].astype(np.int64)
+    return Counts(int(lengths.size), int(record_bytes(lengths).sum()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +97,10 @@ class Places:
     def lookup(self, ids: np.ndarray) -> np.ndarray:
         """The places ``(n,)`` of IDs; all zeros where there is none."""
         return self.find(ids)[1]
+
+    def some(self, count: int) -> np.ndarray:
+        """IDs from all over, ascending, int64: about ``count``; not all need be there."""
+        return self.ids[:: max(1, self.ids.size // count)]
 
     def parts(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """The IDs that are there, and their places."""

@@ -31,13 +31,13 @@ from seealso_flatfile.files import PREAMBLE_BYTES
 from seealso_flatfile.manifest import SEGMENTS, Kind, read_kind
 from seealso_flatfile.places import absent
 from seealso_flatfile.reading import Block, blocks
-from seealso_flatfile.records import HEADER_BYTES, joined, record_bytes, removals, sound_payloads
+from seealso_flatfile.records import HEADER_BYTES, joined, removals, sound_payloads
 from seealso_flatfile.view import Views
 from seealso_flatfile.writer import Writer
 
 log = logging.getLogger("seealso")
 
-RATIO_SAMPLE = 256  # records that are looked at to say how well they are compressed
+RATIO_SAMPLE = 64  # records that are looked at to say how well they are compressed
 PORTION = 1 << 16  # IDs handled at once where all are gone through
 
 
@@ -231,38 +231,41 @@ class FlatFileStore(ObjectStore):
             return self._open.everything()[1]
 
     def verify(self) -> StoreReport:
-        """Read every record once, in the order of the files; check each checksum and that each can be decoded."""
+        """Read every record once, in the order of the files; check each checksum, that each can be decoded, and that there are
+        as many as the files say."""
         with translated(self.context.directory):
-            _, ids, places = self._open.everything()
+            view, ids, places = self._open.everything()
+            miscounted = self._open.miscounted(view, places)
             damaged: list[int] = []
             for part in _along_the_files(places):
                 for block in blocks(self._open, ids[part], damaged):
                     damaged += self._unusable(block)
-        return StoreReport(int(ids.size), sorted(damaged))
+        return StoreReport(int(ids.size), sorted(damaged), [miscounted] if miscounted else [])
 
     # Upkeep
 
     def statistics(self) -> dict[str, int | float | str]:
         """Objects, bytes of the files, bytes of what was replaced or removed, segments; the codec, its ratio, and how far off a
-        lossy one was with the first descriptors."""
+        lossy one was with the first descriptors. O(what came after the last checkpoint); in a store last written by a release
+        that did not count, O(objects) once."""
         with translated(self.context.directory):
-            view, ids, places = self._open.everything()
-            held = int(record_bytes(places["length"].astype(np.int64)).sum())
+            view, counts = self._open.count()
             sizes = _sizes(self.context.directory)
         records = sum(size - PREAMBLE_BYTES for path, size in sizes.items() if path.parent.name == SEGMENTS)
         return {
-            "objects": int(ids.size),
+            "objects": counts.objects,
             "bytes": sum(sizes.values()),
-            "bytes_free": max(0, records - held),
+            "bytes_free": max(0, records - counts.bytes),
             "segments": len(view.manifest.segments),
-            **self._codec_statistics(ids),
+            **self._codec_statistics(),
         }
 
-    def _codec_statistics(self, ids: np.ndarray) -> dict[str, int | float | str]:
+    def _codec_statistics(self) -> dict[str, int | float | str]:
         if not self._known():
             return {"codec": self.options.chosen()}
         # Some records, from everywhere, stand for all.
-        sample = ids[:: max(1, ids.size // RATIO_SAMPLE)]
+        with translated(self.context.directory):
+            sample = self._open.some(RATIO_SAMPLE)
         records = [record for block in self.read_blocks(sample) for record in block.records]
         return self.codec.statistics(records, self._lossy_error)
 
@@ -280,7 +283,7 @@ class FlatFileStore(ObjectStore):
         with self._writer.turn():
             if not compact(self._writer, order, np.unique(live)):
                 self._remove(np.setdiff1d(self._open.everything()[1], live))
-                self._writer.checkpoint()
+                self._writer.checkpoint(recount=True)
 
     def close(self) -> None:
         """Bring the table up to date, where something was written, and let go of the files."""

@@ -105,6 +105,13 @@ class Table:
             time.sleep(0.001 * look)
         raise TableDamaged
 
+    def some(self, count: int) -> np.ndarray:
+        """IDs from all over the table, ascending, int64: a few times ``count``, and more where there are so many pages;
+        not all need be there."""
+        keys = self.ascending[:: max(1, self.ascending.size // count)]
+        slots = np.arange(0, PAGE_PLACES, max(1, PAGE_PLACES * keys.size // (4 * count)))
+        return ((keys[:, np.newaxis] << PAGE_BITS) + slots).ravel()
+
     def parts(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """The IDs that are there, ascending, and their places; a good many at a time.
 

@@ -13,13 +13,14 @@ from seealso import StoreError
 from seealso_flatfile.files import PREAMBLE_BYTES, SEGMENT, File
 from seealso_flatfile.manifest import (
     REMEDY,
+    Counts,
     Damaged,
     Manifest,
     read_manifest,
     segment_path,
     state,
 )
-from seealso_flatfile.places import Places
+from seealso_flatfile.places import Places, absent, counts
 from seealso_flatfile.records import HEADER_BYTES, scan
 from seealso_flatfile.table import Table, TableDamaged
 
@@ -40,6 +41,8 @@ class View:
         end: where in the last segment the last sound record ends.
         looked: that segment's size and time of change when it was looked at; None for: look again.
         last: where its last record starts, and that record's header: should they change, the end was written anew.
+        counts: how much there is in the table and in ``counted``; None where that is not known.
+        counted: the places of the tail that ``counts`` takes in, as they were then.
     """
 
     manifest: Manifest
@@ -49,6 +52,15 @@ class View:
     end: int
     looked: tuple[int, int] | None
     last: tuple[int, bytes]
+    counts: Counts | None
+    counted: Places
+
+    def at_checkpoint(self) -> View:
+        """The same without what came since the last checkpoint."""
+        manifest = self.manifest
+        known = manifest.counts if manifest.counted == manifest.checkpoint else None
+        nothing = Places.none()
+        return replace(self, tail=nothing, end=manifest.checkpoint, last=(0, b""), counts=known, counted=nothing)
 
     @property
     def active(self) -> int:
@@ -81,8 +93,37 @@ class View:
             yield ids, places
         yield from self.tail.parts()
 
+    def count(self) -> Counts:
+        """How much there is: O(what is not counted yet) where the manifest tells how much there was, else O(everything).
 
-NOTHING = View(Manifest(None, ()), None, Places.none(), Places.none(), PREAMBLE_BYTES, None, (0, b""))
+        It is right only if no checkpoint was begun meanwhile: that writes to the table.
+
+        Raises:
+            TableDamaged: a place fails its check.
+        """
+        if self.counts is None:
+            return sum((counts(places) for _, places in self.parts()), start=Counts(0, 0))
+        if self.counted is self.tail:
+            return self.counts
+        known, before = self.counted.find(self.tail.ids)
+        before[~known] = self.table.lookup(self.tail.ids[~known])
+        return self.counts + counts(self.tail.places) - counts(before)
+
+    def some(self, count: int) -> np.ndarray:
+        """Up to ``count`` IDs that are there, from all over the store, int64, ascending; O(count).
+
+        Raises:
+            TableDamaged: a place fails its check.
+        """
+        ids = np.union1d(self.table.some(count), self.tail.some(count))
+        ids = ids[~absent(self.lookup(ids))]
+        return ids[:: max(1, -(-ids.size // count))]
+
+
+NOTHING = View(
+    *(Manifest(None, ()), None, Places.none(), Places.none(), PREAMBLE_BYTES, None, (0, b"")),
+    *(Counts(0, 0), Places.none()),
+)
 """The view of a folder in which there is no store yet."""
 
 
@@ -134,7 +175,7 @@ class Views:
             try:
                 view = self._view
                 if fresh or view.seen != seen or (seen is None and not view.active):
-                    view = self._open(seen)
+                    view = self._open(seen, NOTHING if fresh else view)
                 view = self._follow(view)
             except FileNotFoundError as error:
                 if state(self.directory) == seen:
@@ -170,19 +211,58 @@ class Views:
                 ids, places = ids[order], places[order]
             return view, ids, places
 
+    def count(self) -> tuple[View, Counts]:
+        """The newest view, and how much there is in it; see `View.count` for what it costs."""
+        while True:
+            view = self.current()
+            try:
+                found = view.count()
+            except TableDamaged:
+                self.distrust(view.manifest)
+                continue
+            if state(self.directory) == view.seen:
+                if self._view is view:
+                    self._view = replace(view, counts=found, counted=view.tail)
+                return view, found
+
+    def miscounted(self, view: View, places: np.ndarray) -> str | None:
+        """What is wrong with how much the files say that there is, where these places ``(n,)`` are all that are there."""
+        told, found = view.count(), counts(places)
+        if told == found or state(self.directory) != view.seen:
+            return None
+        return (
+            f"{self.directory}: {found.objects} descriptors of {found.bytes} bytes are there, and {told.objects} of "
+            f"{told.bytes} are counted; `seealso maintain` counts anew"
+        )
+
+    def some(self, count: int) -> np.ndarray:
+        """Up to ``count`` IDs that are there, from all over the store, int64, ascending; O(count)."""
+        while True:
+            view = self.current()
+            try:
+                return view.some(count)
+            except TableDamaged:
+                self.distrust(view.manifest)
+
     def distrust(self, manifest: Manifest) -> None:
         """Use this table no more: its places are found by reading the segments. The next writer makes it anew."""
         self._distrusted.add(manifest.table)
         self._view = NOTHING
 
-    def _open(self, seen: tuple[int, int, int] | None) -> View:
+    def _open(self, seen: tuple[int, int, int] | None, before: View) -> View:
         manifest = self._manifest()
         if not manifest.segments:
             return replace(NOTHING, seen=seen)
+        if manifest == replace(before.manifest, counts=manifest.counts, counted=manifest.counted) and (
+            before.manifest.counted < before.end <= manifest.counted
+        ):
+            # A checkpoint was begun: only the counts are new so far, and what came since the last need not be read again.
+            known = manifest.counts if before.end == manifest.counted else None
+            return replace(before, manifest=manifest, seen=seen, looked=None, counts=known, counted=before.tail)
         if manifest.table and manifest.table not in self._distrusted:
             try:
                 table = Table.open(self.directory, manifest.table, manifest.pages, manifest.keys_crc)
-                return replace(NOTHING, manifest=manifest, seen=seen, table=table, end=manifest.checkpoint)
+                return replace(NOTHING, manifest=manifest, seen=seen, table=table).at_checkpoint()
             except (TableDamaged, FileNotFoundError):
                 if state(self.directory) != seen:
                     raise FileNotFoundError from None
@@ -193,8 +273,8 @@ class Views:
             file = self.segment(number)
             places = places.then(Places.of_scan(number, scan(file, PREAMBLE_BYTES, file.size())))
         # The last segment is read as what came since.
-        manifest = replace(manifest, checkpoint=PREAMBLE_BYTES)
-        return replace(NOTHING, manifest=manifest, seen=seen, table=places)
+        manifest = replace(manifest, checkpoint=PREAMBLE_BYTES, counts=None)
+        return replace(NOTHING, manifest=manifest, seen=seen, table=places).at_checkpoint()
 
     def _manifest(self) -> Manifest:
         try:
@@ -218,10 +298,21 @@ class Views:
         start, header = view.last
         if size < view.end or file.read(len(header), start) != header:
             # What a writer had to take back was read, or the file has lost its end.
-            view = replace(view, tail=Places.none(), end=view.manifest.checkpoint, last=(0, b""))
+            view = view.at_checkpoint()
+        counted = view.manifest.counted
+        if view.end < counted <= size:
+            # Since the counts were written the table may hold any part of what they count: only what comes behind can be
+            # counted by a look into it.
+            view = self._read_on(view, file, counted)
+            if view.end == counted:
+                view = replace(view, counts=view.manifest.counts, counted=view.tail)
+        return replace(self._read_on(view, file, size), looked=looked)
+
+    def _read_on(self, view: View, file: File, size: int) -> View:
+        """With what lies in the last segment from where the view ends up to ``size``."""
         found = scan(file, view.end, size)
         last = view.last
         if found.ids.size:
             last = (int(found.starts[-1]), file.read(HEADER_BYTES, int(found.starts[-1])))
         tail = view.tail.then(Places.of_scan(view.active, found))
-        return replace(view, tail=tail, end=found.end, looked=looked, last=last)
+        return replace(view, tail=tail, end=found.end, last=last)

@@ -18,6 +18,7 @@ from seealso_flatfile.manifest import (
     LOCK,
     REMEDY,
     SEGMENTS,
+    Counts,
     Kind,
     Manifest,
     read_kind,
@@ -131,10 +132,13 @@ class Writer:
             with suppress(DiskFull), translated(self.directory):
                 self._checkpoint(view)
 
-    def checkpoint(self) -> None:
-        """Bring the table up to date, so that nothing has to be read when the store is opened."""
+    def checkpoint(self, *, recount: bool = False) -> None:
+        """Bring the table up to date, so that nothing has to be read when the store is opened; count anew all that is there
+        where that is asked for."""
         view = self.ready()
-        if view.tail.ids.size:
+        if recount:
+            view = replace(view, counts=None)
+        if view.tail.ids.size or view.counts is None:
             self._checkpoint(view)
         self._written = False
 
@@ -187,20 +191,28 @@ class Writer:
         segments = (*manifest.segments, following) if following else manifest.segments
         checkpoint = PREAMBLE_BYTES if following else view.end
         try:
-            number, pages, keys_crc = self._write_table(view)
+            counts = view.count()
+            number, pages, keys_crc = self._write_table(view, counts)
         except TableDamaged:
             self.views.distrust(manifest)
             return self._checkpoint(self.views.current(), following)
         kind = read_kind(self.directory)
-        write_manifest(self.directory, Manifest(kind, segments, checkpoint, number, pages, keys_crc))
+        table = (number, pages, keys_crc)
+        write_manifest(self.directory, Manifest(kind, segments, checkpoint, *table, counts, counted=checkpoint))
         if number != manifest.table:
             self.remove_others(Manifest(kind, segments, table=number))
         return self.views.current()
 
-    def _write_table(self, view: View) -> tuple[int, int, int]:
-        """Write the tail to the table, or the whole table anew; its number, its pages, and the CRC-32 of their keys."""
+    def _write_table(self, view: View, counts: Counts) -> tuple[int, int, int]:
+        """Write the tail to the table, or the whole table anew; its number, its pages, and the CRC-32 of their keys.
+
+        A table that is changed cannot tell any more what it held before. So what was counted with its help is written
+        first, and an interrupted checkpoint leaves the right counts, too.
+        """
         if isinstance(view.table, Table):
             view.table.lookup(view.tail.ids)  # damaged?
+            if view.tail.ids.size:
+                write_manifest(self.directory, replace(view.manifest, counts=counts, counted=view.end))
             number = view.manifest.table
             writer = TableWriter(self.directory, number, view.table)
             writer.put(view.tail.ids, view.tail.places)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from seealso.catalogue.reader import Catalog
 from seealso.catalogue.writer import CatalogWriter
 from seealso.collection.derived.live_index import LiveIndex
 from seealso.collection.derived.live_text import LiveText
+from seealso.collection.parts.creation import INDEX, TEXT, is_store_folder
 from seealso.interfaces.store import ObjectStore
 
 REMEDY = "`seealso maintain` lets go of it, and `seealso index PATH…` then takes it in anew"
@@ -57,6 +60,7 @@ def check(catalog: Catalog, store: ObjectStore, index: LiveIndex, text: LiveText
     report = store.verify()
     found.descriptors = report.checked
     found.problems += (f"object {id_}: its stored descriptor fails its checksum; {REMEDY}" for id_ in report.damaged)
+    found.problems += report.problems
     # The catalogue may grow meanwhile: the store is asked after it, so whatever it has named has its descriptor.
     objects = catalog.ids()
     stored = store.ids()
@@ -101,12 +105,28 @@ def keep_up(writer: CatalogWriter, store: ObjectStore, index: LiveIndex, text: L
 
 
 def bytes_below(directory: Path) -> int:
-    """Bytes on disk below a directory, holes not counted."""
-    total = 0
-    for folder, _, names in os.walk(directory):
-        for name in names:
-            try:
-                total += os.stat(os.path.join(folder, name)).st_blocks * 512
-            except FileNotFoundError:
-                continue
-    return total
+    """Bytes on disk below a directory, holes not counted, and a file with several names only once; O(files)."""
+    return _bytes_in(os.walk(directory))
+
+
+def bytes_of_parts(directory: Path) -> int:
+    """Bytes on disk of a collection's catalogue, store and indexes. They are few files, however many objects there are; what
+    else its directory holds is not counted, such as thumbnails, a file for each image."""
+    return _bytes_in(_walk_parts(directory))
+
+
+def _walk_parts(directory: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    for folder, names, files in os.walk(directory):
+        if folder == str(directory):
+            names[:] = [name for name in names if name in (INDEX, TEXT) or is_store_folder(name)]
+        yield folder, names, files
+
+
+def _bytes_in(walk: Iterable[tuple[str, list[str], list[str]]]) -> int:
+    found: dict[tuple[int, int], int] = {}
+    for folder, _, files in walk:
+        for name in files:
+            with suppress(FileNotFoundError):
+                stat = os.stat(os.path.join(folder, name))
+                found[stat.st_dev, stat.st_ino] = stat.st_blocks * 512
+    return sum(found.values())
