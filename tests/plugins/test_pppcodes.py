@@ -1,5 +1,8 @@
 """The index ppp-codes: its answers are the reference's, whatever the order in which things come and go."""
 
+import errno
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -578,6 +581,139 @@ def test_a_snapshot_gives_the_same_again(saved, make):
     assert blocks(again, query, wanted=10) == blocks(index, query, wanted=10)
     again._settle()
     assert files == {file: file.read_bytes() for file in folder.iterdir()}
+
+
+@pytest.fixture
+def grown(make, tmp_path, monkeypatch):
+    """An index of 3,000 objects that was saved twice, with 100 more the second time, and the folders of both snapshots."""
+    monkeypatch.setattr(index_module, "TAIL", 1000)
+    index = filled(make(), points(3000))
+    first, second = tmp_path / "1", tmp_path / "2.new"
+    for folder in (first, second):
+        folder.mkdir()
+        index.save(folder)
+        index.add(np.arange(10_000, 10_100), points(100, seed=2))
+    # As the framework does once it is whole.
+    return index, first, second.rename(tmp_path / "2")
+
+
+def fresh(folder: Path) -> set[str]:
+    """The files of a snapshot that are in no other."""
+    return {file.name for file in folder.iterdir() if file.stat().st_nlink == 1}
+
+
+def test_a_save_writes_only_what_changed(grown, make):
+    index, first, second = grown
+    changing = {"tail_ids.npy", "tail_codes.npy", "counts.npy", "ppp-codes.json"}
+    assert fresh(second) == changing
+    assert all(
+        (first / name).samefile(second / name) for name in ("0_codes.npy", "0_low.npy", "0_hidden.npy", "pivots.npy")
+    )
+    third = second.with_name("3")
+    third.mkdir()
+    index.remove(index._state.segments[0].ids.all()[:3])
+    index.save(third)
+    assert fresh(third) == changing | {"0_hidden.npy"}
+    again = make()
+    again.load(third)
+    assert again.verify() == []
+    assert blocks(again, points(1)[0]) == blocks(index, points(1)[0])
+    # Whoever has loaded one goes on from there.
+    fourth = second.with_name("4")
+    fourth.mkdir()
+    again.add(np.array([20_000]), points(1))
+    again.save(fourth)
+    assert fresh(fourth) == changing
+
+
+def test_a_snapshot_stands_without_the_one_before(grown, make):
+    index, first, second = grown
+    shutil.rmtree(first)
+    again = make()
+    again.load(second)
+    assert again.verify() == []
+    assert again.ids().tolist() == [*numbers(3000), *range(10_000, 10_100)]
+    # Nothing is left to link to.
+    shutil.rmtree(second)
+    for number, each in enumerate((index, again)):
+        folder = second.with_name(f"after-{number}")
+        folder.mkdir()
+        each.save(folder)
+        assert fresh(folder) == {file.name for file in folder.iterdir()}
+        loaded = make()
+        loaded.load(folder)
+        assert loaded.verify() == []
+        assert blocks(loaded, points(1)[0]) == blocks(each, points(1)[0])
+
+
+@pytest.mark.parametrize("code", [errno.EXDEV, errno.EMLINK, errno.EPERM, errno.ENOENT])
+def test_where_no_link_can_be_made_the_file_is_written(grown, make, monkeypatch, code):
+    index, _, second = grown
+    real, made = os.link, []
+
+    def link(old, new):
+        made.append(new)
+        if len(made) > 3:
+            raise OSError(code, os.strerror(code))
+        real(old, new)
+
+    monkeypatch.setattr("seealso_pppcodes.snapshot.os.link", link)
+    third = second.with_name("3")
+    third.mkdir()
+    index.save(third)
+    assert len({file.name for file in third.iterdir()} - fresh(third)) == 3
+    again = make()
+    again.load(third)
+    assert again.verify() == []
+    assert blocks(again, points(1)[0]) == blocks(index, points(1)[0])
+
+
+def test_an_index_that_was_built_anew_takes_no_file_of_another(grown, make):
+    """A rebuild has to mend a damaged file, however alike the two are."""
+    *_, second = grown
+    index = filled(make(), points(3000))
+    third = second.with_name("3")
+    third.mkdir()
+    index.save(third)
+    assert fresh(third) == {file.name for file in third.iterdir()}
+
+
+def test_a_damaged_file_that_is_linked_is_still_told(grown, make):
+    index, _, second = grown
+    file = second / "0_codes.npy"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    index = make()
+    index.load(second)
+    third = second.with_name("3")
+    third.mkdir()
+    index.save(third)
+    again = make()
+    again.load(third)
+    assert again.verify() == [f"{third / '0_codes.npy'}: 0_codes fails its checksum"]
+
+
+def test_many_saves_while_it_grows_write_little(make, tmp_path, monkeypatch):
+    """Each object is written a few times over all, and there are few segments at any time."""
+    monkeypatch.setattr(index_module, "TAIL", 100)
+    index = make()
+    index.train(points(100))
+    written = 0
+    for number in range(100):
+        index.add(np.arange(50) + 50 * number, points(50, seed=number))
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        index.save(folder)
+        written += sum(
+            np.load(folder / name, allow_pickle=False).shape[0] for name in fresh(folder) if name.endswith("codes.npy")
+        )
+        assert len(index._state.segments) <= 8
+    assert written < 12 * 5000
+    again = make()
+    again.load(folder)
+    assert again.verify() == []
+    assert again.ids().tolist() == list(range(5000))
 
 
 def test_a_snapshot_is_mapped(saved, make):

@@ -27,6 +27,10 @@ SEGMENTS = 24
 OUTGROWN = 4
 """Pivots are drawn anew when there are so many times as many objects as they were drawn from."""
 
+NEW = 0.5
+"""A save joins all that it can when more than this share of the objects is in no snapshot yet. Else only these are written: with
+many saves while a collection grows, the whole of it is not written each time."""
+
 WORTH_A_THREAD = 1 << 20  # looks at a symbol or a distance
 
 
@@ -51,6 +55,7 @@ class PPPCodesIndex(MetricIndex):
         self._state: State | None = None
         self._trained_on = 0
         self._loaded_from: Path | None = None
+        self._saved: snapshot.Saved | None = None
         # Held while one state takes the place of another; never while anything long is done.
         self._changing = threading.Lock()
         self._merger = ThreadPoolExecutor(1, thread_name_prefix="merge")
@@ -133,14 +138,14 @@ class PPPCodesIndex(MetricIndex):
             with self._changing:
                 self._state = self._state.merged(before, segments, merged)
 
-    def _settle(self) -> State | None:
+    def _settle(self) -> State:
         """Finish all merging, and have as few segments as can be."""
-        if self._state is not None:
-            self._finish_merging()
-            with self._changing:
-                self._state = self._state.sealed()
-            self._merger.submit(self._merge, merging.due).result()
-            self._merger.submit(self._merge, merging.joinable).result()
+        assert self._state is not None
+        self._finish_merging()
+        with self._changing:
+            self._state = self._state.sealed()
+        self._merger.submit(self._merge, merging.due).result()
+        self._merger.submit(self._merge, merging.joinable).result()
         return self._state
 
     # Queries
@@ -196,11 +201,16 @@ class PPPCodesIndex(MetricIndex):
         return self._state.objects >= OUTGROWN * self._trained_on
 
     def save(self, directory: Path) -> None:
-        """Write pivots, codes, and their checksums."""
-        state = self._settle()
+        """Write pivots, codes, and their checksums; what the snapshot before holds of it is linked, where that can be."""
         assert self._spaces is not None
-        assert state is not None
-        snapshot.save(directory, self._spaces.pivots, self._trained_on, state)
+        assert self._state is not None
+        state = self._settle() if self._is_mostly_new(self._state) else self._state
+        self._saved = snapshot.save(directory, self._spaces.pivots, self._trained_on, state, self._saved)
+
+    def _is_mostly_new(self, state: State) -> bool:
+        known = {} if self._saved is None else self._saved.names()
+        saved = sum(segment.size for segment in state.segments if id(segment.codes) in known)
+        return saved < (1 - NEW) * (state.tail.size + sum(segment.size for segment in state.segments))
 
     def load(self, directory: Path) -> None:
         """Map what `save` wrote.
@@ -209,7 +219,7 @@ class PPPCodesIndex(MetricIndex):
             FormatError: it is something else, damaged, or of a newer format.
         """
         context = self.context
-        pivots, trained_on, length, state = snapshot.load(directory, context.dim, context.dtype)
+        pivots, trained_on, length, state, self._saved = snapshot.load(directory, context.dim, context.dtype)
         self._spaces = PivotSpaces(context.distance, pivots, length)
         self._trained_on, self._state, self._loaded_from = trained_on, state, directory
 

@@ -2,16 +2,24 @@
 
 What is large (codes, and where they are) is mapped, not read: its checksums are checked by `verify`. All else is read and
 checked when it is opened.
+
+Nothing in a snapshot is ever changed. So what the one before holds already is not written again: the new one gets a hard link
+to the same file. Each is whole without the other.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import tokenize
+import uuid
+import weakref
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -34,15 +42,60 @@ DAMAGED = (
 """What reading a damaged file may raise."""
 
 
-def save(directory: Path, pivots: np.ndarray, trained_on: int, state: State) -> None:
-    """Write a state, and the pivots ``(spaces, pivots, dim)`` that gave its codes, into an empty folder."""
-    ids, codes = state.tail.live()
-    arrays: dict[str, np.ndarray] = {"pivots": pivots, "tail_ids": ids, "tail_codes": codes, "counts": state.counts}
-    for number, (segment, hidden) in enumerate(zip(state.segments, state.hidden, strict=True)):
-        arrays[f"{number}_hidden"] = hidden
-        arrays |= {f"{number}_{name}": array for name, array in segment.arrays().items()}
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A snapshot that an index was saved to or loaded from, and which of the index' arrays are in it.
+
+    Attributes:
+        directory: where it was then.
+        header: its header, which no other snapshot has.
+        arrays: the arrays by name, as long as the index holds them: none of them ever changes.
+        crc32: their checksums by name.
+    """
+
+    directory: Path
+    header: str
+    arrays: Mapping[str, weakref.ref[np.ndarray]]
+    crc32: Mapping[str, int]
+
+    @classmethod
+    def of(cls, directory: Path, header: str, arrays: Mapping[str, np.ndarray], crc32: Mapping[str, int]) -> Self:
+        """The snapshot that holds these arrays."""
+        return cls(directory, header, {name: weakref.ref(array) for name, array in arrays.items()}, crc32)
+
+    def names(self) -> dict[int, str]:
+        """The names of the arrays that are still held, by their `id`."""
+        held = ((name, array()) for name, array in self.arrays.items())
+        return {id(array): name for name, array in held if array is not None}
+
+    def find(self, beside: Path) -> Path | None:
+        """Where the snapshot is now: it may have been renamed since, or be gone.
+
+        Args:
+            beside: the folder of another snapshot of the same index.
+        """
+        for folder in (self.directory, *beside.parent.iterdir()):
+            with suppress(OSError, ValueError):
+                if (folder / HEADER).read_text() == self.header:
+                    return folder
+        return None
+
+
+def save(directory: Path, pivots: np.ndarray, trained_on: int, state: State, before: Saved | None = None) -> Saved:
+    """Write a state, and the pivots ``(spaces, pivots, dim)`` that gave its codes, into an empty folder.
+
+    What is in the snapshot ``before`` is linked from there; where that cannot be, it is written again.
+    """
+    arrays = _arrays(pivots, state)
+    known = {} if before is None else before.names()
+    source = None if before is None else before.find(directory)
+    sums: dict[str, int] = {}
     for name, array in arrays.items():
-        np.save(directory / f"{name}.npy", array, allow_pickle=False)
+        old = known.get(id(array))
+        # Not computed anew: should the file have been damaged since, its checksum has to go on telling.
+        sums[name] = _checksum(array) if before is None or old is None else before.crc32[old]
+        if source is None or old is None or not _linked(source / f"{old}.npy", directory / f"{name}.npy"):
+            np.save(directory / f"{name}.npy", array, allow_pickle=False)
     header = {
         "magic": MAGIC,
         "version": FORMAT_VERSION,
@@ -50,14 +103,37 @@ def save(directory: Path, pivots: np.ndarray, trained_on: int, state: State) -> 
         "trained_on": trained_on,
         "segments": len(state.segments),
         "objects": state.objects,
-        "crc32": {name: _checksum(array) for name, array in arrays.items()},
+        "unique": uuid.uuid4().hex,
+        "crc32": sums,
     }
     text = json.dumps(header)
-    (directory / HEADER).write_text(f"{zlib.crc32(text.encode()):08x} {text}")
+    text = f"{zlib.crc32(text.encode()):08x} {text}"
+    (directory / HEADER).write_text(text)
+    return Saved.of(directory, text, arrays, sums)
 
 
-def load(directory: Path, dim: int, dtype: np.dtype) -> tuple[np.ndarray, int, int, State]:
-    """What `save` wrote: pivots, the number of objects that they were drawn from, symbols in a prefix, and the state.
+def _arrays(pivots: np.ndarray, state: State) -> dict[str, np.ndarray]:
+    """All that a snapshot holds, by name."""
+    ids, codes = state.tail.live()
+    arrays: dict[str, np.ndarray] = {"pivots": pivots, "tail_ids": ids, "tail_codes": codes, "counts": state.counts}
+    for number, (segment, hidden) in enumerate(zip(state.segments, state.hidden, strict=True)):
+        arrays[f"{number}_hidden"] = hidden
+        arrays |= {f"{number}_{name}": array for name, array in segment.arrays().items()}
+    return arrays
+
+
+def _linked(old: Path, new: Path) -> bool:
+    """Make a hard link to a file; False where that cannot be: it is gone by now, or its file system allows none (any more)."""
+    try:
+        os.link(old, new)
+    except OSError:
+        return False
+    return True
+
+
+def load(directory: Path, dim: int, dtype: np.dtype) -> tuple[np.ndarray, int, int, State, Saved]:
+    """What `save` wrote: pivots, the number of objects that they were drawn from, symbols in a prefix, the state; and what
+    `save` can use again.
 
     Raises:
         FormatError: it is not such a folder, damaged, or of a newer format.
@@ -68,8 +144,9 @@ def load(directory: Path, dim: int, dtype: np.dtype) -> tuple[np.ndarray, int, i
         raise FormatError(f"{directory}: not a sound snapshot of the index ppp-codes: {error}") from error
 
 
-def _load(directory: Path, dim: int, dtype: np.dtype) -> tuple[np.ndarray, int, int, State]:
-    header = _header(directory)
+def _load(directory: Path, dim: int, dtype: np.dtype) -> tuple[np.ndarray, int, int, State, Saved]:
+    text = (directory / HEADER).read_text()
+    header = _header(text)
     sums = header["crc32"]
 
     pivots = _read(directory, "pivots", sums)
@@ -94,13 +171,14 @@ def _load(directory: Path, dim: int, dtype: np.dtype) -> tuple[np.ndarray, int, 
     if ids.dtype != np.int64 or codes.dtype != shape.dtype or codes.shape != (ids.size, shape.spaces * shape.length):
         raise ValueError("the newest objects are damaged")
     tail = Tail.empty(shape).appended(ids, codes)
-    return pivots, trained_on, length, State(shape, tuple(segments), tuple(hidden), tail, counts, objects)
+    state = State(shape, tuple(segments), tuple(hidden), tail, counts, objects)
+    return pivots, trained_on, length, state, Saved.of(directory, text, _arrays(pivots, state), sums)
 
 
 def verify(directory: Path) -> list[str]:
     """Check every checksum, by reading everything; what is wrong, one line each."""
     try:
-        sums: Mapping[str, int] = _header(directory)["crc32"]
+        sums: Mapping[str, int] = _header((directory / HEADER).read_text())["crc32"]
     except DAMAGED as error:
         return [f"{directory / HEADER}: {error}"]
     problems = []
@@ -112,8 +190,8 @@ def verify(directory: Path) -> list[str]:
     return problems
 
 
-def _header(directory: Path) -> dict[str, Any]:
-    checksum, _, text = (directory / HEADER).read_text().partition(" ")
+def _header(content: str) -> dict[str, Any]:
+    checksum, _, text = content.partition(" ")
     if int(checksum, 16) != zlib.crc32(text.encode()):
         raise ValueError("its header fails its checksum")
     header: dict[str, Any] = json.loads(text)

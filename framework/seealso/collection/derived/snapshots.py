@@ -81,7 +81,11 @@ class Snapshots:
             description = {"magic": MAGIC, "version": FORMAT_VERSION, "change": change, "made_by": made_by}
             (new / DESCRIPTION).write_text(json.dumps(description))
             for path in (*new.rglob("*"), new):
-                sync_directory(path) if path.is_dir() else sync_file(path)
+                if path.is_dir():
+                    sync_directory(path)
+                elif path.stat().st_nlink == 1:
+                    # Any other is linked from an earlier snapshot, and was synced with that.
+                    sync_file(path)
             os.rename(new, final)
             sync_directory(self.directory)
         write_atomically(self.directory / CURRENT, final.name.encode())
