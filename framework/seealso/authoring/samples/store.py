@@ -107,6 +107,9 @@ class Acme(seealso.ObjectStore):
                     connection.execute(table)
                 made = {"magic": MAGIC, "version": str(VERSION), "dim": str(self.context.dim), "dtype": self._dtype}
                 connection.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", made.items())
+                # To count rows SQLite goes through all of them, so this is done once, and their number is kept.
+                if connection.execute("SELECT 1 FROM meta WHERE key = 'objects'").fetchone() is None:
+                    connection.execute("INSERT INTO meta SELECT 'objects', count(*) FROM objects")
         meta = dict(connection.execute("SELECT key, value FROM meta"))
         if meta.get("magic") != MAGIC or int(meta.get("version", VERSION + 1)) > VERSION:
             raise seealso.FormatError(f"{self._file} is not a store acme, or was written by a newer one")
@@ -170,13 +173,22 @@ class Acme(seealso.ObjectStore):
             except ValueError as error:
                 raise seealso.StoreError(f"{self.context.directory}: {error}") from error
             rows = ((id_, zlib.crc32(record), record) for id_, record in zip(ids.tolist(), records, strict=True))
-            connection.executemany("INSERT OR REPLACE INTO objects VALUES (?, ?, ?)", rows)
+            self._delete(connection, ids)
+            connection.executemany("INSERT INTO objects VALUES (?, ?, ?)", rows)
+            self._add_to_count(connection, ids.size)
 
     def remove_many(self, ids: np.ndarray) -> None:
         """In one transaction."""
         self.context.check_ids(ids)
         with self._writing() as connection:
-            connection.executemany("DELETE FROM objects WHERE id = ?", ((id_,) for id_ in ids.tolist()))
+            self._delete(connection, ids)
+
+    def _delete(self, connection: sqlite3.Connection, ids: np.ndarray) -> None:
+        cursor = connection.executemany("DELETE FROM objects WHERE id = ?", ((id_,) for id_ in ids.tolist()))
+        self._add_to_count(connection, -max(0, cursor.rowcount))
+
+    def _add_to_count(self, connection: sqlite3.Connection, more: int) -> None:
+        connection.execute("UPDATE meta SET value = value + ? WHERE key = 'objects'", (more,))
 
     def flush(self) -> None:
         """Nothing is left to do: every transaction is on the disk when it is done."""
@@ -266,7 +278,9 @@ class Acme(seealso.ObjectStore):
         """How many objects, the bytes of the file and of the log beside it, and what the codec says."""
         with self._connected() as connection:
             codec = self._codec(connection)
-            (objects,) = connection.execute("SELECT count(*) FROM objects").fetchone()
+            (objects,) = connection.execute(
+                "SELECT coalesce((SELECT value FROM meta WHERE key = 'objects'), (SELECT count(*) FROM objects))"
+            ).fetchone()
             (free,) = connection.execute(
                 "SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size"
             ).fetchone()
@@ -274,7 +288,7 @@ class Acme(seealso.ObjectStore):
             lossy = connection.execute("SELECT value FROM meta WHERE key = 'lossy error'").fetchone()
         files = [self._file, self._file.with_name(f"{self._file.name}-wal")]
         said: dict[str, int | float | str] = {
-            "objects": objects,
+            "objects": int(objects),
             "bytes": sum(file.stat().st_size for file in files if file.exists()),
             "bytes_free": free,
         }
