@@ -2,9 +2,10 @@
 
     python benchmarks/catalogue.py [--rows 20000000] [--folder DIR] [--quick] [--json FILE]
 
-Extractor, store and index keep nothing (``hollow.py``), so what is measured is the catalogue and the way to it. It is filled by plain
-SQL, in three steps, a hundredth, a tenth and all of the rows, half of the objects with keywords; after each the same is measured. 20
-million take some 8 GB below ``--folder``. All but the ingest is done twice and timed then, so that it is not the disk that is measured.
+Extractor, store and index keep nothing (``hollow.py``), so what is measured is the catalogue and the way to it
+(``status.py`` measures the status of a whole collection). It is filled by plain SQL, in three steps, a hundredth, a tenth and all of the
+rows, half of the objects with keywords; after each the same is measured. 20 million take some 8 GB below ``--folder``. All but the ingest
+is done twice and timed then, so that it is not the disk that is measured.
 A tree of look-ups in n rows is logarithmic: from a hundredth to all of 20 million it may take 1.38 times as long.
 """
 
@@ -138,7 +139,7 @@ def measure(folder: Path, first: int, end: int, scanned: int, more: Path) -> dic
             collection.keywords(some[number])
 
         found["a random selection of 20"] = milliseconds(lambda number: collection.random(PAGE, seed=number), REPEATS)
-        found["status"] = milliseconds(lambda _: collection.status(), REPEATS)
+        found["the catalogue's part of status"] = milliseconds(lambda _: collection.status(), REPEATS)
         found["look-up by ID"] = milliseconds(lambda number: collection.show(some[number][0]), REPEATS)
         found["look-up by content"] = milliseconds(
             lambda number: collection.known([hashes[number % len(hashes)]]), REPEATS

@@ -1,0 +1,84 @@
+"""What `status` costs, in a collection with a store and an index that do keep something.
+
+    python benchmarks/status.py [--size 1000000] [--quick] [--json FILE]
+
+Descriptors of 32 values are imported into a store flat-file and an index ppp-codes; then the status is taken again and again in one
+process that has the collection open. It is done with a tenth of them first: neither time nor memory may grow with the collection.
+Memory is what the status itself takes at once, arrays included.
+"""
+
+import tempfile
+import time
+import tracemalloc
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from report import Figure, arguments, report
+
+import seealso
+
+DIM = 32
+REPEATS = 100
+MOST = 5.0
+"""Milliseconds that a status may take."""
+
+
+def taken_in(folder: Path, first: int, end: int) -> None:
+    """Add random descriptors of these numbers."""
+    vectors = np.random.default_rng(first).normal(size=(end - first, DIM)).astype(np.float32)
+    file = folder / f"{first}.npy"
+    np.save(file, vectors)
+    with opened(folder) as collection:
+        collection.import_descriptors(file, made_by="chance")
+    file.unlink()
+
+
+def opened(folder: Path) -> seealso.Collection:
+    """The collection."""
+    return seealso.open(folder / "status.seealso", store="flat-file", index="ppp-codes", text=False, keywords=[])
+
+
+def measured(folder: Path) -> tuple[float, float, int]:
+    """Milliseconds and MiB of a status, and how many objects it tells of."""
+    with opened(folder) as collection:
+        objects = collection.status()["objects"]
+        times = []
+        for _ in range(REPEATS):
+            started = time.perf_counter()
+            collection.status()
+            times.append(1000 * (time.perf_counter() - started))
+        tracemalloc.start()
+        collection.status()
+        peak = tracemalloc.get_traced_memory()[1] / 2**20
+        tracemalloc.stop()
+    return median(times), peak, int(str(objects))
+
+
+def main() -> None:
+    """Measure and report."""
+    options = arguments(__doc__ or "", size=1_000_000)
+    size = 50_000 if options.quick else options.size
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        taken_in(folder, 0, size // 10)
+        few, memory_of_few, count_of_few = measured(folder)
+        taken_in(folder, size // 10, size)
+        many, memory_of_many, count_of_many = measured(folder)
+    if (count_of_few, count_of_many) != (size // 10, size):
+        raise SystemExit(f"{count_of_few} and {count_of_many} objects were told of")
+    figures = [
+        Figure("status, the first collection", few, "ms", f"<= {MOST:g}", few <= MOST, f"{size // 10:,} objects"),
+        Figure("status, the whole collection", many, "ms", f"<= {MOST:g}", many <= MOST, f"{size:,} objects"),
+        Figure("memory that it takes, the first collection", memory_of_few, "MiB", beside=f"{size // 10:,} objects"),
+        Figure(
+            *("memory that it takes, the whole collection", memory_of_many, "MiB", "<= 1.25 x"),
+            memory_of_many <= 1.25 * memory_of_few,
+            f"{memory_of_many / memory_of_few:.2f} x that of {size // 10:,} objects",
+        ),
+    ]
+    report(f"The status of a collection of {size:,} objects", figures, options.json)
+
+
+if __name__ == "__main__":
+    main()
