@@ -50,7 +50,7 @@ class UnixSocket(seealso.Frontend):
     Options = UnixSocketOptions
     options: UnixSocketOptions
 
-    def run(self, deployment: seealso.Deployment, stop: threading.Event) -> None:
+    def run(self, host: seealso.Host[seealso.Collection], stop: threading.Event) -> None:
         """Serve until ``stop`` is set.
 
         Raises:
@@ -68,7 +68,7 @@ class UnixSocket(seealso.Frontend):
         finally:
             os.umask(mask)
         try:
-            asyncio.run(_serve(listening, deployment, stop))
+            asyncio.run(_serve(listening, host, stop))
         finally:
             path.unlink(missing_ok=True)
 
@@ -91,7 +91,7 @@ def _remove_stale(path: Path) -> None:
     raise seealso.ConfigError(f"{path}: somebody serves there already; choose another `socket:`")
 
 
-async def _serve(listening: socket.socket, deployment: seealso.Deployment, stop: threading.Event) -> None:
+async def _serve(listening: socket.socket, host: seealso.Host[seealso.Collection], stop: threading.Event) -> None:
     conversations: set[asyncio.Task[None]] = set()
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -101,7 +101,7 @@ async def _serve(listening: socket.socket, deployment: seealso.Deployment, stop:
         try:
             with contextlib.suppress(ConnectionError, ValueError):  # they left; or a line was too long
                 while line := await reader.readline():
-                    document = await asyncio.to_thread(_answer, deployment, line)
+                    document = await asyncio.to_thread(_answer, host, line)
                     writer.write(json.dumps(document).encode() + b"\n")
                     await writer.drain()
         finally:
@@ -119,12 +119,12 @@ async def _serve(listening: socket.socket, deployment: seealso.Deployment, stop:
             await asyncio.wait(conversations, timeout=FINISH_SECONDS)
 
 
-def _answer(deployment: seealso.Deployment, line: bytes) -> dict[str, Any]:
+def _answer(host: seealso.Host[seealso.Collection], line: bytes) -> dict[str, Any]:
     """The answer to one line; what is wrong with it is an answer too."""
     try:
         asked = json.loads(line)
         query = asked["path"] if "path" in asked else int(asked["id"])
-        collection = deployment.collection(asked.get("collection"))
+        collection = host.collection(asked.get("collection"))
         hits = collection.similar(query, min(int(asked.get("k", 10)), 1000)).hits
     except seealso.SeealsoError as error:
         return {"error": str(error)}

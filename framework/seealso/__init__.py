@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seealso.authoring.new import write_new_plugin as write_new_plugin
     from seealso.collection import Collection as Collection
-    from seealso.collection import open as open
     from seealso.collection.intake.importing import ImportReport as ImportReport
     from seealso.collection.intake.ingest import IngestedBatch as IngestedBatch
     from seealso.collection.intake.ingest import IngestReport as IngestReport
@@ -77,6 +76,7 @@ if TYPE_CHECKING:
     from seealso.interfaces.extractor import ExtractorContext as ExtractorContext
     from seealso.interfaces.extractor import Provenance as Provenance
     from seealso.interfaces.frontend import Frontend as Frontend
+    from seealso.interfaces.frontend import Host as Host
     from seealso.interfaces.image_limits import ImageLimits as ImageLimits
     from seealso.interfaces.index import CandidateBlock as CandidateBlock
     from seealso.interfaces.index import IdSet as IdSet
@@ -110,6 +110,7 @@ if TYPE_CHECKING:
     from seealso.interfaces.text_query import Match as Match
     from seealso.interfaces.text_query import Term as Term
     from seealso.interfaces.text_query import TextQuery as TextQuery
+    from seealso.opening import open as open
     from seealso.paths import shown_path as shown_path
     from seealso.paths import uri_of_path as uri_of_path
     from seealso.planning.estimate import Estimate as Estimate
@@ -117,12 +118,12 @@ if TYPE_CHECKING:
     from seealso.planning.estimate import Plans as Plans
     from seealso.planning.estimate import plan as plan
     from seealso.planning.estimate import shown_choice as shown_choice
-    from seealso.registry.hookspecs import hookimpl as hookimpl
+    from seealso.registry.loading import load_plugins as load_plugins
+    from seealso.registry.markers import hookimpl as hookimpl
     from seealso.registry.registry import Plugins as Plugins
-    from seealso.registry.registry import load_plugins as load_plugins
 
 _MODULES = {
-    "seealso.collection": ("Collection", "open"),
+    "seealso.collection": ("Collection",),
     "seealso.interfaces.derived": ("Derived",),
     "seealso.interfaces.image_limits": ("ImageLimits",),
     "seealso.interfaces.query": ("Answer", "Asked", "Cost", "Example", "Hit", "Query", "Region", "Searchable", "Times"),
@@ -160,13 +161,13 @@ _MODULES = {
     "seealso.evaluation.plot": ("plot_evaluation",),
     "seealso.evaluation.queries": ("queries_from",),
     "seealso.evaluation.tune": ("Tuned", "tune", "with_index_options"),
-    "seealso.registry.hookspecs": ("hookimpl",),
+    "seealso.registry.markers": ("hookimpl",),
     "seealso.images.decoding": ("IMAGE_SUFFIXES", "DecodedImage", "decode_image", "media_type"),
     "seealso.images.metadata": ("ImageMetadata", "image_metadata"),
     "seealso.interfaces.codec": ("Codec", "CodecContext", "Records"),
     "seealso.interfaces.distance": ("Distance",),
     "seealso.interfaces.extractor": ("Extractor", "ExtractorContext", "Provenance"),
-    "seealso.interfaces.frontend": ("Frontend",),
+    "seealso.interfaces.frontend": ("Frontend", "Host"),
     "seealso.interfaces.index": ("CandidateBlock", "IdSet", "IndexContext", "MetricIndex"),
     "seealso.interfaces.keywords": ("KeywordSource",),
     "seealso.interfaces.plugin": ("Plugin", "PluginChoice", "PluginOptions", "RelativePath"),
@@ -175,8 +176,10 @@ _MODULES = {
     "seealso.authoring.new": ("write_new_plugin",),
     "seealso.configuration.options": ("Option", "describe_options"),
     "seealso.configuration.schema": ("configuration_schema",),
+    "seealso.opening": ("open",),
     "seealso.paths": ("shown_path", "uri_of_path"),
-    "seealso.registry.registry": ("Plugins", "load_plugins"),
+    "seealso.registry.loading": ("load_plugins",),
+    "seealso.registry.registry": ("Plugins",),
     "seealso.images.preparation": ("Preparation",),
     "seealso.configuration.template": ("commented_configuration",),
     "seealso.interfaces.text_query": ("Match", "Term", "TextQuery"),

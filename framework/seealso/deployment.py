@@ -5,20 +5,24 @@ from __future__ import annotations
 import logging
 import threading
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from seealso.collection import Collection
 from seealso.configuration.models import Config, load_config
 from seealso.errors import ConfigError, PluginError, SeealsoError
 from seealso.interfaces.frontend import Frontend
 from seealso.interfaces.plugin import PluginChoice
-from seealso.registry.registry import Plugins, load_plugins
+from seealso.registry.loading import load_plugins
+from seealso.registry.registry import Plugins
 
 log = logging.getLogger("seealso")
+T = TypeVar("T")
 
 
 class Deployment:
     """The collections and the frontends of a configuration. Each collection is opened once, and shared by all.
+
+    It is the `Host` of its frontends.
 
     Close it, or use it in a ``with`` statement.
     """
@@ -56,6 +60,15 @@ class Deployment:
             if name not in self._collections:
                 self._collections[name] = Collection(self.config, self.plugins, name)
             return self._collections[name]
+
+    @property
+    def names(self) -> list[str]:
+        """The collections, in the order of the configuration."""
+        return list(self.config.collections)
+
+    def gather(self, hook: str, of: type[T], **arguments: object) -> list[T]:
+        """What every plugin gives by a hook that returns lists of ``of``; what a plugin does wrong is logged, and left out."""
+        return self.plugins.gather(hook, of, **arguments)
 
     def check(self) -> None:
         """Check the configuration, and that the parts of each collection fit together; nothing is made or written.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seealso.collection.collection import Collection
 from seealso.configuration.models import Config, check_data, load_config
-from seealso.registry.registry import load_plugins
+from seealso.registry.loading import load_plugins
 
 
 def open(

@@ -205,7 +205,7 @@ def test_no_other_hook_is_described():
 
 @pytest.mark.parametrize("name", HOOKS)
 def test_every_hook_has_a_test_of_its_own(name):
-    assert f"def test_{name}(" in (ROOT / "tests" / "framework" / "test_hooks.py").read_text()
+    assert f"def test_{name}(" in (ROOT / "tests" / "framework" / "registry" / "test_hooks.py").read_text()
 
 
 # What is generated

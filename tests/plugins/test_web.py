@@ -259,7 +259,7 @@ def test_a_plugin_adds_pages_and_routes(tmp_path, serve):
 import seealso
 
 @seealso.hookimpl
-def register_routes(deployment):
+def register_routes(host):
     from starlette.responses import JSONResponse
     from starlette.routing import Route
 

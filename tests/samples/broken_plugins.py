@@ -309,6 +309,6 @@ class TestDeaf(FrontendTests):
 
         name = "deaf"
 
-        def run(self, deployment, stop):
+        def run(self, host, stop):
             threading.Thread(target=time.sleep, args=(2,), daemon=False).start()
             stop.wait(5)

@@ -9,7 +9,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from seealso.errors import PluginError
-from seealso.registry.registry import KINDS, Plugins, did_you_mean
+from seealso.registry.kinds import KINDS
+from seealso.registry.registry import Plugins, did_you_mean
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST_NAME = 40

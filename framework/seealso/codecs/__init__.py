@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seealso.registry.hookspecs import hookimpl
+from seealso.registry.markers import hookimpl
 
 if TYPE_CHECKING:
     from seealso.interfaces.codec import Codec

@@ -12,7 +12,8 @@ from pydantic import BaseModel
 
 from seealso.configuration.models import OWN_KEYS, CollectionConfig, Config
 from seealso.interfaces.plugin import Plugin, PluginChoice
-from seealso.registry.registry import KINDS, Plugins
+from seealso.registry.kinds import KINDS
+from seealso.registry.registry import Plugins
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from seealso.configuration.models import CollectionConfig, Config
-from seealso.registry.registry import KINDS, Plugins
+from seealso.registry.kinds import KINDS
+from seealso.registry.registry import Plugins
 
 WIDTH = 110
 

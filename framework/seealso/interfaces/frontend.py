@@ -1,15 +1,36 @@
-"""The frontend: what a person or a program talks to."""
+"""The frontend: what a person or a program talks to; and the host, which is what a frontend may touch."""
 
 from __future__ import annotations
 
 import threading
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from typing import Any, Protocol, TypeVar
 
 from seealso.interfaces.plugin import Plugin, PluginOptions
 
-if TYPE_CHECKING:
-    from seealso.deployment import Deployment
+T = TypeVar("T")
+Served = TypeVar("Served", covariant=True)
+
+
+class Host(Protocol[Served]):
+    """What runs the frontends, as a frontend sees it. A `seealso.Deployment` is a ``Host[Collection]``.
+
+    Every method may be called from several threads at once.
+    """
+
+    @property
+    def names(self) -> list[str]:
+        """The collections, in the order of the configuration."""
+
+    def collection(self, name: str | None = None) -> Served:
+        """A collection by name; without a name the only one. It is shared by all frontends: do not close it.
+
+        Raises:
+            ConfigError: there is none of that name, or several and no name was given.
+        """
+
+    def gather(self, hook: str, of: type[T], **arguments: object) -> list[T]:
+        """What every plugin gives by a hook that returns lists of ``of``; what a plugin does wrong is logged, and left out."""
 
 
 class Frontend(Plugin):
@@ -19,5 +40,6 @@ class Frontend(Plugin):
         self.options = options
 
     @abstractmethod
-    def run(self, deployment: Deployment, stop: threading.Event) -> None:
-        """Serve, and return soon after ``stop`` is set. Returning earlier means that there is nothing more to serve."""
+    def run(self, host: Host[Any], stop: threading.Event) -> None:
+        """Serve the collections of ``host``, and return soon after ``stop`` is set. Returning earlier means that there is nothing
+        more to serve."""

@@ -7,8 +7,9 @@ import sys
 
 import numpy as np
 
-import seealso
 from seealso.evaluation.evaluate import resident_memory
+from seealso.interfaces.query import Example, Region
+from seealso.opening import open
 
 QUERIES = 20
 
@@ -16,9 +17,9 @@ QUERIES = 20
 def main() -> None:
     """Read from standard input which collections and which image; write bytes."""
     asked = json.load(sys.stdin)
-    collections = [seealso.open(plugins=asked["plugins"], **each) for each in asked["collections"]]
+    collections = [open(plugins=asked["plugins"], **each) for each in asked["collections"]]
     if asked["image"]:
-        collections[0].extract(seealso.Example(path=asked["image"], region=seealso.Region(0, 0, 1, 1)))
+        collections[0].extract(Example(path=asked["image"], region=Region(0, 0, 1, 1)))
     pilot = collections[-1]
     for id_ in np.random.default_rng(0).choice(pilot.ids(), QUERIES).tolist():
         pilot.similar(id_, 10)

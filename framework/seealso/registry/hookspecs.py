@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import pluggy
+from seealso.registry.markers import hookspec
 
 if TYPE_CHECKING:
     import click
@@ -19,20 +19,16 @@ if TYPE_CHECKING:
 
     from seealso.collection import Collection
     from seealso.collection.intake.ingest import IngestedBatch
-    from seealso.deployment import Deployment
     from seealso.images.decoding import DecodedImage
     from seealso.interfaces.codec import Codec
     from seealso.interfaces.distance import Distance
     from seealso.interfaces.extractor import Extractor
-    from seealso.interfaces.frontend import Frontend
+    from seealso.interfaces.frontend import Frontend, Host
     from seealso.interfaces.index import MetricIndex
     from seealso.interfaces.keywords import KeywordSource
     from seealso.interfaces.query import Answer, Query
     from seealso.interfaces.store import ObjectStore
     from seealso.interfaces.text import TextIndex
-
-hookspec = pluggy.HookspecMarker("seealso")
-hookimpl = pluggy.HookimplMarker("seealso")
 
 
 @hookspec
@@ -85,8 +81,8 @@ def register_commands(group: click.Group) -> None:
 
 
 @hookspec
-def register_routes(deployment: Deployment) -> Sequence[BaseRoute]:  # type: ignore[empty-body]
-    """Add pages and API routes to the frontend ``web``: Starlette routes, asked for once, when it starts to serve.
+def register_routes(host: Host[Collection]) -> Sequence[BaseRoute]:  # type: ignore[empty-body]
+    """Add pages and API routes to the frontend ``web``: Starlette routes, asked for once, when it starts to serve what ``host`` has.
 
     The web's own routes come first. A page of a collection is at ``/{collection}/…``, an API route at
     ``/api/v1/{collection}/…``. All that the web does for safety (hosts, token, limits, headers) it does for these too, and

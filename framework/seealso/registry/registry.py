@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import difflib
-import importlib.util
 import inspect
 import logging
 import os
 import re
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from importlib import import_module
-from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import pluggy
 
 from seealso.errors import PluginError
-from seealso.paths import PathLike
-from seealso.registry import hookspecs
+from seealso.registry.kinds import KINDS
+from seealso.registry.markers import GROUP
 
 if TYPE_CHECKING:
     from seealso.interfaces.codec import Codec
@@ -36,37 +34,8 @@ if TYPE_CHECKING:
     from seealso.interfaces.store import ObjectStore
     from seealso.interfaces.text import TextIndex
 
-GROUP = "seealso"
 log = logging.getLogger("seealso")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of plugin: the hook that registers it, its interface, and whether a collection has several at once."""
-
-    hook: str
-    module: str
-    interface: str
-    several: bool = False
-
-    def base(self) -> type[Plugin]:
-        """The abstract class that a plugin of this kind implements."""
-        base: type[Plugin] = getattr(import_module(self.module), self.interface)
-        return base
-
-
-KINDS: dict[str, Kind] = {
-    "extractor": Kind("register_extractors", "seealso.interfaces.extractor", "Extractor"),
-    "distance": Kind("register_distances", "seealso.interfaces.distance", "Distance"),
-    "index": Kind("register_metric_indexes", "seealso.interfaces.index", "MetricIndex"),
-    "codec": Kind("register_codecs", "seealso.interfaces.codec", "Codec"),
-    "store": Kind("register_object_stores", "seealso.interfaces.store", "ObjectStore"),
-    "keywords": Kind("register_keyword_sources", "seealso.interfaces.keywords", "KeywordSource", several=True),
-    "text": Kind("register_text_indexes", "seealso.interfaces.text", "TextIndex"),
-    "frontend": Kind("register_frontends", "seealso.interfaces.frontend", "Frontend"),
-}
-"""The kinds, under the words that the configuration uses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +66,19 @@ class LoadedPlugin:
 class Plugins:
     """All the plugins of one deployment. Build it with `load_plugins`.
 
+    Args:
+        hookspecs: the module that specifies the hooks.
+
     Attributes:
         loaded: those that can be used.
         problems: what is wrong with the others.
         files: the one-file plugins, absolute, in their order: what makes another process load the same.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hookspecs: ModuleType) -> None:
         self.manager = pluggy.PluginManager(GROUP)
         self.manager.add_hookspecs(hookspecs)
+        self._hooks = [name for name, value in vars(hookspecs).items() if hasattr(value, f"{GROUP}_spec")]
         self.loaded: dict[str, LoadedPlugin] = {}
         self.problems: list[PluginProblem] = []
         self.files: list[Path] = []
@@ -141,11 +114,10 @@ class Plugins:
         callers = self.manager.get_hookcallers(module) or []
         if not callers:
             raise PluginError("it has no function marked with `@seealso.hookimpl`")
-        known = [name for name in vars(hookspecs) if hasattr(getattr(hookspecs, name), "seealso_spec")]
         for caller in callers:
             impls = [impl for impl in caller.get_hookimpls() if impl.plugin is module]
             if not caller.has_spec() and not all(impl.optionalhook for impl in impls):
-                raise PluginError(f"there is no hook `{caller.name}`{did_you_mean(caller.name, known)}")
+                raise PluginError(f"there is no hook `{caller.name}`{did_you_mean(caller.name, self._hooks)}")
 
     def call(self, hook: str, **arguments: object) -> Iterator[tuple[LoadedPlugin, Any]]:
         """Call a hook of every plugin in the order they were loaded; one that raises becomes a problem of its own."""
@@ -304,39 +276,6 @@ class Plugins:
             self.problems.append(problem)
 
 
-def load_plugins(files: Iterable[PathLike] = ()) -> Plugins:
-    """Load every installed plugin (entry points of the group ``seealso``), then the one-file plugins ``files``.
-
-    Where two plugins claim one name the first loaded keeps it: the framework's own distribution, then the others by
-    name, then the files in their order.
-    """
-    plugins = Plugins()
-    for distribution, version, entry_point in _installed():
-        remedy = "mend the plugin or uninstall it"
-        if entry_point.extras:
-            remedy = f"install what it needs: pip install '{distribution}[{','.join(entry_point.extras)}]'"
-        plugins.register(entry_point.load, entry_point.name, distribution, version, remedy)
-    for file in map(Path, map(os.fsdecode, files)):
-        plugins.files.append(file.absolute())
-        plugins.register(partial(_load_file, file), file.stem, str(file), remedy="mend it or take it out of `plugins:`")
-    return plugins
-
-
-def _installed() -> list[tuple[str, str, EntryPoint]]:
-    """Every entry point with the name and the version of its distribution; the framework's own come first.
-
-    Every look at a distribution's name or version parses a file anew, so one look serves all of its plugins.
-    """
-    read: dict[Distribution | None, tuple[str, str]] = {None: ("unknown distribution", "")}
-    found = []
-    for entry_point in entry_points(group=GROUP):
-        distribution = entry_point.dist
-        if distribution is not None and distribution not in read:
-            read[distribution] = (distribution.name, distribution.version)
-        found.append((*read[distribution], entry_point))
-    return sorted(found, key=lambda each: (each[0] != "seealso", each[0], each[2].name))
-
-
 def _traced(plugin: str, function: Callable[..., Any], *arguments: object) -> Any:
     """Call a hook, and say on standard error what came of it, and how long it took."""
     started = time.perf_counter()
@@ -353,24 +292,6 @@ def _traced(plugin: str, function: Callable[..., Any], *arguments: object) -> An
         given = ", ".join(type(each).__name__ for each in arguments)
         took = 1000 * (time.perf_counter() - started)
         print(f"seealso: {plugin}.{function.__name__}({given}) {outcome} ({took:.1f} ms)", file=sys.stderr)
-
-
-def _load_file(file: Path) -> object:
-    if not file.is_file():
-        raise ImportError(f"there is no file {file}")
-    # A name of its own, so that a plugin file called numpy.py hides nothing.
-    name = "seealso_file_" + re.sub(r"\W", "_", str(file.with_suffix("")))
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{file} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
 
 
 def broken_contract(cls: object, base: type[Plugin]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from seealso.configuration.models import check_data
 from seealso.deployment import Deployment
-from seealso.registry.registry import load_plugins
+from seealso.registry.loading import load_plugins
 
 PIXELS = Path(__file__).parent / "pixels.py"
 """A plugin file with the extractor ``pixels``."""

@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from seealso.interfaces.plugin import Plugin, PluginOptions
-from seealso.registry.registry import KINDS, broken_contract
+from seealso.registry.kinds import KINDS
+from seealso.registry.registry import broken_contract
 
 
 class PluginTests:

@@ -75,8 +75,8 @@ class Commands(click.Group):
 
     def _add_from_plugins(self, ctx: click.Context) -> None:
         session = ctx.find_object(Session)
-        if session is not None and not ctx.meta.get("seealso.registry.registry"):
-            ctx.meta["seealso.registry.registry"] = True
+        if session is not None and not ctx.meta.get("seealso.plugins"):
+            ctx.meta["seealso.plugins"] = True
             session.config_file = session.config_file or ctx.params.get("config")
             for _ in session.plugins.call("register_commands", group=self):
                 pass

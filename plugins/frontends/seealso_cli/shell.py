@@ -10,10 +10,10 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from seealso import Frontend
+from seealso import Deployment, Frontend, PluginError
 
 if TYPE_CHECKING:
-    from seealso import Deployment
+    from seealso import Collection, Host
 
 PROMPT = "seealso> "
 SECONDS_TO_STOP = 0.2
@@ -29,12 +29,18 @@ class Shell(Frontend):
     name = "cli"
     preference = 10
 
-    def run(self, deployment: Deployment, stop: threading.Event) -> None:
-        """Read and answer until the input ends, or ``stop`` is set."""
+    def run(self, host: Host[Collection], stop: threading.Event) -> None:
+        """Read and answer until the input ends, or ``stop`` is set.
+
+        Raises:
+            PluginError: the host is no deployment, which the commands need whole: with its configuration and its plugins.
+        """
         from seealso_cli.app import run
         from seealso_cli.session import Session
 
-        session = Session(deployment)
+        if not isinstance(host, Deployment):
+            raise PluginError("the frontend cli runs only in a `seealso.Deployment`")
+        session = Session(host)
         for line in self._lines(stop):
             try:
                 words = shlex.split(line, comments=True)

@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from seealso import Deployment, SeealsoError
+from seealso import Collection, Host, SeealsoError
 from seealso_web import api, files, pages
 from seealso_web.gate import Gate
 from seealso_web.options import WebOptions
@@ -60,13 +60,13 @@ async def failed(request: Request, error: Exception) -> Response:
     return await site_of(request).told(request, problem_of(error))
 
 
-def make_app(deployment: Deployment, options: WebOptions) -> Starlette:
+def make_app(host: Host[Collection], options: WebOptions) -> Starlette:
     """The application. It warms up when it is started, and closes its caches at the end.
 
     Raises:
         ConfigError: a collection's name cannot be part of an address, or the cache cannot be written.
     """
-    site = Site(deployment, options)
+    site = Site(host, options)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -86,7 +86,7 @@ def make_app(deployment: Deployment, options: WebOptions) -> Starlette:
         *files.ROUTES,
         *pages.ROUTES,
     ]
-    routes += deployment.plugins.gather("register_routes", BaseRoute, deployment=deployment)
+    routes += host.gather("register_routes", BaseRoute, host=host)
     app = Starlette(
         routes=routes,
         middleware=[Middleware(Gate, site=site)],

@@ -9,7 +9,7 @@ from seealso import Frontend
 from seealso_web.options import WebOptions
 
 if TYPE_CHECKING:
-    from seealso import Deployment
+    from seealso import Collection, Host
 
 
 class Web(Frontend):
@@ -20,7 +20,7 @@ class Web(Frontend):
     Options = WebOptions
     options: WebOptions
 
-    def run(self, deployment: Deployment, stop: threading.Event) -> None:
+    def run(self, host: Host[Collection], stop: threading.Event) -> None:
         """Serve until ``stop`` is set; requests in flight are then finished.
 
         Raises:
@@ -28,4 +28,4 @@ class Web(Frontend):
         """
         from seealso_web.server import serve
 
-        serve(deployment, self.options, stop)
+        serve(host, self.options, stop)

@@ -46,7 +46,7 @@ async def start(request: Request) -> Response:
         return RedirectResponse(Links(site.names[0]).home, 302, {"Cache-Control": "no-store"})
 
     def look() -> list[tuple[str, int | None]]:
-        collections = (site.deployment.collection(name) for name in site.names)
+        collections = (site.host.collection(name) for name in site.names)
         return [(each.name, each.counts().objects if each.exists() else None) for each in collections]
 
     return await site.page(request, "Collections", template="collections.html", collections=await site.work(look))

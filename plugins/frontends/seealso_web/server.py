@@ -13,7 +13,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from seealso import ConfigError, Deployment
+from seealso import Collection, ConfigError, Host
 from seealso_web.app import make_app
 from seealso_web.options import WebOptions
 
@@ -89,14 +89,14 @@ def address_of(listening: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
-def serve(deployment: Deployment, options: WebOptions, stop: threading.Event) -> None:
+def serve(host: Host[Collection], options: WebOptions, stop: threading.Event) -> None:
     """Serve until ``stop`` is set; requests in flight are then finished.
 
     Raises:
         ConfigError: it cannot listen there, or a collection's name cannot be part of an address.
     """
     with listen(options) as listening:
-        app = make_app(deployment, options)
+        app = make_app(host, options)
         if options.token is None and not ipaddress.ip_address(listening.getsockname()[0]).is_loopback:
             log.warning(
                 "everybody who can reach this machine can look at the collections; `token:` asks for a word first"

@@ -13,7 +13,7 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from seealso import Collection, Deployment, Example
+from seealso import Collection, Example, Host
 from seealso_web import showing
 from seealso_web.cache import BytesCache
 from seealso_web.links import Links, check_name
@@ -37,17 +37,17 @@ class Site:
     """One running web frontend.
 
     Args:
-        deployment: what is served.
+        host: has the collections that are served.
         options: how.
 
     Raises:
         ConfigError: a collection's name cannot be part of an address, or the cache cannot be written.
     """
 
-    def __init__(self, deployment: Deployment, options: WebOptions) -> None:
-        for name in deployment.config.collections:
+    def __init__(self, host: Host[Collection], options: WebOptions) -> None:
+        for name in host.names:
             check_name(name)
-        self.deployment = deployment
+        self.host = host
         self.options = options
         self.ready = False
         self.metrics = Metrics()
@@ -74,7 +74,7 @@ class Site:
     @property
     def names(self) -> list[str]:
         """The collections."""
-        return list(self.deployment.config.collections)
+        return self.host.names
 
     def collection(self, request: Request) -> Collection:
         """The collection in a request's path.
@@ -83,9 +83,9 @@ class Site:
             Problem: 404, there is none of that name.
         """
         name = request.path_params["collection"]
-        if name not in self.deployment.config.collections:
+        if name not in self.names:
             raise Problem(404, "There is no such collection.")
-        return self.deployment.collection(name)
+        return self.host.collection(name)
 
     def spend(self, request: Request) -> None:
         """Take one query from the visitor's allowance.
@@ -107,11 +107,11 @@ class Site:
                 ``has_text`` (whether it has a text index).
         """
         name = request.path_params.get("collection")
-        if name not in self.deployment.config.collections:
+        if name not in self.names:
             name = self.names[0] if len(self.names) == 1 else None
         source = self._templates.from_string(template) if "{%" in template else self._templates.get_template(template)
         links = Links(name) if name is not None else None
-        has_text = name is not None and self.deployment.collection(name).has_text
+        has_text = name is not None and self.host.collection(name).has_text
         shared = {"site": self, "name": name, "links": links, "Links": Links, "has_text": has_text, "query": None}
         text = source.render(title=title, **{**shared, **values})
         return HTMLResponse(text, status, {"Cache-Control": "no-cache"})
@@ -129,7 +129,7 @@ class Site:
         """Open every collection and load what answers, so that the first visitor waits no longer than the tenth."""
         for name in self.names:
             try:
-                await asyncio.to_thread(_warm_up, self.deployment.collection(name))
+                await asyncio.to_thread(_warm_up, self.host.collection(name))
             except Exception as error:
                 # One that fails keeps nobody from the others; its own pages say that it does.
                 log.warning("%s cannot be opened: %s", name, error)

@@ -11,7 +11,7 @@ import seealso
 from seealso.configuration.models import load_config
 from seealso.configuration.reading import read_plugin_files
 from seealso.interfaces.plugin import PluginChoice
-from seealso.registry.registry import load_plugins
+from seealso.registry.loading import load_plugins
 
 FULL = """
 plugins: [./mine.py]

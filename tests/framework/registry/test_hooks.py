@@ -129,12 +129,12 @@ def test_register_routes(plugin, tmp_path):
     file = plugin(
         """
         @seealso.hookimpl
-        def register_routes(deployment):
+        def register_routes(host):
             from starlette.responses import PlainTextResponse
             from starlette.routing import Route
 
             async def names(request):
-                return PlainTextResponse(", ".join(deployment.config.collections))
+                return PlainTextResponse(", ".join(host.names))
 
             return [Route("/{collection}/names", names)]
         """
@@ -231,7 +231,7 @@ def test_routes_that_are_none_break_nothing(plugin, tmp_path, caplog, gives, sai
     file = plugin(
         f"""
         @seealso.hookimpl
-        def register_routes(deployment):
+        def register_routes(host):
             return {gives}
         """
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import seealso
-from seealso.registry.registry import load_plugins
+from seealso.registry.loading import load_plugins
 
 GOOD = """
 import numpy as np
@@ -128,7 +128,7 @@ def test_a_missing_extra_names_the_command_that_installs_it(monkeypatch):
 
     entry_point = importlib.metadata.EntryPoint("owl", "a_module_that_is_not_there [torch]", "seealso")
     object.__setattr__(entry_point, "dist", Distribution())
-    monkeypatch.setattr("seealso.registry.registry.entry_points", lambda group: [entry_point])
+    monkeypatch.setattr("seealso.registry.loading.entry_points", lambda group: [entry_point])
     (problem,) = load_plugins().problems
     assert problem.remedy == "install what it needs: pip install 'birds[torch]'"
 

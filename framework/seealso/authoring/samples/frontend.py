@@ -30,7 +30,7 @@ class Acme(seealso.Frontend):
     Options = AcmeOptions
     options: AcmeOptions
 
-    def run(self, deployment: seealso.Deployment, stop: threading.Event) -> None:
+    def run(self, host: seealso.Host[seealso.Collection], stop: threading.Event) -> None:
         """Serve until ``stop`` is set; what is being answered is finished.
 
         Raises:
@@ -47,7 +47,7 @@ class Acme(seealso.Frontend):
                     self.answer(404, {"error": "ask for /COLLECTION/ID"})
                     return
                 try:
-                    collection = deployment.collection(asked["collection"])
+                    collection = host.collection(asked["collection"])
                     hits = collection.similar(int(asked["id"]), neighbours, others=True).hits
                 except seealso.SeealsoError as error:
                     self.answer(404, {"error": str(error)})
