@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from seealso.errors import ImageError as ImageError
     from seealso.errors import ImageTooLarge as ImageTooLarge
     from seealso.errors import KeywordError as KeywordError
+    from seealso.errors import MissingExtra as MissingExtra
     from seealso.errors import MissingObject as MissingObject
     from seealso.errors import NoCollection as NoCollection
     from seealso.errors import PluginError as PluginError
@@ -147,6 +148,7 @@ _MODULES = {
         "ImageError",
         "ImageTooLarge",
         "KeywordError",
+        "MissingExtra",
         "MissingObject",
         "NoCollection",
         "PluginError",

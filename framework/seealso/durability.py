@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from seealso.errors import CollectionReadOnly, DiskFull
+from seealso.errors import CollectionReadOnly, DiskFull, FileError
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def sync_file(path: Path) -> None:
@@ -49,7 +51,7 @@ def writing_in(directory: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in FULL:
             raise DiskFull(
                 f"{directory}: the disk is full; make room and run the command again, nothing is lost"
             ) from error
@@ -58,3 +60,18 @@ def writing_in(directory: Path) -> Iterator[None]:
                 f"{directory}: the collection cannot be written: it lies on a read-only disk, or the permission is missing"
             ) from error
         raise
+
+
+@contextmanager
+def writing_to(file: Path) -> Iterator[None]:
+    """Turn the operating system's refusals to write a file that the user named into our errors.
+
+    Raises:
+        DiskFull: no space is left for it.
+        FileError: it cannot be written; says why.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = f"{file}: cannot be written: {error.strerror or error}"
+        raise (DiskFull if error.errno in FULL else FileError)(reason) from None

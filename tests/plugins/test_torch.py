@@ -55,7 +55,7 @@ def test_without_torch_one_is_told_how_to_get_it(monkeypatch):
 
     check_installed()
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(seealso.PluginError, match=r"pip install 'seealso\[torch\]'"):
+    with pytest.raises(seealso.MissingExtra, match=r"pip install 'seealso\[torch\]'"):
         check_installed()
 
 

@@ -275,6 +275,9 @@ def register_routes(host):
     async def wrong(request):
         raise seealso.QueryError("this query makes no sense")
 
+    async def refused(request):
+        raise seealso.FileError("list.txt: cannot be read")
+
     async def broken(request):
         raise RuntimeError("secret")
 
@@ -282,6 +285,7 @@ def register_routes(host):
         Route("/api/v1/{collection}/count", count),
         Route("/{collection}/counted", shown),
         Route("/{collection}/wrong", wrong),
+        Route("/{collection}/refused", refused),
         Route("/{collection}/broken", broken),
         Route("/{collection}/status", broken),
     ]
@@ -295,6 +299,8 @@ def register_routes(host):
     assert "/photos/status" in text
     assert client.get("/photos/status").status_code == 200  # ours come first
     assert client.get("/photos/wrong").status_code == 422
+    assert client.get("/photos/refused").status_code == 422
+    assert "list.txt: cannot be read" in client.get("/photos/refused").text
     answer = client.get("/photos/broken")
     assert answer.status_code == 500
     assert "secret" not in answer.text

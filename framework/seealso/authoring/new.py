@@ -8,7 +8,8 @@ from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
-from seealso.errors import PluginError
+from seealso.durability import writing_to
+from seealso.errors import FileError, PluginError
 from seealso.registry.kinds import KINDS
 from seealso.registry.registry import Plugins, did_you_mean
 
@@ -56,19 +57,19 @@ def write_new_plugin(plugins: Plugins, kind: str, name: str, folder: Path, *, on
         The package's folder, or the file.
 
     Raises:
-        PluginError: the kind or the name will not do, or something of that name is there already.
+        PluginError: the kind or the name will not do.
+        FileError: something of that name is there already, or it cannot be written.
+        DiskFull: no space is left for it.
     """
     _check(plugins, kind, name)
     path = folder / (f"{name.replace('-', '_')}.py" if one_file else f"seealso-{name}")
     contents = {path: _one_file(kind, name)} if one_file else _package(kind, name, path)
     if path.exists():
-        raise PluginError(f"{path} is there already; choose another name, or another place with `--folder`")
-    try:
-        for file, text in contents.items():
+        raise FileError(f"{path} is there already; choose another name, or another place with `--folder`")
+    for file, text in contents.items():
+        with writing_to(file):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise PluginError(f"{error.filename or path}: cannot be written: {error.strerror}") from None
     return path
 
 

@@ -237,7 +237,8 @@ class Collection:
             progress: told how many were looked at, and of how many.
 
         Raises:
-            QueryError: the file, or a row of it, cannot be used; rows before it were taken in.
+            FileError: the file, or a row of it, cannot be used; rows before it were taken in.
+            MissingExtra: what reads it is not installed.
             ProvenanceMismatch: the collection's descriptors are others.
             CollectionBusy: another process is writing.
         """
@@ -352,7 +353,8 @@ class Collection:
 
         Raises:
             QueryError: the query makes no sense here: there is no such object, no text index, more than one example.
-            ImageError: an example's file cannot be read as an image.
+            FileError: an example's file cannot be read.
+            ImageError: it is no image that can be used.
             ProvenanceMismatch: a descriptor would have to be extracted, by another extractor than made the collection.
             CollectionError: the index is too far behind to answer; says what to run.
         """

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from seealso.errors import PluginError
+from seealso.durability import writing_to
+from seealso.errors import FileError, MissingExtra
 from seealso.evaluation.evaluate import Evaluation
 
 SUFFIXES = (".png", ".svg", ".pdf")
@@ -15,14 +16,16 @@ def plot_evaluation(evaluation: Evaluation, file: Path) -> None:
     """Draw an evaluation; the file's suffix says as what: .png, .svg or .pdf.
 
     Raises:
-        PluginError: matplotlib is not installed, the suffix is another, or the file cannot be written.
+        FileError: the suffix is another, or the file cannot be written.
+        DiskFull: no space is left for it.
+        MissingExtra: matplotlib is not installed.
     """
     if file.suffix.lower() not in SUFFIXES:
-        raise PluginError(f"{file}: a plot is written as one of {', '.join(SUFFIXES)}; name the file so")
+        raise FileError(f"{file}: a plot is written as one of {', '.join(SUFFIXES)}; name the file so")
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise PluginError("a plot needs matplotlib: pip install 'seealso[plot]'") from None
+        raise MissingExtra("a plot needs matplotlib", "seealso[plot]") from None
     figure = Figure(figsize=(13, 4), layout="constrained")
     against_candidates, against_time, stages = figure.subplots(1, 3)
     results = evaluation.results
@@ -48,7 +51,5 @@ def plot_evaluation(evaluation: Evaluation, file: Path) -> None:
     stages.set(xlabel="candidates", ylabel="milliseconds, median")
     stages.legend(frameon=False)
     figure.suptitle(f"{evaluation.collection}: {evaluation.objects:,} objects, {evaluation.queries:,} queries")
-    try:
+    with writing_to(file):
         figure.savefig(file, dpi=150)
-    except OSError as error:
-        raise PluginError(f"{file}: cannot be written: {error.strerror}") from None

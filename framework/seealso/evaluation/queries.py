@@ -9,7 +9,7 @@ import numpy as np
 from seealso.collection import Collection
 from seealso.collection.intake.vector_files import open_vectors
 from seealso.collection.search.examples import check_descriptor
-from seealso.errors import ImageError, QueryError
+from seealso.errors import FileError, ImageError, QueryError
 from seealso.evaluation.evaluate import Sample
 from seealso.images.decoding import IMAGE_SUFFIXES
 from seealso.interfaces.query import Example
@@ -23,7 +23,8 @@ def queries_from(collection: Collection, source: Path, count: int, seed: int) ->
         is left out of its own answers.
 
     Raises:
-        QueryError: there is nothing to be used, or the descriptors are not as the collection's are.
+        FileError: there is nothing to be used, or the descriptors are not as the collection's are.
+        MissingExtra: what reads the file is not installed.
     """
     rng = np.random.default_rng(seed)
     if source.is_dir():
@@ -35,7 +36,7 @@ def queries_from(collection: Collection, source: Path, count: int, seed: int) ->
         try:
             check_descriptor(descriptor, collection.provenance)
         except QueryError as error:
-            raise QueryError(f"{source}, row {row}: {error}") from None
+            raise FileError(f"{source}, row {row}: {error}") from None
     return Sample(chosen, np.full(len(chosen), -1, np.int64), str(source)), []
 
 
@@ -57,5 +58,5 @@ def _from_images(
         descriptors.append(descriptor)
         ids.append(-1 if id_ is None else id_)
     if not descriptors:
-        raise QueryError(f"{folder}: there is no image below it that can be read")
+        raise FileError(f"{folder}: there is no image below it that can be read")
     return Sample(np.stack(descriptors), np.array(ids, np.int64), str(folder)), unusable

@@ -106,6 +106,7 @@ def plan(
 
     Raises:
         QueryError: there is nothing to be tried; or neither paths nor a number are given, and there is no collection.
+        FileError: a path is not there, there is nothing below it, or it cannot be used.
         ConfigError: the parts as they are configured cannot be used.
         PluginError: there is no other part of such a name.
     """

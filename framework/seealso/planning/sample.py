@@ -14,7 +14,7 @@ from PIL import Image
 from seealso.collection import Collection
 from seealso.collection.intake.scan import Scan, is_absent
 from seealso.collection.intake.vector_files import SUFFIXES, open_vectors
-from seealso.errors import QueryError
+from seealso.errors import FileError, QueryError
 from seealso.interfaces.plugin import PluginChoice
 from seealso.paths import PathLike, absolute, shown_path
 
@@ -56,12 +56,14 @@ def plan_sample(collection: Collection, paths: Sequence[PathLike], scratch: Path
     O(number of files), none of which is looked at.
 
     Raises:
-        QueryError: a path is not there, or there is nothing below it.
+        FileError: a path is not there, there is nothing below it, or it cannot be used.
+        MissingExtra: what reads a file of descriptors is not installed.
+        QueryError: none is given, and not one image of the collection is at its place.
     """
     given = [absolute(path) for path in paths]
     missing = next((path for path in given if is_absent(path)), None)
     if missing is not None:
-        raise QueryError(f"{shown_path(missing)}: there is no such file or folder")
+        raise FileError(f"{shown_path(missing)}: there is no such file or folder")
     if len(given) == 1 and os.path.splitext(os.fsdecode(given[0]))[1].lower() in SUFFIXES:
         return _of_descriptors(Path(os.fsdecode(given[0])))
     if given:
@@ -69,7 +71,7 @@ def plan_sample(collection: Collection, paths: Sequence[PathLike], scratch: Path
         skip = os.fsencode(collection.path) if collection.path.is_dir() else None
         found = _of_files(Scan(given, skip=skip).file_paths(), f"below {shown}")
         if not found.count:
-            raise QueryError(f"{shown}: there are no images below it")
+            raise FileError(f"{shown}: there are no images below it")
         return found
     if collection.exists() and collection.counts().objects:
         return _of_collection(collection)
@@ -101,7 +103,7 @@ def _of_descriptors(path: Path) -> PlanSample:
         rows = vectors.rows(0, min(vectors.count, vectors.part, DESCRIPTORS))
         rows = np.ascontiguousarray(rows, np.uint8 if rows.dtype == np.uint8 else np.float32)
         if rows.dtype.kind == "f" and not np.isfinite(rows).all():
-            raise QueryError(f"{path}: there are values that are not finite numbers")
+            raise FileError(f"{path}: there are values that are not finite numbers")
         return PlanSample(
             vectors.count, [], rows, len(os.fsencode(path)) + 8, f"{vectors.count:,} descriptors in {path}"
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from seealso import SeealsoError
+from seealso import FileError
 from seealso_decaf.published import PUBLISHED, find_published
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def convert_weights(file: Path, target: Path | None, network: str | None, force:
     if target.suffix != ".safetensors":
         raise click.UsageError(f"{target}: the name of the new file has to end in .safetensors")
     if target.exists() and not force:
-        raise SeealsoError(f"{target}: it is there already; `--force` replaces it")
+        raise FileError(f"{target}: it is there already; `--force` replaces it")
     check_installed()
     from seealso_decaf.weights import convert
 

@@ -17,7 +17,7 @@ from typing import IO, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
-from seealso import DiskFull, SeealsoError, sync_directory
+from seealso import DiskFull, FileError, SeealsoError, sync_directory
 from seealso_decaf.published import PublishedFile
 
 BLOCK = 1 << 18
@@ -39,7 +39,8 @@ def fetch(published: PublishedFile, target: Path, progress: Progress) -> str:
 
     Raises:
         SeealsoError: there is no way to the server, it has no such file, the connection broke, what came has another hash
-            (it is removed), ``target`` cannot be written, or is another file.
+            (it is removed).
+        FileError: ``target`` cannot be written, or is another file.
         DiskFull: there is no room.
     """
     if target.exists():
@@ -65,11 +66,11 @@ def fetch(published: PublishedFile, target: Path, progress: Progress) -> str:
 
 def _check_present(published: PublishedFile, target: Path) -> str:
     if not target.is_file():
-        raise SeealsoError(f"{target}: it is there already, and no file; name another place with --to")
+        raise FileError(f"{target}: it is there already, and no file; name another place with --to")
     with target.open("rb") as file:
         content = _Content(published, file)
     if not content.is_right:
-        raise SeealsoError(f"{target}: it is there already, and is {content.mistake}; name another place with --to")
+        raise FileError(f"{target}: it is there already, and is {content.mistake}; name another place with --to")
     return content.sha256
 
 
@@ -161,7 +162,7 @@ def _writing(part: Path) -> Iterator[None]:
             raise DiskFull(
                 f"{part}: the disk is full; make room and run the command again, it goes on from there"
             ) from error
-        raise SeealsoError(f"{part}: cannot be written: {error.strerror}; name another place with --to") from error
+        raise FileError(f"{part}: cannot be written: {error.strerror}; name another place with --to") from error
 
 
 def _download(published: PublishedFile, content: _Content, part: Path, progress: Progress) -> None:

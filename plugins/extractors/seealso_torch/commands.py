@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from seealso import SeealsoError, write_atomically
+from seealso import FileError, write_atomically
 from seealso_torch import check_installed
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ def export_command(context: Context, file: Path, force: bool) -> None:
     if file.suffix != ".onnx":
         raise click.UsageError(f"{file}: the name of the file has to end in .onnx")
     if file.exists() and not force:
-        raise SeealsoError(f"{file}: it is there already; `--force` replaces it")
+        raise FileError(f"{file}: it is there already; `--force` replaces it")
     if not file.absolute().parent.is_dir():
-        raise SeealsoError(f"{file}: there is no folder {file.absolute().parent}; make it first")
+        raise FileError(f"{file}: there is no folder {file.absolute().parent}; make it first")
     extractor = context.collection().parts.extractor
     check_installed("onnxscript")
     from seealso_torch.exporting import export

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from PIL import Image
 
-from seealso import Extractor, ExtractorContext, PluginOptions, Preparation, Provenance
-from seealso_torch.installed import INSTALL
+from seealso import Extractor, ExtractorContext, MissingExtra, PluginOptions, Preparation, Provenance
+from seealso_torch.installed import EXTRA
 from seealso_torch.options import TorchOptions
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class TorchExtractor(Extractor):
     def lacking(cls) -> str:
         """The first of the modules that is not installed, and the command that installs it."""
         missing = next((module for module in cls.needs if find_spec(module) is None), None)
-        return f"{missing} is not installed: {INSTALL}" if missing else ""
+        return str(MissingExtra(f"{missing} is not installed", EXTRA)) if missing else ""
 
     def __init__(self, options: PluginOptions, context: ExtractorContext) -> None:
         super().__init__(options, context)

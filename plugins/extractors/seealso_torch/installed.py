@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from seealso import PluginError
+from seealso import MissingExtra
 
-INSTALL = "pip install 'seealso[torch]'"
+EXTRA = "seealso[torch]"
 
 
 def check_installed(*modules: str) -> None:
     """Refuse to go on without torch, and what else is named of the extra ``torch``.
 
     Raises:
-        PluginError: one is not installed, or cannot be imported; says how to install it.
+        MissingExtra: one is not installed, or cannot be imported; says how to install it.
     """
     for module in ("torch", *modules):
         try:
             import_module(module)
         except ImportError as error:
-            raise PluginError(f"{module} cannot be used: {error}; {INSTALL}") from None
+            raise MissingExtra(f"{module} cannot be used: {error}", EXTRA) from None

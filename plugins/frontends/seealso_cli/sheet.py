@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from seealso import ImageError, ImageLimits, SeealsoError, decode_image, shown_path
+from seealso import FileError, ImageError, ImageLimits, decode_image, shown_path
 from seealso_cli.output import printable
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def draw_sheet(file: Path, hits: Sequence[Hit], query: bytes | None, limits: Ima
     """Draw the query, where there is one, then the hits in their order; written whole or not at all.
 
     Raises:
-        SeealsoError: the file cannot be written, or its suffix names no format.
+        FileError: the file cannot be written, or its suffix names no format.
     """
     cells: list[tuple[bytes, str, bool]] = []
     if query is not None:
@@ -88,7 +88,7 @@ def _fitted(draw: ImageDraw.ImageDraw, text: str, size: int, width: int) -> str:
 def _save(sheet: Image.Image, file: Path) -> None:
     suffix = file.suffix.lower()
     if suffix not in Image.registered_extensions():
-        raise SeealsoError(f"{file}: no picture can be written with that suffix; end the name in .png")
+        raise FileError(f"{file}: no picture can be written with that suffix; end the name in .png")
     new = file.with_name(f".{file.name}.{os.getpid()}.new{suffix}")
     try:
         sheet.save(new)
@@ -97,6 +97,6 @@ def _save(sheet: Image.Image, file: Path) -> None:
         # Where nothing can be written there is also nothing to remove.
         with contextlib.suppress(OSError):
             new.unlink()
-        raise SeealsoError(
+        raise FileError(
             f"{file}: the contact sheet cannot be written: {error.strerror or error}; name another place"
         ) from None

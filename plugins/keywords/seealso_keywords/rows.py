@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
-from seealso import PluginError, Words
+from seealso import MissingExtra, PluginError, Words
 from seealso_keywords.fields import FIELD_OF, as_words
 
 PATH_COLUMNS = ("path", "file", "filename", "file_name", "image", "uri")
@@ -128,7 +128,7 @@ def _parquet(file: Path) -> Iterator[tuple[str, list[Words]]]:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise PluginError(f"{file}: reading Parquet needs pyarrow: pip install 'seealso[parquet]'") from None
+        raise MissingExtra(f"{file}: reading Parquet needs pyarrow", "seealso[parquet]") from None
     try:
         with pyarrow.parquet.ParquetFile(file) as table:
             columns = _Columns(file, table.schema_arrow.names)

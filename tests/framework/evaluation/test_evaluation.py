@@ -213,7 +213,7 @@ def test_queries_from_elsewhere(many, tmp_path):
 )
 def test_vectors_that_do_not_fit(many, tmp_path, array, expected):
     np.save(tmp_path / "vectors.npy", array, allow_pickle=True)
-    with pytest.raises(seealso.QueryError, match=expected):
+    with pytest.raises(seealso.FileError, match=expected):
         seealso.queries_from(many, tmp_path / "vectors.npy", 5, 0)
 
 
@@ -230,7 +230,7 @@ def test_what_cannot_be_evaluated(many, make_collection, photos, tmp_path):
     with pytest.raises(seealso.QueryError, match="a candidate-set size has to be 1 or more"):
         seealso.evaluate(many, sizes=[0])
     (tmp_path / "nothing").mkdir()
-    with pytest.raises(seealso.QueryError, match="there is no image below it"):
+    with pytest.raises(seealso.FileError, match="there is no image below it"):
         seealso.queries_from(many, tmp_path / "nothing", 5, 0)
 
 
@@ -243,9 +243,9 @@ def test_it_is_drawn(many, tmp_path):
         file = tmp_path / f"plot{suffix}"
         seealso.plot_evaluation(found, file)
         assert file.read_bytes().startswith(magic)
-    with pytest.raises(seealso.PluginError, match=r"a plot is written as one of \.png, \.svg, \.pdf"):
+    with pytest.raises(seealso.FileError, match=r"a plot is written as one of \.png, \.svg, \.pdf"):
         seealso.plot_evaluation(found, tmp_path / "plot.txt")
-    with pytest.raises(seealso.PluginError, match="cannot be written: No such file or directory"):
+    with pytest.raises(seealso.FileError, match="cannot be written: No such file or directory"):
         seealso.plot_evaluation(found, tmp_path / "none" / "plot.png")
 
 
@@ -253,7 +253,7 @@ def test_without_matplotlib(many, tmp_path, monkeypatch):
     found = seealso.evaluate(many, count=5, sizes=[10])
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(seealso.PluginError, match=r"a plot needs matplotlib: pip install 'seealso\[plot\]'"):
+    with pytest.raises(seealso.MissingExtra, match=r"a plot needs matplotlib: pip install 'seealso\[plot\]'"):
         seealso.plot_evaluation(found, tmp_path / "plot.png")
 
 

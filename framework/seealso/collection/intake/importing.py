@@ -15,7 +15,7 @@ from seealso.catalogue.writer import CatalogWriter, IdReserve
 from seealso.collection.intake.ingest import IngestedBatch
 from seealso.collection.intake.vector_files import VectorFile
 from seealso.collection.parts.opened import Opened
-from seealso.errors import QueryError
+from seealso.errors import FileError
 from seealso.registry.registry import Plugins
 
 STATE = FileState(b"imported", 0)
@@ -37,7 +37,7 @@ def read_names(path: Path, count: int) -> list[str]:
     """The names of descriptors, in their order: a text file with one a line, or a ``.npy`` array of numbers or text.
 
     Raises:
-        QueryError: they cannot be read, are not as many, or not distinct.
+        FileError: they cannot be read, are not as many, or not distinct.
     """
     try:
         if path.suffix.lower() == ".npy":
@@ -47,19 +47,19 @@ def read_names(path: Path, count: int) -> list[str]:
             with path.open(encoding="utf-8") as file:
                 names = [line.rstrip("\r\n") for _, line in zip(range(count + 1), file, strict=False)]
     except OSError as error:
-        raise QueryError(f"{path}: cannot be read: {error.strerror or error}") from None
+        raise FileError(f"{path}: cannot be read: {error.strerror or error}") from None
     except (ValueError, EOFError) as error:
-        raise QueryError(f"{path}: no names: {' '.join(str(error).split())}") from None
+        raise FileError(f"{path}: no names: {' '.join(str(error).split())}") from None
     if len(names) != count:
         found = f"more than {count:,}" if len(names) > count else f"{len(names):,}"
-        raise QueryError(f"{path}: there are {found} names, and {count:,} descriptors")
+        raise FileError(f"{path}: there are {found} names, and {count:,} descriptors")
     if len(set(names)) != count:
         seen: set[str] = set()
         twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise QueryError(f"{path}: the name {twice!r} stands twice")
+        raise FileError(f"{path}: the name {twice!r} stands twice")
     wrong = next((name for name in names if not name or len(name) > LONGEST_NAME or "\0" in name), None)
     if wrong is not None:
-        raise QueryError(f"{path}: {wrong[:60]!r} is no name: 1 to {LONGEST_NAME} characters")
+        raise FileError(f"{path}: {wrong[:60]!r} is no name: 1 to {LONGEST_NAME} characters")
     return names
 
 
@@ -96,7 +96,7 @@ class Import:
         """Take in the first ``count`` descriptors of a file.
 
         Raises:
-            QueryError: values of one are not finite, or too large; those before it were taken in.
+            FileError: values of one are not finite, or too large; those before it were taken in.
         """
         started, added = time.monotonic(), 0
         for start in range(0, count, vectors.part):
@@ -117,7 +117,7 @@ class Import:
         """Rows of a file as the collection's descriptors."""
         dtype = np.dtype(self._opened.provenance.dtype)
         if dtype.kind == "u" and not np.array_equal(rows, rows.astype(dtype)):
-            raise QueryError(
+            raise FileError(
                 f"{file}: there are values that {dtype.name} does not hold; import it with `--dtype float32`"
             )
         with np.errstate(over="ignore"):
@@ -125,7 +125,7 @@ class Import:
         if dtype.kind == "f":
             wrong = np.flatnonzero(~np.isfinite(descriptors).all(axis=1))
             if wrong.size:
-                raise QueryError(
+                raise FileError(
                     f"{file}, row {numbers[int(wrong[0])]}: values that are not finite numbers, or too large for {dtype.name}"
                 )
         return descriptors

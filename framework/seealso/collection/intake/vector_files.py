@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from seealso.errors import QueryError
+from seealso.errors import FileError, MissingExtra
 
 PART_BYTES = 1 << 24
 LARGEST_DIM = 1 << 20
@@ -50,19 +50,19 @@ class VectorFile(ABC):
         """Some of them, ``(end - start, dim)``, of the type that the file has; asked for from the first to the last, in order.
 
         Raises:
-            QueryError: they are damaged.
+            FileError: they are damaged.
         """
 
     def check(self) -> None:
         """Refuse what are no descriptors.
 
         Raises:
-            QueryError: says why.
+            FileError: says why.
         """
         if self.count < 1:
-            raise QueryError(f"{self.path}: there is no descriptor in it")
+            raise FileError(f"{self.path}: there is no descriptor in it")
         if not 1 <= self.dim <= LARGEST_DIM:
-            raise QueryError(
+            raise FileError(
                 f"{self.path}: a descriptor in it has {self.dim:,} values; 1 to {LARGEST_DIM:,} are allowed"
             )
 
@@ -75,7 +75,8 @@ def open_vectors(path: Path, dataset: str = "") -> VectorFile:
         dataset: the data set of an HDF5 file, or the column of a Parquet file; by default the only one that will do.
 
     Raises:
-        QueryError: it cannot be read, or is none.
+        FileError: it cannot be read, or is none.
+        MissingExtra: what reads it is not installed.
     """
     kinds: dict[str, Callable[[], VectorFile]] = {
         **dict.fromkeys(NUMPY, lambda: NumpyFile(path)),
@@ -85,12 +86,12 @@ def open_vectors(path: Path, dataset: str = "") -> VectorFile:
     }
     suffix = path.suffix.lower()
     if suffix not in kinds:
-        raise QueryError(f"{path}: descriptors are read from {', '.join(SUFFIXES)}; convert it to one of them")
+        raise FileError(f"{path}: descriptors are read from {', '.join(SUFFIXES)}; convert it to one of them")
     try:
         found = kinds[suffix]()
         found.check()
     except OSError as error:
-        raise QueryError(f"{path}: cannot be read: {error.strerror or error}") from None
+        raise FileError(f"{path}: cannot be read: {error.strerror or error}") from None
     return found
 
 
@@ -104,10 +105,10 @@ class NumpyFile(VectorFile):
         except (ValueError, EOFError) as error:
             # numpy advises to load what it takes for a pickle all the same.
             reason = "it is no .npy file" if "pickle" in str(error) else " ".join(str(error).split())
-            raise QueryError(f"{path}: no array that can be read: {reason}") from None
+            raise FileError(f"{path}: no array that can be read: {reason}") from None
         if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind not in "fiub":
             shape = getattr(array, "shape", "none")
-            raise QueryError(f"{path}: descriptors have to be numbers of shape (n, dim), not of shape {shape}")
+            raise FileError(f"{path}: descriptors have to be numbers of shape (n, dim), not of shape {shape}")
         self._array = array
         self.count, self.dim = array.shape
 
@@ -130,7 +131,7 @@ class VecsFile(VectorFile):
         if 1 <= self.dim <= LARGEST_DIM:
             record = np.dtype([("dim", "<i4"), ("values", values, (self.dim,))])
             if size % record.itemsize:
-                raise QueryError(
+                raise FileError(
                     f"{path}: {size:,} bytes are no whole number of vectors of {self.dim} values; it is cut short, or none"
                 )
             self.count = size // record.itemsize
@@ -142,7 +143,7 @@ class VecsFile(VectorFile):
         wrong = np.flatnonzero(records["dim"] != self.dim)
         if wrong.size:
             row = start + int(wrong[0])
-            raise QueryError(
+            raise FileError(
                 f"{self.path}, row {row}: it has {records['dim'][wrong[0]]} values, and the first has {self.dim}"
             )
         return np.asarray(records["values"])
@@ -156,7 +157,7 @@ class Hdf5File(VectorFile):
         try:
             import h5py
         except ImportError:
-            raise QueryError(f"{path}: reading HDF5 needs h5py: pip install 'seealso[hdf5]'") from None
+            raise MissingExtra(f"{path}: reading HDF5 needs h5py", "seealso[hdf5]") from None
         file = self.cleanup.enter_context(h5py.File(path, "r"))
         sets = {
             name: each
@@ -165,7 +166,7 @@ class Hdf5File(VectorFile):
         }
         if dataset not in sets and (dataset or len(sets) != 1):
             named = ", ".join(sets) or "none"
-            raise QueryError(f"{path}: name the data set that holds the descriptors; there are: {named}")
+            raise FileError(f"{path}: name the data set that holds the descriptors; there are: {named}")
         self._dataset: Any = sets[dataset] if dataset else next(iter(sets.values()))
         self.count, self.dim = self._dataset.shape
 
@@ -184,12 +185,12 @@ class ParquetFile(VectorFile):
             import pyarrow
             import pyarrow.parquet
         except ImportError:
-            raise QueryError(f"{path}: reading Parquet needs pyarrow: pip install 'seealso[parquet]'") from None
+            raise MissingExtra(f"{path}: reading Parquet needs pyarrow", "seealso[parquet]") from None
         try:
             self._file = self.cleanup.enter_context(pyarrow.parquet.ParquetFile(path))
             schema = self._file.schema_arrow
         except pyarrow.ArrowException as error:
-            raise QueryError(f"{path}: no Parquet file: {' '.join(str(error).split())}") from None
+            raise FileError(f"{path}: no Parquet file: {' '.join(str(error).split())}") from None
         lists = [
             field.name
             for field in schema
@@ -198,7 +199,7 @@ class ParquetFile(VectorFile):
             or pyarrow.types.is_fixed_size_list(field.type)
         ]
         if column not in lists and (column or len(lists) != 1):
-            raise QueryError(
+            raise FileError(
                 f"{path}: name the column that holds the descriptors; of lists there are: {', '.join(lists) or 'none'}"
             )
         self._column = column or lists[0]
@@ -237,6 +238,6 @@ class ParquetFile(VectorFile):
             wrong = np.flatnonzero(~(lengths == self.dim))
             if wrong.size or values.size != len(column) * self.dim or values.dtype.kind not in "fiu":
                 place = row + int(wrong[0]) if wrong.size else row
-                raise QueryError(f"{self.path}, row {place}: it is no list of {self.dim} numbers, as the first is")
+                raise FileError(f"{self.path}, row {place}: it is no list of {self.dim} numbers, as the first is")
             row += len(column)
             yield values.reshape(-1, self.dim)

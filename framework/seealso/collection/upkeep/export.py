@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seealso.collection.intake.vector_files import HDF5, NUMPY, PARQUET
-from seealso.errors import DiskFull, QueryError
+from seealso.durability import writing_to
+from seealso.errors import FileError, MissingExtra, QueryError
 from seealso.paths import shown_path
 
 if TYPE_CHECKING:
@@ -46,11 +47,14 @@ def export(
         How many descriptors were written.
 
     Raises:
-        QueryError: the suffix is another, the file is there, or it cannot be written; or the collection is empty.
+        FileError: the suffix is another, the file is there, or it cannot be written.
+        DiskFull: no space is left for it.
+        MissingExtra: what writes it is not installed.
+        QueryError: the collection is empty.
     """
     suffix = file.suffix.lower()
     if suffix not in SUFFIXES:
-        raise QueryError(f"{file}: descriptors are written to {', '.join(SUFFIXES)}; name the file so")
+        raise FileError(f"{file}: descriptors are written to {', '.join(SUFFIXES)}; name the file so")
     ids = collection.ids()
     if not ids.size:
         raise QueryError(f"the collection {collection.name} is empty; there is nothing to export")
@@ -59,17 +63,14 @@ def export(
         targets += [file.with_suffix(".ids.npy"), file.with_suffix(".paths.txt")]
     there = [target for target in targets if target.exists()]
     if there and not force:
-        raise QueryError(f"{there[0]}: it is there already; `--force` replaces it")
+        raise FileError(f"{there[0]}: it is there already; `--force` replaces it")
     new = [target.with_name(f".{target.stem}.new{target.suffix}") for target in targets]
     write = _write_numpy if suffix in NUMPY else _write_hdf5 if suffix in HDF5 else _write_parquet
     try:
-        write(new, collection, _parts(collection, ids, progress), int(ids.size))
-        for path, target in zip(new, targets, strict=True):
-            os.replace(path, target)
-    except OSError as error:
-        full = error.errno is not None and os.strerror(error.errno) == os.strerror(28)
-        kind = DiskFull if full else QueryError
-        raise kind(f"{file}: cannot be written: {error.strerror or error}") from None
+        with writing_to(file):
+            write(new, collection, _parts(collection, ids, progress), int(ids.size))
+            for path, target in zip(new, targets, strict=True):
+                os.replace(path, target)
     finally:
         for path in new:
             path.unlink(missing_ok=True)
@@ -110,7 +111,7 @@ def _write_hdf5(files: list[Path], collection: Collection, parts: Iterator[Part]
     try:
         import h5py
     except ImportError:
-        raise QueryError("writing HDF5 needs h5py: pip install 'seealso[hdf5]'") from None
+        raise MissingExtra("writing HDF5 needs h5py", "seealso[hdf5]") from None
     provenance = collection.provenance
     with h5py.File(files[0], "w") as file:
         vectors = file.create_dataset("descriptors", (count, provenance.dim), provenance.dtype)
@@ -128,7 +129,7 @@ def _write_parquet(files: list[Path], collection: Collection, parts: Iterator[Pa
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise QueryError("writing Parquet needs pyarrow: pip install 'seealso[parquet]'") from None
+        raise MissingExtra("writing Parquet needs pyarrow", "seealso[parquet]") from None
     provenance = collection.provenance
     values = pyarrow.from_numpy_dtype(np.dtype(provenance.dtype))
     schema = pyarrow.schema(

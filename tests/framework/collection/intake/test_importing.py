@@ -271,7 +271,7 @@ def hostile(folder, name: str):
 )
 def test_what_cannot_be_taken_in(collection, tmp_path, name, expected):
     file = hostile(tmp_path, name)
-    with pytest.raises(seealso.QueryError, match=expected) as caught:
+    with pytest.raises(seealso.FileError, match=expected) as caught:
         collection.import_descriptors(file)
     assert "\n" not in str(caught.value)
     if not collection.exists():
@@ -295,7 +295,7 @@ def test_names_that_are_none(collection, tmp_path, text, expected):
     file, names = write(tmp_path, ".npy", some(3)), tmp_path / "names.txt"
     if text is not None:
         names.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(seealso.QueryError, match=expected):
+    with pytest.raises(seealso.FileError, match=expected):
         collection.import_descriptors(file, names=names)
 
 
@@ -324,9 +324,9 @@ def test_without_the_libraries(tmp_path, monkeypatch):
     h5, parquet = write(tmp_path, ".h5", some(3)), write(tmp_path, ".parquet", some(3))
     monkeypatch.setitem(sys.modules, "h5py", None)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(seealso.QueryError, match=r"needs h5py: pip install 'seealso\[hdf5\]'"):
+    with pytest.raises(seealso.MissingExtra, match=r"needs h5py: pip install 'seealso\[hdf5\]'"):
         open_vectors(h5)
-    with pytest.raises(seealso.QueryError, match=r"needs pyarrow: pip install 'seealso\[parquet\]'"):
+    with pytest.raises(seealso.MissingExtra, match=r"needs pyarrow: pip install 'seealso\[parquet\]'"):
         open_vectors(parquet)
 
 
@@ -340,7 +340,7 @@ def test_what_is_exported_can_be_taken_in_again(make_collection, photos, tmp_pat
     for kind in (".npy", ".h5", ".parquet"):
         file = tmp_path / f"out{kind}"
         assert seealso.export(images, file) == 12
-        with pytest.raises(seealso.QueryError, match="it is there already; `--force` replaces it"):
+        with pytest.raises(seealso.FileError, match="it is there already; `--force` replaces it"):
             seealso.export(images, file)
         assert seealso.export(images, file, force=True) == 12
         with seealso.open(tmp_path / f"again{kind}.seealso") as again:
@@ -359,7 +359,7 @@ def test_what_is_exported_can_be_taken_in_again(make_collection, photos, tmp_pat
 def test_what_cannot_be_exported(make_collection, photos, tmp_path):
     images = make_collection()
     images.index([photos])
-    with pytest.raises(seealso.QueryError, match=r"descriptors are written to \.npy, \.h5"):
+    with pytest.raises(seealso.FileError, match=r"descriptors are written to \.npy, \.h5"):
         seealso.export(images, tmp_path / "out.csv")
-    with pytest.raises(seealso.QueryError, match="cannot be written"):
+    with pytest.raises(seealso.FileError, match="cannot be written"):
         seealso.export(images, tmp_path / "none" / "out.npy")

@@ -1,0 +1,33 @@
+import pickle
+import re
+
+import pytest
+
+import seealso
+from seealso import errors
+
+
+def test_the_tree_in_the_docstring_is_that_of_the_classes():
+    drawn, above = {}, []
+    for indent, name in re.findall(r"^( *)- (\w+):", errors.__doc__, re.MULTILINE):
+        del above[len(indent) // 2 :]
+        drawn[name] = above[-1] if above else "Exception"
+        above.append(name)
+    classes = {
+        name: cls.__base__.__name__
+        for name, cls in vars(errors).items()
+        if isinstance(cls, type) and issubclass(cls, Exception)
+    }
+    assert drawn == classes
+    assert all(name in seealso.__all__ for name in classes)
+
+
+@pytest.mark.parametrize(
+    ("package", "expected"),
+    [("seealso[hdf5]", "it needs h5py: pip install 'seealso[hdf5]'"), ("h5py", "it needs h5py: pip install h5py")],
+)
+def test_a_missing_extra_ends_in_the_command(package, expected):
+    error = seealso.MissingExtra("it needs h5py", package)
+    assert str(error) == expected
+    again = pickle.loads(pickle.dumps(error))
+    assert (str(again), again.package) == (expected, package)
