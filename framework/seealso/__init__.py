@@ -119,6 +119,8 @@ if TYPE_CHECKING:
     from seealso.planning.estimate import Plans as Plans
     from seealso.planning.estimate import plan as plan
     from seealso.planning.estimate import shown_choice as shown_choice
+    from seealso.registry.blame import explain_failure as explain_failure
+    from seealso.registry.blame import raised_by as raised_by
     from seealso.registry.loading import load_plugins as load_plugins
     from seealso.registry.markers import hookimpl as hookimpl
     from seealso.registry.registry import Plugins as Plugins
@@ -163,6 +165,7 @@ _MODULES = {
     "seealso.evaluation.plot": ("plot_evaluation",),
     "seealso.evaluation.queries": ("queries_from",),
     "seealso.evaluation.tune": ("Tuned", "tune", "with_index_options"),
+    "seealso.registry.blame": ("explain_failure", "raised_by"),
     "seealso.registry.markers": ("hookimpl",),
     "seealso.images.decoding": ("IMAGE_SUFFIXES", "DecodedImage", "decode_image", "media_type"),
     "seealso.images.metadata": ("ImageMetadata", "image_metadata"),

@@ -12,6 +12,7 @@ from seealso.configuration.models import Config, load_config
 from seealso.errors import ConfigError, PluginError, SeealsoError
 from seealso.interfaces.frontend import Frontend
 from seealso.interfaces.plugin import PluginChoice
+from seealso.registry.blame import explain_failure
 from seealso.registry.loading import load_plugins
 from seealso.registry.registry import Plugins
 
@@ -130,7 +131,7 @@ class Deployment:
             failures.append(error)
             stop.set()
         except Exception as error:
-            wrapped = PluginError(f"the frontend {frontend.name} raised {type(error).__name__}: {error}")
+            wrapped = PluginError(f"the frontend {frontend.name} failed: {explain_failure(error, self.plugins)}")
             wrapped.__cause__ = error
             failures.append(wrapped)
             stop.set()

@@ -615,8 +615,21 @@ def test_a_bug_is_called_one(indexed, monkeypatch):
     status, _, err = indexed("status")
     assert (status, err) == (
         1,
-        "seealso: ZeroDivisionError: division by zero (this is a bug; `seealso --debug …` shows where)\n",
+        "seealso: ZeroDivisionError: division by zero; this is a bug of seealso (`seealso --debug …` shows where)\n",
     )
+
+
+def test_a_failure_inside_a_plugin_names_it(call, home):
+    (home / "twisted.py").write_text(
+        "import seealso\n@seealso.hookimpl\ndef register_commands(group):\n"
+        "    @group.command('divide')\n    def divide(): 1 / 0\n"
+        "    @group.command('look')\n    def look(): open('none.txt')\n"
+    )
+    (home / "seealso.yaml").write_text("plugins: [./twisted.py]\ncollections: {photos: {path: ./c}}")
+    plugin = f"plugin twisted ({home}/twisted.py)"
+    told = f"seealso: {plugin} raised ZeroDivisionError: division by zero; mend it or tell its author (`seealso --debug …` shows where)\n"
+    assert call("divide") == (1, "", told)
+    assert call("look") == (1, "", f"seealso: {plugin}: none.txt: No such file or directory\n")
 
 
 def test_the_contact_sheet(indexed, home):

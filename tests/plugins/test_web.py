@@ -252,7 +252,7 @@ def test_names_of_files_are_text(tmp_path, photographs, serve):
     assert all(value.isascii() and '"' not in value for value in kept)
 
 
-def test_a_plugin_adds_pages_and_routes(tmp_path, serve):
+def test_a_plugin_adds_pages_and_routes(tmp_path, serve, caplog):
     plugin = tmp_path / "count.py"
     plugin.write_text(
         """
@@ -304,6 +304,9 @@ def register_routes(host):
     answer = client.get("/photos/broken")
     assert answer.status_code == 500
     assert "secret" not in answer.text
+    assert f"The plugin {plugin.stem} is broken here; the server&#39;s log says how." in answer.text
+    assert str(plugin.parent) not in answer.text
+    assert f"plugin {plugin.stem} ({plugin}) raised RuntimeError: secret; mend it or tell its author" in caplog.text
     assert "content-security-policy" in answer.headers
 
 

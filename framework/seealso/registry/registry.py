@@ -62,6 +62,10 @@ class LoadedPlugin:
     provides: dict[str, list[str]] = field(default_factory=dict)
     """Kind → the names of what it registered; filled when a kind is first asked for."""
 
+    def __str__(self) -> str:
+        """Its name; and in brackets where it came from, with the release."""
+        return f"{self.name} ({f'{self.source} {self.version}'.rstrip()})"
+
 
 class Plugins:
     """All the plugins of one deployment. Build it with `load_plugins`.

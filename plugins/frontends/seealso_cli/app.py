@@ -125,10 +125,9 @@ def run(arguments: Sequence[str], session: Session) -> int:
         _give_up_output()  # whoever read it has enough
         return 1
     except OSError as error:
-        return _failed(session, _refused(error))
+        return _failed(session, session.blamed(error) + _refused(error))
     except Exception as error:
-        line = " ".join(str(error).split())
-        return _failed(session, f"{type(error).__name__}: {line} (this is a bug; `seealso --debug …` shows where)")
+        return _failed(session, f"{session.explained(error)} (`seealso --debug …` shows where)")
     return status if isinstance(status, int) else 0
 
 

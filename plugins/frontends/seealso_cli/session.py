@@ -95,6 +95,19 @@ class Session:
         self.warn_of_plugins()
         return collection
 
+    def explained(self, error: Exception) -> str:
+        """One line on an exception that nobody raised on purpose, which says whose fault it is."""
+        from seealso import explain_failure
+
+        return explain_failure(error, self.plugins)
+
+    def blamed(self, error: OSError) -> str:
+        """Which plugin the operating system refused something to, as the beginning of a line; empty where that was seealso itself."""
+        from seealso import raised_by
+
+        plugin = raised_by(error, self.plugins)
+        return "" if plugin is None else f"plugin {plugin}: "
+
     def warn_of_plugins(self) -> None:
         """Say once of each plugin that cannot be used that it cannot, and why."""
         for problem in map(str, self._plugins.problems if self._plugins else ()):

@@ -57,7 +57,8 @@ async def metrics(request: Request) -> Response:
 
 async def failed(request: Request, error: Exception) -> Response:
     """The answer to a request that failed."""
-    return await site_of(request).told(request, problem_of(error))
+    site = site_of(request)
+    return await site.told(request, problem_of(error, site.deployment.plugins))
 
 
 def make_app(host: Host[Collection], options: WebOptions) -> Starlette:

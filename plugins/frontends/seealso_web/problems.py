@@ -11,10 +11,21 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from seealso import FileError, ImageError, ImageTooLarge, NoCollection, QueryError, SeealsoError
+from seealso import (
+    FileError,
+    ImageError,
+    ImageTooLarge,
+    NoCollection,
+    QueryError,
+    SeealsoError,
+    explain_failure,
+    raised_by,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from seealso import Plugins
 
 log = logging.getLogger("seealso_web")
 
@@ -40,7 +51,7 @@ class Problem(Exception):
         return HTTPStatus(self.status).phrase
 
 
-def problem_of(error: Exception) -> Problem:
+def problem_of(error: Exception, plugins: Plugins) -> Problem:
     """What to tell of an exception. What only the operator can mend is in the log, and not told to a visitor."""
     if isinstance(error, Problem):
         return error
@@ -58,8 +69,10 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, SeealsoError):
         log.error("%s", error)
         return Problem(500, "The collection cannot be used at the moment; the server's log says why.")
-    log.error("%s: %s (this is a bug)", type(error).__name__, error, exc_info=error)
-    return Problem(500, "Something is broken here; the server's log says what.")
+    log.error("%s", explain_failure(error, plugins), exc_info=error)
+    plugin = raised_by(error, plugins)
+    broken = "Something" if plugin is None else f"The plugin {plugin.name}"
+    return Problem(500, f"{broken} is broken here; the server's log says how.")
 
 
 def wants_page(request: Request) -> bool:

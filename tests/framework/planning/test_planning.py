@@ -197,7 +197,7 @@ def test_what_cannot_be_planned(opening, tmp_path, make_photos):
         ),
     ):
         of_file = paths in ([tmp_path / "missing"], [tmp_path / "wrong.npy"], [tmp_path / "nan.npy"])
-        error = seealso.FileError if of_file or paths == [empty] and not options else seealso.QueryError
+        error = seealso.FileError if of_file or (paths == [empty] and not options) else seealso.QueryError
         with pytest.raises(error, match=message):
             seealso.plan(collection, paths, **options)
     with pytest.raises(seealso.PluginError, match="no index named 'pppcodes'; did you mean `ppp-codes`"):
