@@ -12,7 +12,7 @@ from seealso.configuration.models import Config, load_config
 from seealso.errors import ConfigError, PluginError, SeealsoError
 from seealso.interfaces.frontend import Frontend
 from seealso.interfaces.plugin import PluginChoice
-from seealso.registry.blame import explain_failure
+from seealso.registry.blame import explain_failure, raised_by
 from seealso.registry.loading import load_plugins
 from seealso.registry.registry import Plugins
 
@@ -70,6 +70,15 @@ class Deployment:
     def gather(self, hook: str, of: type[T], **arguments: object) -> list[T]:
         """What every plugin gives by a hook that returns lists of ``of``; what a plugin does wrong is logged, and left out."""
         return self.plugins.gather(hook, of, **arguments)
+
+    def explain(self, error: BaseException) -> str:
+        """One line for the log on an exception that nobody foresaw: what was raised, and by which plugin of which package or file."""
+        return explain_failure(error, self.plugins)
+
+    def culprit(self, error: BaseException) -> str:
+        """The name of the plugin that raised an exception; empty where seealso itself did."""
+        plugin = raised_by(error, self.plugins)
+        return "" if plugin is None else plugin.name
 
     def check(self) -> None:
         """Check the configuration, and that the parts of each collection fit together; nothing is made or written.
@@ -131,7 +140,7 @@ class Deployment:
             failures.append(error)
             stop.set()
         except Exception as error:
-            wrapped = PluginError(f"the frontend {frontend.name} failed: {explain_failure(error, self.plugins)}")
+            wrapped = PluginError(f"the frontend {frontend.name} failed: {self.explain(error)}")
             wrapped.__cause__ = error
             failures.append(wrapped)
             stop.set()

@@ -146,18 +146,48 @@ def test_similar_json_is_the_contract(indexed, home):
     status, out, err = indexed("similar", "photos/0003-cell.jpg", "-k", "4", "--json")
     assert (status, err) == (0, "")
     answer = json.loads(out)
-    assert set(answer) == {"query", "hits", "cost"}
+    assert set(answer) == {"query", "hits", "unsearched", "cost"}
     assert len(answer["hits"]) == 4
-    assert set(answer["hits"][0]) == {"id", "distance", "path", "uri", "keywords"}
+    assert set(answer["hits"][0]) == {"id", "distance", "score", "path", "uri", "keywords"}
     assert answer["hits"][0]["path"] == f"{home}/photos/0003-cell.jpg"
     assert answer["hits"][0]["uri"] == f"file://{home}/photos/0003-cell.jpg"
     assert answer["hits"][0]["distance"] == 0
     assert set(answer["cost"]) == {"candidates", "reads", "bytes_read", "ms"}
-    assert set(answer["cost"]["ms"]) == {"extract", "text", "candidates", "read", "refine", "total"}
+    stages = {"open", "catch_up", "extract", "text", "candidates", "read", "refine", "rows"}
+    assert set(answer["cost"]["ms"]) == {*stages, "total"}
+    assert set(answer["query"]) == {"id", "path", "uri", "text", "within", "offset"}
     by_id = json.loads(indexed("similar", f"id:{answer['hits'][0]['id']}", "-k", "4", "--json")[1])
     assert by_id["hits"] == answer["hits"]
     others = json.loads(indexed("similar", "photos/0003-cell.jpg", "-k", "3", "--others", "--json")[1])
     assert others["hits"] == answer["hits"][1:]
+
+
+def test_similar_within_and_from(indexed):
+    everything = json.loads(indexed("similar", "id:3", "-k", "50", "--json")[1])["hits"]
+    within = everything[3]["distance"]
+    near = json.loads(indexed("similar", "id:3", "-k", "50", "--within", str(within), "--json")[1])
+    assert near["query"]["within"] == within
+    assert near["hits"] == [hit for hit in everything if hit["distance"] <= within]
+    later = json.loads(indexed("similar", "id:3", "-k", "2", "--offset", "4", "--json")[1])
+    assert later["hits"] == everything[4:6]
+    assert indexed("similar", "id:3", "--others", "--within", "0") == (0, "", "nothing is within 0\n")
+    assert indexed("similar", "id:3", "--offset", "500") == (0, "", "there are no more hits after the first 500\n")
+
+
+@pytest.mark.parametrize("within", ["-1", "nan", "inf", "near", "-0.001"])
+def test_what_is_no_distance(indexed, within):
+    status, out, err = indexed("similar", "id:3", f"--within={within}")
+    assert (status, out) == (2, "")
+    assert err.splitlines()[-1].endswith(f"{within!r} is not a distance: a number, 0 or more")
+
+
+@pytest.mark.parametrize(
+    ("option", "said"), [("-k", "to hit 1,000,000,000,000"), ("--offset", "to hit 1,000,000,000,010")]
+)
+def test_further_than_a_query_reaches(indexed, option, said):
+    status, out, err = indexed("similar", "id:3", option, str(10**12))
+    assert (status, out) == (1, "")
+    assert err == f"seealso: k and offset reach {said}; a query reaches 1,000,000 at most\n"
 
 
 def test_similar_for_people_and_for_pipes(indexed, home):
@@ -879,8 +909,9 @@ def test_text(described, home):
     assert len(out.splitlines()) == 3
     assert err == "10 objects match red bird\n"
     answer = json.loads(described("text", "bird", "-red", "-k", "30", "--json")[1])
-    assert set(answer) == {"query", "hits", "cost", "matched"}
-    assert answer["query"] == {"id": None, "path": None, "uri": None, "text": "bird -red"}
+    assert set(answer) == {"query", "hits", "unsearched", "cost", "matched"}
+    asked = {"id": None, "path": None, "uri": None, "text": "bird -red", "within": None, "offset": 0}
+    assert answer["query"] == asked
     assert answer["matched"] == len(answer["hits"]) == 10
     assert answer["hits"][0]["distance"] is None
     assert described("text", "blue sky")[1].endswith("/0003-cell.jpg\n")

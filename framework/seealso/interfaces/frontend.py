@@ -32,6 +32,12 @@ class Host(Protocol[Served]):
     def gather(self, hook: str, of: type[T], **arguments: object) -> list[T]:
         """What every plugin gives by a hook that returns lists of ``of``; what a plugin does wrong is logged, and left out."""
 
+    def explain(self, error: BaseException) -> str:
+        """One line for the log on an exception that nobody foresaw: what was raised, and by which plugin of which package or file."""
+
+    def culprit(self, error: BaseException) -> str:
+        """The name of the plugin that raised an exception; empty where seealso itself did."""
+
 
 class Frontend(Plugin):
     """Serves the collections of a deployment, until it is told to stop. Several run at once, each in its own thread."""

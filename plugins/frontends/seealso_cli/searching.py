@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seealso import Query, SeealsoError, shown_path, uri_of_path
+from seealso import SeealsoError, shown_path, uri_of_path
 from seealso_cli.output import (
     Distance,
     Number,
@@ -64,6 +64,8 @@ def similar_command(
 
     (A file that is really called id:123 is ./id:123.)
     """
+    from seealso import Query
+
     refuse_two_forms(as_json, paths or null)
     collection = session.collection()
     answer = collection.search(
@@ -143,6 +145,8 @@ def text_command(
     All words have to be there. "black bird" in quotation marks (quoted for the shell) is a phrase, bird* any word that begins
     so, brid~ one that is spelt nearly so, -bird must not be there, creator:adams looks in one field.
     """
+    from seealso import Query
+
     refuse_two_forms(as_json, paths or null)
     # The shell has taken the quotation marks away from what it gave as one word.
     query = " ".join(f'"{word}"' if " " in word and '"' not in word and len(words) > 1 else word for word in words)

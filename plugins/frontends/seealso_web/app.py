@@ -58,7 +58,7 @@ async def metrics(request: Request) -> Response:
 async def failed(request: Request, error: Exception) -> Response:
     """The answer to a request that failed."""
     site = site_of(request)
-    return await site.told(request, problem_of(error, site.deployment.plugins))
+    return await site.told(request, problem_of(error, site.host))
 
 
 def make_app(host: Host[Collection], options: WebOptions) -> Starlette:

@@ -65,7 +65,7 @@ class Gate:
             await (refused or self._app)(scope, receive, noting)
         except Exception as error:
             # What the application did not foresee; it must not get past the headers either.
-            problem = problem_of(error, self._site.deployment.plugins)
+            problem = problem_of(error, self._site.host)
             if not told["status"]:
                 await (await self._site.told(Request(scope), problem))(scope, receive, noting)
         finally:

@@ -18,14 +18,12 @@ from seealso import (
     NoCollection,
     QueryError,
     SeealsoError,
-    explain_failure,
-    raised_by,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from seealso import Plugins
+    from seealso import Collection, Host
 
 log = logging.getLogger("seealso_web")
 
@@ -51,7 +49,7 @@ class Problem(Exception):
         return HTTPStatus(self.status).phrase
 
 
-def problem_of(error: Exception, plugins: Plugins) -> Problem:
+def problem_of(error: Exception, host: Host[Collection]) -> Problem:
     """What to tell of an exception. What only the operator can mend is in the log, and not told to a visitor."""
     if isinstance(error, Problem):
         return error
@@ -69,9 +67,9 @@ def problem_of(error: Exception, plugins: Plugins) -> Problem:
     if isinstance(error, SeealsoError):
         log.error("%s", error)
         return Problem(500, "The collection cannot be used at the moment; the server's log says why.")
-    log.error("%s", explain_failure(error, plugins), exc_info=error)
-    plugin = raised_by(error, plugins)
-    broken = "Something" if plugin is None else f"The plugin {plugin.name}"
+    log.error("%s", host.explain(error), exc_info=error)
+    culprit = host.culprit(error)
+    broken = f"The plugin {culprit}" if culprit else "Something"
     return Problem(500, f"{broken} is broken here; the server's log says how.")
 
 

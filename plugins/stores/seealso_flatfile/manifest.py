@@ -117,7 +117,10 @@ def read_manifest(directory: Path) -> Manifest:
         return Manifest(
             None if kind is None else _kind(kind),
             tuple(map(int, content["segments"])),
-            *(int(content[name]) for name in ("checkpoint", "table", "pages", "keys_crc")),
+            checkpoint=int(content["checkpoint"]),
+            table=int(content["table"]),
+            pages=int(content["pages"]),
+            keys_crc=int(content["keys_crc"]),
             counts=None if counts is None else Counts(int(counts["objects"]), int(counts["bytes"])),
             counted=int(content.get("counted", 0)),
         )

@@ -117,7 +117,8 @@ class View:
         """
         ids = np.union1d(self.table.some(count), self.tail.some(count))
         ids = ids[~absent(self.lookup(ids))]
-        return ids[:: max(1, -(-ids.size // count))]
+        some: np.ndarray = ids[:: max(1, -(-ids.size // count))]
+        return some
 
 
 NOTHING = View(
