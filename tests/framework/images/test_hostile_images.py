@@ -144,11 +144,11 @@ def test_too_many_pixels_are_refused_before_decoding(data):
         "from seealso.images.decoding import _DECODERS\n"
         "from importlib import import_module\n"
         "for module, _ in _DECODERS.values(): import_module(module)\n"
-        "before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()\n"
+        "before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()\n"
         "try: seealso.decode_image(sys.stdin.buffer.read())\n"
         "except seealso.ImageTooLarge as error: print(error)\n"
         "assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 30_000\n"
-        "assert time.monotonic() - start < 2\n"
+        "assert time.process_time() - start < 2\n"
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], input=data, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
@@ -181,10 +181,10 @@ def test_a_reduction_does_not_get_round_the_limit():
 def test_a_chunk_that_unpacks_to_gigabytes(name):
     before = {b"zTXt": b"c\0\0", b"iTXt": b"c\0\1\0\0\0", b"iCCP": b"c\0\0"}[name]
     bomb = chunk(name, before + _packed_zeros())
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(seealso.ImageError, match="too large"):
         decode_image(png(1, 1, 8, 2, bytes(4), bomb))
-    assert time.monotonic() - start < 1
+    assert time.process_time() - start < 1
 
 
 @functools.cache
