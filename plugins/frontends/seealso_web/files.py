@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from seealso import ObjectRecord, QueryError, media_type
+from seealso import FileError, ObjectRecord, media_type
 from seealso_web.pages import site_of
 from seealso_web.problems import Problem
 from seealso_web.queries import id_of, record_of
@@ -37,7 +37,7 @@ async def object_picture(request: Request) -> Response:
         return Response(status_code=304, headers=headers)
     try:
         picture = await site.draw(site.pictures.of_object, collection, record, size)
-    except QueryError:
+    except FileError:
         raise Problem(404, "The image's file is away at the moment, and no picture of it was kept.") from None
     return Response(picture, 200, headers, MEDIA_TYPE)
 
@@ -78,7 +78,7 @@ async def original(request: Request) -> Response:
         record = record_of(collection, id_)
         try:
             return record, collection.read(id_)
-        except QueryError:
+        except FileError:
             raise Problem(
                 404, "The image's file is away at the moment, or has changed since it was taken in."
             ) from None
