@@ -322,7 +322,7 @@ def test_the_catalogue_is_gone(home):
     backup = catalogue.read_bytes()
     catalogue.unlink()
     for command in (["index", "photos"], ["similar", "id:1"], ["status"], ["maintain"]):
-        failed(run(home, *command), "the catalogue is missing", "restore the catalogue from a backup, or remove")
+        failed(run(home, *command), "the catalogue is missing", "restore the catalogue from a backup, or move")
     # What the message says.
     catalogue.write_bytes(backup)
     assert run(home, "verify").returncode == 0

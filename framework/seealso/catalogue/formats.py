@@ -7,7 +7,6 @@ from pathlib import Path
 
 from seealso.errors import FormatError
 
-FILE_NAME = "catalog.sqlite3"
 APPLICATION_ID = 0x53454541  # "SEEA": the magic number, in SQLite's own field for it
 FORMAT_VERSION = 3  # 2: words; 3: counts
 

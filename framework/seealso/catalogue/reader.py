@@ -19,11 +19,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from seealso.catalogue.connection import connect_to_read, translated
-from seealso.catalogue.formats import COUNTED, FILE_NAME, check_format
+from seealso.catalogue.formats import COUNTED, check_format
 from seealso.catalogue.rows import Failure, FileState, Location
 from seealso.errors import CorruptCollection
 from seealso.interfaces.records import Counts, ObjectRecord
 from seealso.interfaces.text import Words
+from seealso.layout import CATALOGUE
 
 SPARSE = 16  # IDs drawn for each wanted, before all are read
 PARAMETERS = 500  # bound values a statement; every SQLite allows 999
@@ -40,7 +41,7 @@ class Catalog:
     """
 
     def __init__(self, directory: Path) -> None:
-        self.file = directory / FILE_NAME
+        self.file = directory / CATALOGUE
         self._lock = threading.RLock()
         self._connect()
 
@@ -293,7 +294,7 @@ class Catalog:
                         )
         except CorruptCollection as error:
             return [str(error)]
-        return [f"{FILE_NAME}: {problem}" for problem in problems]
+        return [f"{CATALOGUE}: {problem}" for problem in problems]
 
     def _one(self, statement: str, parameters: Sequence[object] = ()) -> tuple[Any, ...] | None:
         found: tuple[Any, ...] | None = self._read(

@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from seealso.catalogue.connection import connect, translated
-from seealso.catalogue.formats import APPLICATION_ID, COUNTED, FILE_NAME, FORMAT_VERSION, SCHEMA, UPGRADES, check_format
+from seealso.catalogue.formats import APPLICATION_ID, COUNTED, FORMAT_VERSION, SCHEMA, UPGRADES, check_format
 from seealso.catalogue.reader import Catalog, marks, parts_of
 from seealso.catalogue.rows import Failure, Location, ObjectRow
 from seealso.durability import sync_directory, sync_file
+from seealso.layout import CATALOGUE
 
 REMOVAL_PAGE = 10_000
 RESERVED_IDS = 1024  # at a time: one durable write for many batches
@@ -26,10 +27,10 @@ RESERVED_IDS = 1024  # at a time: one durable write for many batches
 
 def create_catalog(directory: Path, meta: Mapping[str, str]) -> None:
     """Write an empty catalogue; whole or not at all, whenever this is interrupted."""
-    new = directory / f"{FILE_NAME}.new"
+    new = directory / f"{CATALOGUE}.new"
     for leftover in (new, new.with_name(new.name + "-journal")):
         leftover.unlink(missing_ok=True)
-    with contextlib.ExitStack() as cleanup, translated(directory / FILE_NAME):
+    with contextlib.ExitStack() as cleanup, translated(directory / CATALOGUE):
         connection = connect(new, "mode=rwc", cleanup)
         connection.executescript(f"BEGIN; {SCHEMA} COMMIT;")
         start = {"change": "0", "next_id": "1", **meta}
@@ -38,7 +39,7 @@ def create_catalog(directory: Path, meta: Mapping[str, str]) -> None:
         connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
         connection.execute("PRAGMA journal_mode = WAL")
     sync_file(new)
-    os.rename(new, directory / FILE_NAME)
+    os.rename(new, directory / CATALOGUE)
     sync_directory(directory)
 
 

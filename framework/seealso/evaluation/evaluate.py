@@ -15,14 +15,13 @@ from seealso.errors import QueryError
 from seealso.evaluation.exact import Neighbours, exact_neighbours
 from seealso.evaluation.intervals import recall_interval
 from seealso.interfaces.query import Answer, Query, Times
+from seealso.layout import EVALUATION
 
 SIZES = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
 SAMPLE = 500
 STAGES = tuple(field.name for field in fields(Times))
 SAME = 1 + 1e-6
 """A neighbour at the distance of the k-th counts as well as that; distances round."""
-
-WORK = "evaluation.npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +193,7 @@ def true_neighbours(
 ) -> Neighbours:
     """The true neighbours of a sample in a collection, kept for the next time."""
     if work is None and os.access(collection.path, os.W_OK):
-        work = collection.path / WORK
+        work = collection.path / EVALUATION
     with collection.reading() as (store, distance):
         return exact_neighbours(
             store,

@@ -20,6 +20,7 @@ from seealso.collection.upkeep.maintain import bytes_below
 from seealso.errors import QueryError, SeealsoError
 from seealso.interfaces.plugin import PluginChoice
 from seealso.interfaces.query import Times
+from seealso.layout import INDEX, STORE
 from seealso.planning.sample import PlanSample
 
 LARGEST_PILOT = 50_000
@@ -102,7 +103,7 @@ def take_in(collection: Collection, sample: PlanSample, folder: Path, seconds: f
         descriptors = trial.descriptors(np.random.default_rng(0).permutation(trial.ids())[:2000])
         query = trial.show(int(trial.ids()[0])).paths[0]
     start = begun - started - each * reports[0].files if later else 0.0
-    beside = bytes_below(parts.path) - bytes_below(parts.path / "store") - bytes_below(parts.path / "index")
+    beside = bytes_below(parts.path) - bytes_below(parts.path / STORE) - bytes_below(parts.path / INDEX)
     told = f"{later:,} images in {ended - begun:.1f} s" if later else f"{files:,} images in {begun - started:.1f} s"
     return Trial(
         max(start, 0.0), each, objects / files, (beside - _empty_catalogue(folder)) / objects, descriptors, parts,
@@ -233,7 +234,7 @@ def _filled(pilot: Collection, size: int, taking: float) -> PilotSize:
     status = pilot.status()["index"]
     assert isinstance(status, dict)
     pilot.close()
-    disk = {part: bytes_below(pilot.path / part) for part in ("store", "index")}
+    disk = {part: bytes_below(pilot.path / part) for part in (STORE, INDEX)}
     disk["catalogue"] = bytes_below(pilot.path) - sum(disk.values())
     return PilotSize(size, indexing, taking, disk, float(status.get("bytes", 0)))
 

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import seealso
-from seealso.catalogue.formats import FILE_NAME
 from seealso.catalogue.reader import Catalog
 from seealso.catalogue.rows import Failure, FileState, Location, ObjectRow
 from seealso.catalogue.writer import CatalogWriter, create_catalog
+from seealso.layout import CATALOGUE
 
 STATE = FileState(b"s" * 32, 1)
 
@@ -83,7 +83,7 @@ def test_the_counts_are_those_of_the_rows(tmp_path_factory, steps):
 
 def test_wrong_counts_are_found_and_mended(writer, tmp_path):
     writer.commit([row(1)], [Location(b"/a", 1, STATE)], [])
-    connection = sqlite3.connect(tmp_path / FILE_NAME)
+    connection = sqlite3.connect(tmp_path / CATALOGUE)
     connection.execute("UPDATE counts SET number = 7 WHERE name = 'locations'")
     connection.commit()
     connection.close()
@@ -269,7 +269,7 @@ def test_a_random_selection_is_fair(tmp_path):
 
 
 def test_a_newer_format_is_refused(writer, tmp_path):
-    connection = sqlite3.connect(tmp_path / FILE_NAME)
+    connection = sqlite3.connect(tmp_path / CATALOGUE)
     connection.execute("PRAGMA user_version = 99")
     connection.close()
     with pytest.raises(seealso.FormatError, match=r"newer seealso \(format 99.*upgrade seealso"):
@@ -278,19 +278,19 @@ def test_a_newer_format_is_refused(writer, tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"hello" * 1000, b"SQLite format 3\0" + b"\0" * 4080])
 def test_a_file_that_is_no_catalogue_is_refused(tmp_path, content):
-    (tmp_path / FILE_NAME).write_bytes(content)
+    (tmp_path / CATALOGUE).write_bytes(content)
     with pytest.raises((seealso.FormatError, seealso.CorruptCollection)) as caught:
         Catalog(tmp_path)
-    assert FILE_NAME in str(caught.value)
+    assert CATALOGUE in str(caught.value)
 
 
 def test_damage_is_found(writer, tmp_path):
     writer.commit([row(i) for i in range(1, 500)], [Location(b"/%d" % i, i, STATE) for i in range(1, 500)], [])
     writer.compact()
     writer.close()
-    data = bytearray((tmp_path / FILE_NAME).read_bytes())
+    data = bytearray((tmp_path / CATALOGUE).read_bytes())
     data[len(data) // 2 : len(data) // 2 + 4096] = b"\x55" * 4096
-    (tmp_path / FILE_NAME).write_bytes(data)
+    (tmp_path / CATALOGUE).write_bytes(data)
     try:
         reader = Catalog(tmp_path)
     except seealso.CorruptCollection as error:
@@ -299,12 +299,12 @@ def test_damage_is_found(writer, tmp_path):
         problems = reader.verify()
         reader.close()
     assert problems
-    assert all(FILE_NAME in problem for problem in problems)
+    assert all(CATALOGUE in problem for problem in problems)
 
 
 def test_an_interrupted_creation_leaves_nothing_in_the_way(tmp_path):
-    (tmp_path / f"{FILE_NAME}.new").write_bytes(b"half")
-    (tmp_path / f"{FILE_NAME}.new-journal").write_bytes(b"half")
+    (tmp_path / f"{CATALOGUE}.new").write_bytes(b"half")
+    (tmp_path / f"{CATALOGUE}.new-journal").write_bytes(b"half")
     create_catalog(tmp_path, {})
     catalog = Catalog(tmp_path)
     assert catalog.verify() == []

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from pathlib import Path
 
-from seealso.catalogue.formats import FILE_NAME
 from seealso.catalogue.reader import Catalog
 from seealso.catalogue.writer import create_catalog
-from seealso.collection.parts import lock
+from seealso.collection.parts.lock import write_lock
 from seealso.collection.parts.resolved import Parts, record
 from seealso.durability import make_directory, writing_in
 from seealso.errors import CollectionError, CorruptCollection, NoCollection
+from seealso.layout import CATALOGUE, STORE, holds_descriptors, strangers
 
-STORE, INDEX, TEXT = "store", "index", "text"
-STORE_FOLDER = (
-    "store_folder"  # where the catalogue keeps the name of the store's folder, once it is another than `STORE`
-)
+STORE_FOLDER = "store_folder"
+"""Where the catalogue keeps the name of the store's folder, once it is another than `STORE`."""
 
 
 def store_folder(catalog: Catalog) -> str:
@@ -26,24 +23,19 @@ def store_folder(catalog: Catalog) -> str:
     return catalog.meta(STORE_FOLDER) or STORE
 
 
-def is_store_folder(name: str) -> bool:
-    """Whether a folder of a collection has such a name."""
-    return re.fullmatch(rf"{STORE}(-\d+)?", name) is not None
-
-
 def exists(path: Path) -> bool:
     """Whether there is a collection: it has a catalogue."""
-    return (path / FILE_NAME).is_file()
+    return (path / CATALOGUE).is_file()
 
 
 def explain_absence(path: Path) -> CollectionError:
     """What to say where a collection is needed and there is none."""
     if not os.path.lexists(path) or (path.is_dir() and not any(path.iterdir())):
         return NoCollection(f"there is no collection at {path} yet; `seealso index PATH…` makes it")
-    if not path.is_dir() or _strangers(path):
-        return NoCollection(f"{path} is not a seealso collection; give the collection another `path:`")
-    if _has_descriptors(path):
+    if holds_descriptors(path):
         return _lost_catalogue(path)
+    if not path.is_dir() or strangers(path):
+        return NoCollection(f"{path} is not a seealso collection; give the collection another `path:`")
     return NoCollection(f"the making of the collection at {path} was interrupted; `seealso index PATH…` finishes it")
 
 
@@ -60,36 +52,23 @@ def create(path: Path, parts: Parts) -> None:
     with writing_in(path):
         if os.path.lexists(path) and not path.is_dir():
             raise CollectionError(f"{path} is a file; give the collection a `path:` of its own")
-        if path.is_dir() and _strangers(path):
+        # Nothing is written before this is known. IDs would be given again that the descriptors there have.
+        if not exists(path) and holds_descriptors(path):
+            raise _lost_catalogue(path)
+        if path.is_dir() and strangers(path):
             raise CollectionError(
                 f"{path} holds other files and is not a seealso collection; give the collection a `path:` of its own"
             )
         make_directory(path)
-        with lock.write_lock(path):
+        with write_lock(path):
             if exists(path):
                 return
-            # IDs would be given again that the descriptors there have.
-            if _has_descriptors(path):
-                raise _lost_catalogue(path)
             make_directory(path / STORE)
             create_catalog(path, {**record(parts.choices(), provenance), "created": str(time.time())})
 
 
-def _strangers(path: Path) -> list[str]:
-    """What lies in a directory and is no part of a collection."""
-    ours = (INDEX, TEXT, lock.FILE_NAME)
-    names = (name for name in os.listdir(path) if name not in ours and not is_store_folder(name))
-    return [name for name in names if not name.startswith(FILE_NAME)]
-
-
-def _has_descriptors(path: Path) -> bool:
-    """Whether the store was ever opened; which a collection's catalogue comes before."""
-    stores = (folder for folder in path.iterdir() if is_store_folder(folder.name) and folder.is_dir())
-    return any(any(store.iterdir()) for store in stores)
-
-
 def _lost_catalogue(path: Path) -> CorruptCollection:
     return CorruptCollection(
-        f"{path / FILE_NAME}: the catalogue is missing, and the store beside it holds descriptors; restore the catalogue "
-        f"from a backup, or remove {path} to begin anew"
+        f"{path / CATALOGUE}: the catalogue is missing, and the store beside it holds descriptors; restore the catalogue "
+        f"from a backup, or move {path} away to begin anew"
     )

@@ -15,8 +15,7 @@ from filelock import FileLock, Timeout
 
 from seealso.durability import writing_in
 from seealso.errors import CollectionBusy
-
-FILE_NAME = "write.lock"
+from seealso.layout import LOCK
 
 
 @contextmanager
@@ -27,7 +26,7 @@ def write_lock(directory: Path) -> Iterator[None]:
         CollectionBusy: another has it; the message says who.
         CollectionReadOnly: nothing can be written there.
     """
-    file = directory / FILE_NAME
+    file = directory / LOCK
     lock = FileLock(file, timeout=0, thread_local=False)
     try:
         with writing_in(directory):

@@ -10,12 +10,13 @@ from typing import Self
 from seealso.catalogue.reader import Catalog
 from seealso.collection.derived.live_index import LiveIndex
 from seealso.collection.derived.live_text import LiveText
-from seealso.collection.parts.creation import TEXT, store_folder
+from seealso.collection.parts.creation import store_folder
 from seealso.collection.parts.resolved import Parts, recorded_provenance
 from seealso.errors import CollectionError
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.extractor import Provenance
 from seealso.interfaces.store import ObjectStore
+from seealso.layout import INDEX, TEXT
 
 
 @dataclass(slots=True)
@@ -53,7 +54,7 @@ class Opened:
             store = parts.store(folder, provenance, read_only=not writable)
             try:
                 made_by = parts.index_made_by()
-                index = LiveIndex(lambda: parts.make_index(store, provenance), made_by, path / "index", store)
+                index = LiveIndex(lambda: parts.make_index(store, provenance), made_by, path / INDEX, store)
                 text = parts.live_text(path / TEXT)
             except BaseException:
                 store.close()

@@ -12,13 +12,14 @@ import numpy as np
 
 from seealso.catalogue.reader import Catalog
 from seealso.catalogue.writer import CatalogWriter
-from seealso.collection.parts.creation import STORE, STORE_FOLDER, is_store_folder, store_folder
+from seealso.collection.parts.creation import STORE_FOLDER, store_folder
 from seealso.collection.parts.opened import Opened
 from seealso.collection.parts.resolved import CONFIGURATION, Parts, configuration_record
 from seealso.durability import make_directory
 from seealso.errors import StoreError
 from seealso.interfaces.plugin import PluginChoice
 from seealso.interfaces.store import ObjectStore
+from seealso.layout import following_store, is_store
 
 CONVERTING = "converting_to"  # what the catalogue records of a conversion under way
 BATCH_BYTES = 1 << 24  # of descriptors, copied between two flushes
@@ -47,7 +48,7 @@ def remove_other_stores(path: Path, catalog: Catalog) -> None:
     """Remove what a conversion left: the store it came from, and one that it did not finish."""
     kept = store_folder(catalog)
     for folder in path.iterdir():
-        if is_store_folder(folder.name) and folder.name != kept:
+        if is_store(folder.name) and folder.name != kept:
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -76,7 +77,7 @@ def convert(
         CorruptRecord, MissingObject: a descriptor is lost; `maintain` lets go of its object.
         DiskFull: no space is left; nothing has changed.
     """
-    folder = _following(store_folder(writer))
+    folder = following_store(store_folder(writer))
     new = _begin(path / folder, parts, opened, writer, choice)
     try:
         live = writer.ids()
@@ -109,11 +110,6 @@ def _begin(directory: Path, parts: Parts, opened: Opened, writer: CatalogWriter,
         writer.set_meta({CONVERTING: wanted})
     make_directory(directory)
     return parts.make_store(choice, directory, opened.provenance, read_only=False)
-
-
-def _following(folder: str) -> str:
-    number = int(folder.removeprefix(STORE).removeprefix("-") or 1)
-    return f"{STORE}-{number + 1}"
 
 
 def _in_order(order: np.ndarray | None, ids: np.ndarray) -> np.ndarray:

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 import seealso
-from seealso.collection.parts.lock import FILE_NAME, write_lock
+from seealso.collection.parts.lock import write_lock
+from seealso.layout import LOCK
 
 
 def test_a_second_writer_is_told_who_has_it(tmp_path):
@@ -41,6 +42,6 @@ def test_a_killed_holder_holds_nothing(tmp_path):
 
 def test_an_unreadable_record_of_the_holder_is_no_matter(tmp_path):
     with write_lock(tmp_path):
-        (tmp_path / FILE_NAME).write_text("[]")
+        (tmp_path / LOCK).write_text("[]")
         with pytest.raises(seealso.CollectionBusy, match="by another process"), write_lock(tmp_path):
             pass
