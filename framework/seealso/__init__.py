@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from seealso.interfaces.index import IndexContext as IndexContext
     from seealso.interfaces.index import MetricIndex as MetricIndex
     from seealso.interfaces.keywords import KeywordSource as KeywordSource
+    from seealso.interfaces.observed import Observed as Observed
     from seealso.interfaces.plugin import Plugin as Plugin
     from seealso.interfaces.plugin import PluginChoice as PluginChoice
     from seealso.interfaces.plugin import PluginOptions as PluginOptions
@@ -175,6 +176,7 @@ _MODULES = {
     "seealso.interfaces.frontend": ("Frontend", "Host"),
     "seealso.interfaces.index": ("CandidateBlock", "IdSet", "IndexContext", "MetricIndex"),
     "seealso.interfaces.keywords": ("KeywordSource",),
+    "seealso.interfaces.observed": ("Observed",),
     "seealso.interfaces.plugin": ("Plugin", "PluginChoice", "PluginOptions", "RelativePath"),
     "seealso.interfaces.store": ("EncodedBlock", "ObjectStore", "StoreContext", "StoreOptions", "StoreReport"),
     "seealso.interfaces.text": ("TextContext", "TextHits", "TextIndex", "Words"),

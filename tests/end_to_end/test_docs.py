@@ -173,8 +173,6 @@ def test_the_examples_of_hooks_work(tmp_path, monkeypatch, photos, caplog, capsy
         json.dumps({"plugins": list(map(str, files)), "collections": {"grey": grey}, "frontends": ["my-frontend"]})
     )
     (photos / "0003.png").rename(photos / "2019-sea.png")
-    (tmp_path / "notes").mkdir()
-    (tmp_path / "notes" / bytes(32).hex()).touch()
     monkeypatch.chdir(tmp_path)
     with seealso.Deployment.load(configuration) as deployment:
         deployment.check()
@@ -182,19 +180,23 @@ def test_the_examples_of_hooks_work(tmp_path, monkeypatch, photos, caplog, capsy
         assert collection.index([photos]).added == 12
         assert [hit.path for hit in collection.text("2019", 3).hits] == [str(photos / "2019-sea.png")]
         assert collection.similar(1, 3).hits[0].id == 1
+        notes = collection.folder_for("notes", make=True)
+        (notes / bytes(32).hex()).touch()
+        assert collection.remove([12]) == 1
         collection.maintain()
-        assert list((tmp_path / "notes").iterdir()) == []
+        assert list(notes.iterdir()) == []
         with client_of(make_app(deployment, WebOptions(cache=tmp_path / "cache"))) as client:
-            assert client.get("/api/v1/grey/count").json() == {"objects": 12}
+            assert client.get("/api/v1/grey/count").json() == {"objects": 11}
         assert [type(frontend).name for frontend in deployment.frontends()] == ["my-frontend"]
         assert deployment.plugins.problems == []
     said = capsys.readouterr().out
     assert re.search(r"new images in grey, up to ID 12$", said, re.MULTILINE)
-    assert re.search(r"^[0-9a-f]{8}: only 96 x \d+ pixels, \d+ bytes$", said, re.MULTILINE)
-    assert re.search(r"^\d+ ms, \d+ reads$", said, re.MULTILINE)
+    assert re.search(r"^grey: [0-9a-f]{8}: only 96 x \d+ pixels, \d+ bytes$", said, re.MULTILINE)
+    assert re.search(r"^1 images are gone from grey$", said, re.MULTILINE)
+    assert re.search(r"^grey: \d+ ms, \d+ reads$", said, re.MULTILINE)
     with Session() as session:
         assert run_program(["--config", str(configuration), "count"], session) == 0
-    assert capsys.readouterr().out == "12\n"
+    assert capsys.readouterr().out == "11\n"
     assert caplog.records == []
 
 

@@ -643,9 +643,12 @@ def test_debug_shows_the_traceback(indexed):
 def test_a_bug_is_called_one(indexed, monkeypatch):
     monkeypatch.setattr(seealso.Collection, "status", lambda self: 1 / 0)
     status, _, err = indexed("status")
-    assert (status, err) == (
-        1,
-        "seealso: ZeroDivisionError: division by zero; this is a bug of seealso (`seealso --debug …` shows where)\n",
+    assert status == 1
+    # The extractor of these tests is a plugin beside seealso, and might have led to it.
+    suspect = r"or of a plugin that is not part of it: thumbnail \(.*thumbnail\.py\)"
+    assert re.fullmatch(
+        rf"seealso: ZeroDivisionError: division by zero; this is a bug of seealso, {suspect} \(`seealso --debug …` shows where\)\n",
+        err,
     )
 
 

@@ -4,6 +4,7 @@ import os
 import pickle
 import shutil
 import sqlite3
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -85,6 +86,14 @@ def test_the_original_is_what_was_taken_in(client, web_photos):
     )
 
 
+KEPT = "extras/web/thumbnails"
+
+
+def observed(folder):
+    """What an observer is lent of a collection in a folder."""
+    return SimpleNamespace(path=folder, folder_for=lambda plugin: folder / "extras" / plugin)
+
+
 @pytest.fixture
 def own(tmp_path, photographs):
     """A folder with two images that a test may change, and a collection of them with kept thumbnails."""
@@ -143,7 +152,7 @@ def test_kept_thumbnails_are_made_while_indexing(own, tmp_path, serve):
 def test_without_it_none_are_kept(own, tmp_path, serve):
     folder, index = own
     index()
-    assert not (tmp_path / "own.seealso" / "thumbnails").exists()
+    assert not (tmp_path / "own.seealso" / "extras").exists()
     # Switched on later, what is looked at is kept.
     client = serve({"own": tmp_path / "own.seealso"}, thumbnails="keep")
     shown = client.get("/own/objects/1/thumbnail").content
@@ -166,9 +175,9 @@ def test_kept_thumbnails_are_shown_from_a_read_only_disk(own, tmp_path, serve):
 def test_maintaining_removes_the_thumbnails_of_what_is_gone(own, tmp_path):
     folder, index = own
     index(thumbnails="keep")
-    (tmp_path / "own.seealso" / "thumbnails" / "ab").mkdir(exist_ok=True)
-    (tmp_path / "own.seealso" / "thumbnails" / "ab" / ".abcd.webp.1-2.new").write_bytes(b"half")
-    thumbnails = sorted((tmp_path / "own.seealso" / "thumbnails").rglob("*.webp"))
+    (tmp_path / "own.seealso" / KEPT / "ab").mkdir(exist_ok=True)
+    (tmp_path / "own.seealso" / KEPT / "ab" / ".abcd.webp.1-2.new").write_bytes(b"half")
+    thumbnails = sorted((tmp_path / "own.seealso" / KEPT).rglob("*.webp"))
     assert len(thumbnails) == 2
     with seealso.Deployment.load(configure(tmp_path, {"own": tmp_path / "own.seealso"})) as deployment:
         collection = deployment.collection()
@@ -176,20 +185,48 @@ def test_maintaining_removes_the_thumbnails_of_what_is_gone(own, tmp_path):
         os.unlink(gone.paths[0])
         collection.index([folder], prune=True)
         assert collection.known([gone.hash, stays.hash, bytes(32)]) == {stays.hash}
-        assert sorted((tmp_path / "own.seealso" / "thumbnails").rglob("*.webp")) == thumbnails
+        assert sorted((tmp_path / "own.seealso" / KEPT).rglob("*.webp")) == thumbnails
         collection.maintain()
-        kept = KeptThumbnails(collection.path)
+        kept = KeptThumbnails(collection)
         assert (kept.get(gone.hash), kept.get(stays.hash) is None) == (None, False)
-    (left,) = (file for file in (tmp_path / "own.seealso" / "thumbnails").rglob("*") if file.is_file())
+    (left,) = (file for file in (tmp_path / "own.seealso" / KEPT).rglob("*") if file.is_file())
     assert left.stem == stays.hash.hex()
 
 
+def test_thumbnails_of_an_earlier_release_are_shown_and_brought_home(own, tmp_path, serve):
+    index = own[1]
+    index(thumbnails="keep")
+    place = tmp_path / "own.seealso"
+    (place / KEPT).rename(place / "thumbnails")
+    shutil.rmtree(place / "extras")
+    earlier = {file.name: file.read_bytes() for file in (place / "thumbnails").rglob("*.webp")}
+    (place / "thumbnails" / "ab").mkdir(exist_ok=True)
+    (place / "thumbnails" / "ab" / ".abcd.webp.1-2.new").write_bytes(b"half")
+    # They are found where they are, and none is made a second time.
+    answer = serve({"own": place}, thumbnails="keep").get("/own/objects/1/thumbnail")
+    assert answer.content in earlier.values()
+    index(thumbnails="keep")
+    assert not [file for file in (place / "extras").rglob("*.webp") if file.read_bytes() not in earlier.values()]
+    with seealso.Deployment.load(configure(tmp_path, {"own": place})) as deployment:
+        deployment.collection().maintain()
+    assert not (place / "thumbnails").exists()
+    assert {file.name: file.read_bytes() for file in (place / KEPT).rglob("*.webp")} == earlier
+
+
+def test_what_others_have_put_beside_the_earlier_thumbnails_stays(tmp_path):
+    theirs = tmp_path / "thumbnails" / "mine" / "list.txt"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("mine")
+    KeptThumbnails(observed(tmp_path)).bring_home()
+    assert theirs.read_text() == "mine"
+
+
 def test_a_half_written_thumbnail_is_none(tmp_path, photographs):
-    kept, digest = KeptThumbnails(tmp_path), bytes(range(32))
+    kept, digest = KeptThumbnails(observed(tmp_path)), bytes(range(32))
     data = encode(photographs["coffee"], "PNG")
     decoded = seealso.decode_image(data)
     kept.make(digest, data, decoded, LIMITS)
-    (file,) = (tmp_path / "thumbnails").rglob("*.webp")
+    (file,) = (tmp_path / KEPT).rglob("*.webp")
     whole = file.read_bytes()
     assert kept.get(digest) == whole == shrink(photographs["coffee"], THUMBNAIL)
     for damaged in (b"", whole[:-1], whole[:20], whole + b"x", b"GIF89a" + whole[6:]):
@@ -198,7 +235,7 @@ def test_a_half_written_thumbnail_is_none(tmp_path, photographs):
         assert not is_whole(damaged)
     kept.make(digest, data, decoded, LIMITS)
     assert kept.get(digest) == whole
-    assert [path.name for path in (tmp_path / "thumbnails").rglob("*") if path.is_file()] == [file.name]
+    assert [path.name for path in (tmp_path / KEPT).rglob("*") if path.is_file()] == [file.name]
 
 
 # The cache

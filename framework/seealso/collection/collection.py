@@ -31,16 +31,18 @@ from seealso.collection.search.stopwatch import Stopwatch
 from seealso.collection.upkeep.convert import Conversion, convert, remove_other_stores
 from seealso.collection.upkeep.maintain import Checkup, Upkeep, bytes_below, bytes_of_parts, check, keep_up
 from seealso.configuration.models import Config, validate_options
-from seealso.durability import writing_in
+from seealso.durability import make_directory, writing_in
 from seealso.errors import CollectionError, ConfigError, QueryError, SeealsoError
 from seealso.images.decoding import DecodedImage
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.extractor import Provenance
+from seealso.interfaces.image_limits import ImageLimits
 from seealso.interfaces.plugin import PluginChoice
 from seealso.interfaces.query import Answer, Example, Hit, Query
 from seealso.interfaces.records import Counts, ObjectRecord
 from seealso.interfaces.store import ObjectStore
 from seealso.interfaces.text import Words
+from seealso.layout import extras_of
 from seealso.paths import PathLike, absolute, shown_path
 from seealso.registry.registry import Plugins
 
@@ -321,7 +323,10 @@ class Collection:
         return report
 
     def _tell_decoded(self, digest: bytes, data: bytes, decoded: DecodedImage) -> None:
-        self.plugins.observe("decoded", collection=self, digest=digest, data=data, decoded=decoded)
+        self.plugins.observe("decoded", collection=self.name, digest=digest, data=data, decoded=decoded, of=self)
+
+    def _tell_removed(self, ids: np.ndarray) -> None:
+        self.plugins.observe("removed", collection=self.name, ids=ids)
 
     def _drop(
         self,
@@ -339,6 +344,7 @@ class Collection:
         for ids in writer.remove_unplaced():
             report.removed += int(ids.size)
             opened.store.remove_many(ids)
+            self._tell_removed(ids)
         opened.store.flush()
         opened.index.catch_up(writer)
         opened.index.save_if_worthwhile()
@@ -488,6 +494,38 @@ class Collection:
         chosen = catalog.random_ids(count, np.random.default_rng(seed)).tolist()
         return hits_of(catalog, chosen, [None] * len(chosen))
 
+    @property
+    def limits(self) -> ImageLimits:
+        """What an image file may be, at most, by the configuration."""
+        return self.settings.images
+
+    @property
+    def frontends(self) -> Sequence[PluginChoice]:
+        """The frontends that the configuration names."""
+        return self.config.frontends
+
+    def folder_for(self, plugin: str, *, make: bool = False) -> Path:
+        """The folder of a plugin's own in the collection's directory, ``extras/PLUGIN``.
+
+        For what can be made again: nobody checks it or counts on it, and a backup may leave it out. It is the plugin's to keep
+        in order, with the hooks ``removed`` and ``maintained``; it goes when the collection's directory goes.
+
+        Args:
+            plugin: the name by which the configuration selects the plugin.
+            make: make it, durably, where it is missing.
+
+        Raises:
+            PluginError: a plugin cannot have that name.
+            NoCollection: there is no collection to make it in.
+            CollectionReadOnly, DiskFull: it cannot be made.
+        """
+        folder = extras_of(self.path, plugin)
+        if make and not folder.is_dir():
+            self._require()
+            with writing_in(self.path):
+                make_directory(folder)
+        return folder
+
     # Upkeep
 
     def failures(self) -> Iterator[Failure]:
@@ -540,9 +578,9 @@ class Collection:
         """
         with self._writing() as (opened, writer):
             before = bytes_below(self.path)
-            dropped, removed = keep_up(writer, opened.store, opened.index, opened.text)
+            dropped, removed = keep_up(writer, opened.store, opened.index, opened.text, self._tell_removed)
             remove_other_stores(self.path, writer)
-            self.parts.plugins.observe("maintained", collection=self)
+            self.plugins.observe("maintained", collection=self.name, of=self)
             return Upkeep(dropped, removed, before, bytes_below(self.path))
 
     def convert(

@@ -15,9 +15,9 @@ from seealso.registry.markers import hookspec
 
 if TYPE_CHECKING:
     import click
+    import numpy as np
     from starlette.routing import BaseRoute
 
-    from seealso.collection import Collection
     from seealso.collection.intake.ingest import IngestedBatch
     from seealso.images.decoding import DecodedImage
     from seealso.interfaces.codec import Codec
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from seealso.interfaces.frontend import Frontend, Host
     from seealso.interfaces.index import MetricIndex
     from seealso.interfaces.keywords import KeywordSource
+    from seealso.interfaces.observed import Observed
     from seealso.interfaces.query import Answer, Query
     from seealso.interfaces.store import ObjectStore
     from seealso.interfaces.text import TextIndex
@@ -93,24 +94,33 @@ def register_routes(host: Host[Collection]) -> Sequence[BaseRoute]:  # type: ign
 
 
 @hookspec
-def decoded(collection: Collection, digest: bytes, data: bytes, decoded: DecodedImage) -> None:
+def decoded(collection: str, digest: bytes, data: bytes, decoded: DecodedImage, of: Observed) -> None:
     """An image that is new to a collection was decoded, perhaps at a reduced size, from a file's ``data`` of SHA-256 ``digest``.
 
-    It is committed soon, if nothing fails meanwhile. Called from worker threads, several at once; whoever changes the
-    image changes a copy. Since 0.1.
+    It is committed soon, if nothing fails meanwhile. ``collection`` is the collection's name, and ``of`` what it lends to
+    observers. Called from worker threads, several at once; whoever changes the image changes a copy. Since 0.1.
     """
 
 
 @hookspec
-def ingested(batch: IngestedBatch) -> None:
+def ingested(collection: str, batch: IngestedBatch) -> None:
     """New objects were committed to a collection. Called in the order of the commits, from one thread. Since 0.1."""
 
 
 @hookspec
-def maintained(collection: Collection) -> None:
+def removed(collection: str, ids: np.ndarray) -> None:
+    """Objects are gone from a collection, committed: those of ``ids`` (int64 ``(n,)``), which are never given again.
+
+    Called in the order of the commits, from one thread: after images were deleted or changed, by `Collection.remove`, and by
+    `Collection.maintain`. Since 0.1.
+    """
+
+
+@hookspec
+def maintained(collection: str, of: Observed) -> None:
     """A collection was put in order by `Collection.maintain`, and nothing is taken in before this returns.
 
-    The time to let go of what a plugin keeps of objects that are gone; `Collection.known` says which content is still there.
+    The time to let go of what a plugin keeps of objects that are gone; ``of.known`` says which content is still there.
     Called once each time, from one thread. Since 0.1.
     """
 

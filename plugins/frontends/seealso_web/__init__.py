@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from seealso import hookimpl
 
 if TYPE_CHECKING:
-    from seealso import Collection, DecodedImage, Frontend
+    from seealso import DecodedImage, Frontend, Observed
 
 
 @hookimpl
@@ -19,19 +19,19 @@ def register_frontends() -> list[type[Frontend]]:
 
 
 @hookimpl
-def decoded(collection: Collection, digest: bytes, data: bytes, decoded: DecodedImage) -> None:
+def decoded(digest: bytes, data: bytes, decoded: DecodedImage, of: Observed) -> None:
     """With ``thumbnails: keep``, a thumbnail is made of every image that is taken in."""
-    if any(
-        choice.plugin == "web" and choice.options.get("thumbnails") == "keep" for choice in collection.config.frontends
-    ):
+    if any(choice.plugin == "web" and choice.options.get("thumbnails") == "keep" for choice in of.frontends):
         from seealso_web.kept import KeptThumbnails
 
-        KeptThumbnails(collection.path).make(digest, data, decoded, collection.settings.images)
+        KeptThumbnails(of).make(digest, data, decoded, of.limits)
 
 
 @hookimpl
-def maintained(collection: Collection) -> None:
+def maintained(of: Observed) -> None:
     """Thumbnails of images that are gone are not kept for ever."""
     from seealso_web.kept import KeptThumbnails
 
-    KeptThumbnails(collection.path).let_go(collection.known)
+    kept = KeptThumbnails(of)
+    kept.bring_home()
+    kept.let_go(of.known)

@@ -8,26 +8,29 @@ import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from seealso import DecodedImage, ImageLimits
+from seealso import DecodedImage, ImageLimits, Observed
 from seealso_web.rendering import THUMBNAIL, is_whole, render, shrink
 
 
 class KeptThumbnails:
-    """SHA-256 of an image file → its thumbnail, a file each: ``thumbnails/ab/ab….webp``.
+    """SHA-256 of an image file → its thumbnail, a file each: ``extras/web/thumbnails/ab/ab….webp``.
 
-    They can be made again, so none is synced; what a power cut has left half written is as if it were not there.
+    They can be made again, so none is synced; what a power cut has left half written is as if it were not there. Earlier releases
+    kept them in ``thumbnails/``: they are read there too, until `bring_home`.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._folder = directory / "thumbnails"
+    def __init__(self, of: Observed) -> None:
+        self._folder = of.folder_for("web") / "thumbnails"
+        self._earlier = of.path / "thumbnails"
 
     def get(self, digest: bytes) -> bytes | None:
         """A thumbnail, or None."""
-        try:
-            data = self._file(digest).read_bytes()
-        except OSError:
-            return None
-        return data if is_whole(data) else None
+        for folder in (self._folder, self._earlier):
+            with contextlib.suppress(OSError):
+                data = _file(folder, digest).read_bytes()
+                if is_whole(data):
+                    return data
+        return None
 
     def put(self, digest: bytes, thumbnail: bytes) -> None:
         """Keep a thumbnail.
@@ -35,7 +38,7 @@ class KeptThumbnails:
         Raises:
             OSError: it cannot be written.
         """
-        file = self._file(digest)
+        file = _file(self._folder, digest)
         file.parent.mkdir(parents=True, exist_ok=True)
         new = file.with_name(f".{file.name}.{os.getpid()}-{threading.get_ident()}.new")
         try:
@@ -78,14 +81,44 @@ class KeptThumbnails:
                 if digest not in living:
                     file.unlink(missing_ok=True)
 
-    def _file(self, digest: bytes) -> Path:
-        name = digest.hex()
-        return self._folder / name[:2] / f"{name}.webp"
+    def bring_home(self) -> None:
+        """Move what an earlier release has kept to where it is kept now. Interrupted, it goes on the next time.
+
+        Raises:
+            OSError: one cannot be moved.
+        """
+        for folder in self._earlier.iterdir() if self._earlier.is_dir() else ():
+            for file in folder.iterdir() if folder.is_dir() else ():
+                digest = _digest(file)
+                if file.suffix == ".new" or (digest is not None and self._is_home(digest)):
+                    file.unlink(missing_ok=True)
+                elif digest is not None:
+                    home = _file(self._folder, digest)
+                    home.parent.mkdir(parents=True, exist_ok=True)
+                    file.replace(home)
+            _remove_empty(folder)
+        _remove_empty(self._earlier)
+
+    def _is_home(self, digest: bytes) -> bool:
+        with contextlib.suppress(OSError):
+            return is_whole(_file(self._folder, digest).read_bytes())
+        return False
+
+
+def _file(folder: Path, digest: bytes) -> Path:
+    name = digest.hex()
+    return folder / name[:2] / f"{name}.webp"
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder with nothing in it; what somebody else has put there stays."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _digest(file: Path) -> bytes | None:
     """What a file of ours is a thumbnail of; None where it is none."""
     try:
-        return bytes.fromhex(file.stem)
+        return bytes.fromhex(file.stem) if file.suffix == ".webp" else None
     except ValueError:
         return None

@@ -29,10 +29,10 @@ class Pictures:
         """An object, as WebP.
 
         Raises:
-            QueryError: its file is away, and it was not made before.
+            FileError: its file is away, and it was not made before.
             ImageError: its file cannot be decoded any more.
         """
-        kept = KeptThumbnails(collection.path) if size is THUMBNAIL else None
+        kept = KeptThumbnails(collection) if size is THUMBNAIL else None
         picture = kept.get(record.hash) if kept is not None else None
         if picture is not None:
             self._metrics.pictures.labels("kept").inc()

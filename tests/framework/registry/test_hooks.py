@@ -3,6 +3,7 @@
 from pathlib import Path
 from textwrap import dedent
 
+import numpy as np
 import pytest
 
 import seealso
@@ -26,7 +27,7 @@ def plugin(tmp_path):
 
     def write(code: str) -> Path:
         file = tmp_path / "observer.py"
-        file.write_text("import seealso\n\ncalls = []\n" + dedent(code))
+        file.write_text("import seealso\n\ncalls, hashes = [], []\n" + dedent(code))
         return file
 
     return write
@@ -149,9 +150,10 @@ def test_decoded(plugin, photos, tmp_path):
     file = plugin(
         """
         @seealso.hookimpl
-        def decoded(collection, digest, data, decoded):
+        def decoded(collection, digest, data, decoded, of):
             import hashlib
-            calls.append((collection.name, hashlib.sha256(data).digest() == digest, decoded.width, decoded.image.mode))
+            of.folder_for("observer", make=True)
+            calls.append((collection, hashlib.sha256(data).digest() == digest, decoded.width, decoded.image.mode))
         """
     )
     with deployment_of(tmp_path, plugins=[file]) as deployment:
@@ -165,7 +167,8 @@ def test_ingested(plugin, photos, tmp_path):
     file = plugin(
         """
         @seealso.hookimpl
-        def ingested(batch):
+        def ingested(collection, batch):
+            assert collection == "photos"
             calls.append(batch)
         """
     )
@@ -180,9 +183,12 @@ def test_maintained(plugin, photos, tmp_path):
     file = plugin(
         """
         @seealso.hookimpl
-        def maintained(collection):
-            hashes = [record.hash for record in collection.records(range(20)).values()]
-            calls.append(len(collection.known([*hashes, bytes(32)])))
+        def decoded(digest):
+            hashes.append(digest)
+
+        @seealso.hookimpl
+        def maintained(collection, of):
+            calls.append((collection, len(of.known([*hashes, bytes(32)]))))
         """
     )
     with deployment_of(tmp_path, plugins=[file]) as deployment:
@@ -191,7 +197,31 @@ def test_maintained(plugin, photos, tmp_path):
         deployment.collection().index([photos])
         assert calls(deployment) == []
         deployment.collection().maintain()
-        assert calls(deployment) == [11]
+        assert calls(deployment) == [("photos", 11)]
+
+
+def test_removed(plugin, photos, tmp_path):
+    file = plugin(
+        """
+        @seealso.hookimpl
+        def removed(collection, ids):
+            calls.append((collection, ids.dtype.name, ids.tolist()))
+        """
+    )
+    with deployment_of(tmp_path, plugins=[file]) as deployment:
+        collection = deployment.collection()
+        collection.index([photos])
+        (photos / "0003.png").unlink()
+        collection.index([photos])
+        collection.remove([5, 7, 99])
+        collection.maintain()
+        assert calls(deployment) == [("photos", "int64", [4]), ("photos", "int64", [5, 7])]
+        # A descriptor that is lost takes its object along, when the collection is put in order.
+        with collection.reading() as (store, _):
+            store.remove_many(np.array([9]))
+            store.flush()
+        collection.maintain()
+        assert calls(deployment)[2:] == [("photos", "int64", [9])]
 
 
 def test_searched(plugin, photos, tmp_path):

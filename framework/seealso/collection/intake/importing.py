@@ -141,5 +141,5 @@ class Import:
         locations = [Location(path, int(id_), STATE) for path, id_ in zip(paths, ids, strict=True)]
         change = self._writer.commit(objects, locations, [])
         self._opened.index.committed(self._opened.catalog, change, ids, descriptors)
-        batch = IngestedBatch(self._name, ids, descriptors, tuple(paths), change)
-        self._plugins.observe("ingested", batch=batch)
+        batch = IngestedBatch(ids, descriptors, tuple(paths), change)
+        self._plugins.observe("ingested", collection=self._name, batch=batch)

@@ -66,14 +66,12 @@ class IngestedBatch:
     """New objects that were just committed to a collection (the hook ``ingested``).
 
     Attributes:
-        collection: the collection's name.
         ids: int64 ``(n,)``.
         descriptors: ``(n, dim)``.
         paths: one path for each object.
         change: the number of the change.
     """
 
-    collection: str
     ids: np.ndarray
     descriptors: np.ndarray
     paths: tuple[bytes, ...]
@@ -358,8 +356,8 @@ class Ingest:
         if objects:
             first_path = {location.object: location.path for location in reversed(locations)}
             paths = tuple(first_path[row.id] for row in objects)
-            new = IngestedBatch(self.parts.collection, ids, batch.descriptors, paths, change)
-            self.parts.plugins.observe("ingested", batch=new)
+            new = IngestedBatch(ids, batch.descriptors, paths, change)
+            self.parts.plugins.observe("ingested", collection=self.parts.collection, batch=new)
 
     def _count_commit(
         self, objects: Sequence[ObjectRow], locations: Sequence[Location], failures: Sequence[Failure]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,16 +83,25 @@ def check(catalog: Catalog, store: ObjectStore, index: LiveIndex, text: LiveText
     return found
 
 
-def keep_up(writer: CatalogWriter, store: ObjectStore, index: LiveIndex, text: LiveText) -> tuple[int, int]:
-    """Give back space; returns how many objects without a sound descriptor, and descriptors of no object, are gone."""
+def keep_up(
+    writer: CatalogWriter,
+    store: ObjectStore,
+    index: LiveIndex,
+    text: LiveText,
+    tell_removed: Callable[[np.ndarray], None],
+) -> tuple[int, int]:
+    """Give back space; returns how many objects without a sound descriptor, and descriptors of no object, are gone.
+
+    ``tell_removed`` is told the IDs of objects that are gone, once that is committed.
+    """
     missing = np.setdiff1d(writer.ids(), store.ids(), assume_unique=True)
     damaged = writer.existing(np.array(store.verify().damaged, dtype=np.int64))
     dropped = np.union1d(missing, damaged)
     if dropped.size:
         for record in writer.records(dropped.tolist()).values():
             writer.remove_locations(record.paths)
-    for _ in writer.remove_unplaced():
-        pass
+    for ids in writer.remove_unplaced():
+        tell_removed(ids)
     index.catch_up(writer)
     index.save()
     text.catch_up(writer)

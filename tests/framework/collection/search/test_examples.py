@@ -137,7 +137,7 @@ def test_observers_see_each_new_image_once(folder, tmp_path):
     plugin = tmp_path / "seeing.py"
     plugin.write_text(
         "import seealso\nseen = []\n@seealso.hookimpl\ndef decoded(collection, digest, data, decoded):\n"
-        "    seen.append((collection.name, digest, data, decoded.image.mode, decoded.width, decoded.height))\n"
+        "    seen.append((collection, digest, data, decoded.image.mode, decoded.width, decoded.height))\n"
     )
     with seealso.open(tmp_path / "c", plugins=[THUMBNAIL, plugin], extractor="thumbnail") as collection:
         collection.index([folder])
