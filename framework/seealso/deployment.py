@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from seealso.collection import Collection
-from seealso.configuration.models import Config, load_config
+from seealso.configuration.models import Config, load_config, place_of
 from seealso.errors import ConfigError, PluginError, SeealsoError
 from seealso.interfaces.frontend import Frontend
 from seealso.interfaces.plugin import PluginChoice
 from seealso.registry.blame import explain_failure, raised_by
+from seealso.registry.kinds import EXTRACTOR, FRONTEND
 from seealso.registry.loading import load_plugins
 from seealso.registry.registry import Plugins
 
@@ -96,7 +97,7 @@ class Deployment:
                 # An extractor that cannot be used says so when it is asked what it gives.
                 provenance = parts.extractor.provenance
             except PluginError as error:
-                raise ConfigError(f"{self.config.source.place(('collections', name, 'extractor'))}: {error}") from error
+                raise ConfigError(f"{self.config.source.place(place_of(name, EXTRACTOR))}: {error}") from error
             parts.distance(provenance.dtype)
 
     def frontends(self) -> list[Frontend]:
@@ -105,11 +106,10 @@ class Deployment:
         Raises:
             ConfigError: one does not exist, or its options do not fit.
         """
-        choices = self.config.frontends or [PluginChoice(self.plugins.preferred("frontend"))]
+        choices = self.config.frontends or [PluginChoice(self.plugins.preferred(FRONTEND))]
         frontends = []
         for place, choice in enumerate(choices):
-            cls, options = self.config.options(self.plugins, "frontend", choice, ("frontends", place))
-            assert issubclass(cls, Frontend)
+            cls, options = self.config.options(self.plugins, FRONTEND, choice, ("frontends", place))
             frontends.append(cls(options))
         return frontends
 

@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 import seealso
-from seealso.distances.vectors import Euclidean
+from seealso.distances.vectors import Euclidean, Manhattan
 from seealso.testing import (
     CodecTests,
     DistanceTests,
@@ -89,7 +89,7 @@ class TestSquared(DistanceTests):
     class distance_class(Euclidean):
         """The square of a distance is none."""
 
-        norm = None
+        kind = None
 
         def many_to_many(self, a, b, out=None):
             found = super().many_to_many(a, b) ** 2
@@ -119,6 +119,20 @@ class TestNotSymmetric(DistanceTests):
                 return found
             out[...] = found
             return out
+
+
+class TestCallsItselfEuclidean(DistanceTests):
+    class distance_class(Manhattan):
+        """The sum of the differences, which says that it is the root of their squares' sum."""
+
+        kind = "l2"
+
+
+class TestCallsItselfAnAngle(DistanceTests):
+    class distance_class(Euclidean):
+        """A length that says it is an angle."""
+
+        kind = "angle"
 
 
 # Indexes

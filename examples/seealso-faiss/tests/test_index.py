@@ -58,7 +58,7 @@ def test_with_enough_objects_it_is_trained_again_for_short_codes(tmp_path):
 )
 def test_what_it_is_not_meant_for_is_refused(distance, dtype):
     with pytest.raises(
-        seealso.ConfigError, match="takes float32 descriptors and the distances euclidean and cosine, not"
+        seealso.ConfigError, match="takes float32 descriptors and a Euclidean distance or an angle, not"
     ):
         make(distance, dtype=dtype)
 

@@ -3,44 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from seealso.durability import writing_to
 from seealso.errors import FileError, PluginError
-from seealso.registry.kinds import KINDS
-from seealso.registry.registry import Plugins, did_you_mean
+from seealso.registry.kinds import Kind
+from seealso.registry.registry import Plugins, kind_of
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST_NAME = 40
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """What differs by kind: the end of the class's name; and how a collection, and a configuration, choose the plugin."""
-
-    ending: str
-    setting: str
-    configuration: str
-
-
-_COLLECTION = "collections:\n  photos:\n    path: ./photos.seealso\n    "
-_WRITTEN = {
-    "extractor": _Written("Extractor", 'extractor="acme"', f"{_COLLECTION}extractor: acme"),
-    "distance": _Written("Distance", 'distance="acme"', f"{_COLLECTION}distance: acme"),
-    "index": _Written("Index", 'index="acme"', f"{_COLLECTION}index: acme"),
-    "codec": _Written(
-        "Codec",
-        'store={"plugin": "flat-file", "codec": "acme"}',
-        f"{_COLLECTION}store: {{plugin: flat-file, codec: acme}}",
-    ),
-    "store": _Written("Store", 'store="acme"', f"{_COLLECTION}store: acme"),
-    "keywords": _Written("Keywords", 'keywords=["acme"]', f"{_COLLECTION}keywords: [embedded, acme]"),
-    "text": _Written("TextIndex", 'text="acme"', f"{_COLLECTION}text: acme"),
-    "frontend": _Written("Frontend", "", "collections:\n  photos:\n    path: ./photos.seealso\nfrontends: [acme]"),
-}
+COLLECTION = "collections:\n  photos:\n    path: ./photos.seealso"
 
 
 def write_new_plugin(plugins: Plugins, kind: str, name: str, folder: Path, *, one_file: bool = False) -> Path:
@@ -61,9 +36,10 @@ def write_new_plugin(plugins: Plugins, kind: str, name: str, folder: Path, *, on
         FileError: something of that name is there already, or it cannot be written.
         DiskFull: no space is left for it.
     """
-    _check(plugins, kind, name)
+    made = kind_of(kind)
+    _check(plugins, made, name)
     path = folder / (f"{name.replace('-', '_')}.py" if one_file else f"seealso-{name}")
-    contents = {path: _one_file(kind, name)} if one_file else _package(kind, name, path)
+    contents = {path: _one_file(made, name)} if one_file else _package(plugins, made, name, path)
     if path.exists():
         raise FileError(f"{path} is there already; choose another name, or another place with `--folder`")
     for file, text in contents.items():
@@ -73,9 +49,7 @@ def write_new_plugin(plugins: Plugins, kind: str, name: str, folder: Path, *, on
     return path
 
 
-def _check(plugins: Plugins, kind: str, name: str) -> None:
-    if kind not in KINDS:
-        raise PluginError(f"there is no kind {kind!r}{did_you_mean(kind, KINDS)} (there are: {', '.join(KINDS)})")
+def _check(plugins: Plugins, kind: Kind[Any], name: str) -> None:
     if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
         raise PluginError(
             f"{name!r} is no name for a plugin: lower-case words joined by hyphens, as `colour-moments`, "
@@ -83,44 +57,60 @@ def _check(plugins: Plugins, kind: str, name: str) -> None:
         )
     if name in plugins.classes(kind):
         cls = plugins.classes(kind)[name]
-        raise PluginError(f"there is {kind} {name} already ({cls.__module__}); choose another name")
+        raise PluginError(f"there is {kind.word} {name} already ({cls.__module__}); choose another name")
 
 
-def _one_file(kind: str, name: str) -> str:
+def _one_file(kind: Kind[Any], name: str) -> str:
     """The plugin and its hook in one file."""
-    head, body = _read(f"samples/{kind}.py").split("\n", 1)
+    head, body = _read(f"samples/{kind.word}.py").split("\n", 1)
     title = head.strip('"').rstrip(".")
     hint = f"Name it in a configuration: plugins: [./{name.replace('-', '_')}.py]"
     hook = (
         "\n\n@seealso.hookimpl\n"
-        f"def {KINDS[kind].hook}() -> list[type[seealso.{KINDS[kind].interface}]]:\n"
-        f'    """The {kind} acme."""\n'
+        f"def {kind.hook}() -> list[type[seealso.{kind.interface}]]:\n"
+        f'    """The {kind.word} acme."""\n'
         "    return [Acme]\n"
     )
     return _named(f'"""{title}.\n\n{hint}\n"""\n{body}{hook}', kind, name)
 
 
-def _package(kind: str, name: str, path: Path) -> dict[Path, str]:
+def _package(plugins: Plugins, kind: Kind[Any], name: str, path: Path) -> dict[Path, str]:
     """The files of a package."""
-    written = _WRITTEN[kind]
+    setting, configuration = _choosing(plugins, kind)
     package = f"seealso_{name.replace('-', '_')}"
     installed = _read("package/installed.txt")
-    if not written.setting:
+    if not setting:
         # There is no collection that it would be a part of.
         installed = installed.partition("\n\n@pytest")[0].replace("import pytest\n\n", "") + "\n"
         installed = installed.replace(", and does its work in a collection", "")
     texts = {
         "pyproject.toml": _read("package/pyproject.txt"),
-        "README.md": _read("package/README.md").replace("CONFIGURATION", written.configuration),
+        "README.md": _read("package/README.md").replace("CONFIGURATION", configuration),
         ".gitignore": _read("package/gitignore"),
         ".github/workflows/tests.yml": _read("package/ci.yml"),
         f"src/{package}/__init__.py": _read("package/init.txt"),
         f"src/{package}/py.typed": "",
-        f"src/{package}/{kind}.py": _read(f"samples/{kind}.py"),
-        f"tests/test_{kind}.py": _own_import_last(_read(f"samples/test_{kind}.py")),
-        "tests/test_installed.py": installed.replace("SETTING", written.setting),
+        f"src/{package}/{kind.word}.py": _read(f"samples/{kind.word}.py"),
+        f"tests/test_{kind.word}.py": _own_import_last(_read(f"samples/test_{kind.word}.py")),
+        "tests/test_installed.py": installed.replace("SETTING", setting),
     }
     return {path / file: _named(text, kind, name) for file, text in texts.items()}
+
+
+def _choosing(plugins: Plugins, kind: Kind[Any]) -> tuple[str, str]:
+    """How the plugin is chosen: as a setting of a collection, empty where it is no part of one; and in a configuration."""
+    word = kind.word
+    if kind.within:
+        outer = plugins.preferred(kind.within)
+        setting = f'{kind.within}={{"plugin": "{outer}", "{word}": "acme"}}'
+        chosen = f"{kind.within}: {{plugin: {outer}, {word}: acme}}"
+    elif kind.several:
+        setting, chosen = f'{word}=["acme"]', f"{word}: [acme]"
+    elif kind.meaning:
+        setting, chosen = f'{word}="acme"', f"{word}: acme"
+    else:
+        return "", f"{COLLECTION}\n{word}s: [acme]"
+    return setting, f"{COLLECTION}\n    {chosen}"
 
 
 def _own_import_last(text: str) -> str:
@@ -135,16 +125,16 @@ def _read(name: str) -> str:
     return (files("seealso.authoring") / name).read_text(encoding="utf-8")
 
 
-def _named(text: str, kind: str, name: str) -> str:
+def _named(text: str, kind: Kind[Any], name: str) -> str:
     """A text of the samples, under the plugin's own name."""
     words = "".join(word.capitalize() for word in name.split("-"))
-    ending = _WRITTEN[kind].ending
+    ending = kind.ending
     replacements = {
         "seealso.authoring.samples.": "seealso_acme.",
         "SEEALSO_VERSION": ".".join(version("seealso").split(".")[:2]),
-        "INTERFACE": KINDS[kind].interface,
-        "HOOK": KINDS[kind].hook,
-        "KIND": kind,
+        "INTERFACE": kind.interface,
+        "HOOK": kind.hook,
+        "KIND": kind.word,
         "AcmeOptions": f"{words.removesuffix(ending)}{ending}Options",
         "TestAcme": f"Test{words}",
         "Acme": f"{words.removesuffix(ending)}{ending}",

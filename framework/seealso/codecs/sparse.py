@@ -75,7 +75,7 @@ class Sparse(Codec):
             ValueError: a record's bitmap does not fit its length, or the dimension.
         """
         fits = query.dtype == self.context.dtype == np.float32 and query.shape == (self.context.dim,)
-        if distance.norm != 2 or not fits:
+        if distance.kind != "l2" or not fits:
             return super().distances(distance, query, records)
         from seealso.codecs import kernels
 

@@ -30,10 +30,11 @@ from seealso.collection.search.hits import hits_of
 from seealso.collection.search.stopwatch import Stopwatch
 from seealso.collection.upkeep.convert import Conversion, convert, remove_other_stores
 from seealso.collection.upkeep.maintain import Checkup, Upkeep, bytes_below, bytes_of_parts, check, keep_up
-from seealso.configuration.models import Config, validate_options
+from seealso.configuration.models import Config
 from seealso.durability import make_directory, writing_in
 from seealso.errors import CollectionError, ConfigError, QueryError, SeealsoError
 from seealso.images.decoding import DecodedImage
+from seealso.imported.extractor import Imported
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.extractor import Provenance
 from seealso.interfaces.image_limits import ImageLimits
@@ -44,6 +45,7 @@ from seealso.interfaces.store import ObjectStore
 from seealso.interfaces.text import Words
 from seealso.layout import extras_of
 from seealso.paths import PathLike, absolute, shown_path
+from seealso.registry.kinds import EXTRACTOR, STORE
 from seealso.registry.registry import Plugins
 
 
@@ -62,6 +64,8 @@ class Collection:
         self.path = self.settings.path
         self._lock = threading.RLock()
         self._opened: Opened | None = None
+        # Opened to read which parts there are; it becomes that of `_opened`.
+        self._catalog: Catalog | None = None
         # Opened before the descriptors moved to another store; somebody may still be reading from it.
         self._left: list[Opened] = []
         self._parts: Parts | None = None
@@ -78,7 +82,9 @@ class Collection:
         with self._lock:
             for opened in (*self._left, *filter(None, [self._opened])):
                 opened.close()
-            self._opened, self._left = None, []
+            if self._catalog is not None:
+                self._catalog.close()
+            self._opened, self._left, self._catalog = None, [], None
             if self._parts is not None:
                 if "extractor" in vars(self._parts):
                     self._parts.extractor.close()
@@ -97,23 +103,23 @@ class Collection:
             if self._parts is None:
                 recorded: dict[str, PluginChoice] = {}
                 if self.exists():
-                    catalog = Catalog(self.path)
-                    try:
-                        recorded = parts_module.recorded_choices(catalog)
-                    finally:
-                        catalog.close()
+                    if self._catalog is None:
+                        self._catalog = Catalog(self.path)
+                    recorded = parts_module.recorded_choices(self._catalog)
                 self._parts = Parts(self.config, self.name, self.plugins, recorded)
             return self._parts
 
     def _open(self) -> Opened:
         with self._lock:
             if self._opened is not None and self._opened.moved():
-                self.parts.recorded = parts_module.recorded_choices(self._opened.catalog)
+                self.parts.follow(parts_module.recorded_choices(self._opened.catalog))
                 self._left.append(self._opened)
                 self._opened = None
             if self._opened is None:
                 self._require()
-                self._opened = Opened.open(self.path, self.parts)
+                parts = self.parts
+                catalog, self._catalog = self._catalog or Catalog(self.path), None
+                self._opened = Opened.open(self.path, catalog, parts)
             return self._opened
 
     def _require(self) -> None:
@@ -139,6 +145,22 @@ class Collection:
                 yield opened, writer
             finally:
                 writer.close()
+
+    def variant(self, path: Path | None = None, *, name: str | None = None, **settings: object) -> Collection:
+        """This collection with some settings changed, or one like it at another place. Close it, for it is opened by itself.
+
+        Args:
+            path: another directory. What is not changed is then what is in force here, by default or not.
+            name: another name, by which hooks know it.
+            settings: what is changed, as `CollectionConfig` holds it: a kind of plugin under its word, as `PluginChoice`, or
+                None for what there is without a configuration.
+        """
+        if path is not None:
+            settings = {**self.parts.choices(), **settings, "path": path}
+        name = name or self.name
+        changed = self.settings.model_copy(update=settings)
+        config = self.config.model_copy(update={"collections": {**self.config.collections, name: changed}})
+        return Collection(config, self.plugins, name)
 
     # The way in
 
@@ -173,7 +195,7 @@ class Collection:
             DiskFull: no space is left. What was committed stays.
         """
         given = list(dict.fromkeys(absolute(path) for path in paths))
-        if self.exists() and self.provenance.plugin == "imported":
+        if self.exists() and not self.parts.takes_images(self.provenance):
             raise CollectionError(
                 f"the descriptors of the collection {self.name} were imported, so images cannot be taken in; "
                 "`seealso import-descriptors` adds to it, or give the images a collection of their own"
@@ -248,7 +270,7 @@ class Collection:
         with open_vectors(Path(os.fsdecode(path)), dataset) as vectors:
             count = vectors.count if limit is None else min(limit, vectors.count)
             named = None if names is None else read_names(Path(os.fsdecode(absolute(names))), vectors.count)
-            choice = PluginChoice("imported", {"dim": vectors.dim, "dtype": dtype, "made_by": made_by})
+            choice = Imported.choice(vectors.dim, dtype, made_by)
             with self._as_imported(choice) as collection, collection._writing() as (opened, writer):
                 collection.parts.check_provenance(opened.provenance)
                 report = Import(opened, writer, self.plugins, self.name).run(vectors, path, named, count, progress)
@@ -274,10 +296,8 @@ class Collection:
     @contextmanager
     def _as_imported(self, choice: PluginChoice) -> Iterator[Collection]:
         """This collection with the extractor ``imported``, whatever the configuration says; it is made where it is missing."""
-        settings = self.settings.model_copy(update={"extractor": choice})
-        config = self.config.model_copy(update={"collections": {**self.config.collections, self.name: settings}})
-        validate_options(self.plugins.get("extractor", choice.plugin), choice)
-        with Collection(config, self.plugins, self.name) as collection:
+        self.parts.checked(EXTRACTOR, choice)
+        with self.variant(extractor=choice) as collection:
             if not collection.exists():
                 create(collection.path, collection.parts)
                 collection._parts = collection._found = None
@@ -605,16 +625,14 @@ class Collection:
             DiskFull: no space is left; nothing has changed.
         """
         self._require()
-        wanted = store or self.settings.store
-        if wanted is None:
+        named = (store,) if store is not None else self.settings.choices(STORE)
+        if not named:
             raise ConfigError("say which store, or name one in the configuration (`store:`)")
-        cls = self.plugins.get("store", wanted.plugin)
-        wanted = PluginChoice(cls.name, validate_options(cls, wanted, location=("store",)).model_dump(mode="json"))
+        wanted = self.parts.checked(STORE, named[0])
         self.close()
         # What the configuration says of the store is where it is going, not where it is.
-        settings = {**self.config.collections, self.name: self.settings.model_copy(update={"store": None})}
-        with Collection(self.config.model_copy(update={"collections": settings}), self.plugins, self.name) as found:
-            if found.parts.choices()["store"] == wanted:
+        with self.variant(store=None) as found:
+            if found.parts.choices()[STORE.word] == wanted.as_choice():
                 return None
             with found._writing() as (opened, writer):
                 converted = convert(self.path, found.parts, opened, writer, wanted, progress)

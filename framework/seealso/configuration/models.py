@@ -9,12 +9,11 @@ that begins with ``x-`` is passed over.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar
 
 import platformdirs
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -22,17 +21,20 @@ from pydantic import (
     PrivateAttr,
     StrictInt,
     ValidationError,
+    create_model,
 )
-from pydantic_core import ErrorDetails
 
+from seealso.configuration.explaining import Source, explain, shown
+from seealso.configuration.overriding import override, refuse_unknown_collections
 from seealso.configuration.reading import Location, find_config, read_yaml
 from seealso.errors import ConfigError, PluginError
 from seealso.interfaces.image_limits import ImageLimits
 from seealso.interfaces.plugin import Plugin, PluginChoice, PluginOptions, RelativePath
+from seealso.registry.kinds import CHOSEN, FRONTEND, Kind, P
 from seealso.registry.registry import Plugins, did_you_mean
 
-ENVIRONMENT_PREFIX = "SEEALSO__"
 OWN_KEYS = "x-"
+M = TypeVar("M", bound=BaseModel)
 
 
 class SearchConfig(BaseModel):
@@ -50,22 +52,36 @@ class SearchConfig(BaseModel):
     )
 
 
-class CollectionConfig(BaseModel):
-    """One collection. What is left out is the best that the installed plugins give."""
+def _with_choices(model: type[M]) -> type[M]:
+    """The same model with a field for every kind of plugin that a collection chooses."""
+    fields: dict[str, Any] = {}
+    for kind in CHOSEN:
+        choice: Any = list[PluginChoice] if kind.several else PluginChoice
+        admitted = choice | Literal[False] | None if kind.optional else choice | None
+        fields[kind.word] = (admitted, Field(default=None, description=kind.meaning))
+    made: type[M] = create_model(model.__name__, __base__=model, __module__=model.__module__, **fields)
+    return made
+
+
+@_with_choices
+class PartsConfig(BaseModel):
+    """Where a collection is, and the plugins that it is made of."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: RelativePath = Field(description="the directory that holds the collection")
-    extractor: PluginChoice | None = Field(default=None, description="what turns an image into a descriptor")
-    distance: PluginChoice | None = Field(default=None, description="the metric that compares descriptors")
-    index: PluginChoice | None = Field(default=None, description="what narrows a search")
-    store: PluginChoice | None = Field(default=None, description="what keeps the descriptors on disk")
-    keywords: list[PluginChoice] | None = Field(
-        default=None, description="where the words that describe an image are taken from; []: from nowhere"
-    )
-    text: PluginChoice | Literal[False] | None = Field(
-        default=None, description="what finds images by such words; false: nothing does"
-    )
+
+    def choices(self, kind: Kind[Any]) -> tuple[PluginChoice, ...] | None:
+        """What is chosen of a kind: nothing where it is switched off; None where nothing is said of it."""
+        chosen: PluginChoice | Sequence[PluginChoice] | Literal[False] | None = getattr(self, kind.word)
+        if isinstance(chosen, PluginChoice):
+            return (chosen,)
+        return None if chosen is None else tuple(chosen or ())
+
+
+class CollectionConfig(PartsConfig):
+    """One collection. What is left out is the best that the installed plugins give."""
+
     search: SearchConfig = Field(default=SearchConfig(), description="how it is searched")
     images: ImageLimits = Field(default=ImageLimits(), description="limits on the image files that are taken in")
 
@@ -119,18 +135,15 @@ class Config(BaseModel):
                     f"{self._source.place(('collections', name, 'path'))}: {collection.path} is the directory of the "
                     f"collection {other}; give each a `path:` of its own"
                 )
-            for kind in ("extractor", "distance", "index", "store", "text"):
-                choice: PluginChoice | Literal[False] | None = getattr(collection, kind)
-                if choice:
-                    self.options(plugins, kind, choice, ("collections", name, kind))
-            for place, source in enumerate(collection.keywords or ()):
-                self.options(plugins, "keywords", source, ("collections", name, "keywords", place))
+            for kind in CHOSEN:
+                for place, choice in enumerate(collection.choices(kind) or ()):
+                    self.options(plugins, kind, choice, place_of(name, kind, place))
         for place, choice in enumerate(self.frontends):
-            self.options(plugins, "frontend", choice, ("frontends", place))
+            self.options(plugins, FRONTEND, choice, ("frontends", place))
 
     def options(
-        self, plugins: Plugins, kind: str, choice: PluginChoice, location: Location
-    ) -> tuple[type[Plugin], PluginOptions]:
+        self, plugins: Plugins, kind: Kind[P], choice: PluginChoice, location: Location
+    ) -> tuple[type[P], PluginOptions]:
         """The class that a choice names, and its options, checked.
 
         Raises:
@@ -143,42 +156,9 @@ class Config(BaseModel):
         return cls, validate_options(cls, choice, self._source, location)
 
 
-class Source:
-    """Where the values of a configuration stand: in which file and line, or in which environment variable."""
-
-    def __init__(
-        self,
-        path: Path | None = None,
-        lines: Mapping[Location, int] | None = None,
-        overrides: Mapping[Location, str] | None = None,
-    ) -> None:
-        self.path = path
-        self.lines = lines or {}
-        self.overrides = overrides or {}
-
-    @property
-    def name(self) -> str:
-        """The file's path, or what there is instead of a file."""
-        return str(self.path) if self.path else "the built-in configuration"
-
-    @property
-    def base(self) -> Path:
-        """The folder that relative paths start from."""
-        return self.path.parent if self.path else Path.cwd()
-
-    def place(self, location: Location) -> str:
-        """``FILE, line N: key.key``, for the nearest enclosing key that has a line; or the variable that made it."""
-        key = ".".join(str(part) for part in location)
-        for end in range(len(location), -1, -1):
-            if location[:end] in self.overrides:
-                return f"environment variable {self.overrides[location[:end]]}: {key}"
-            if location[:end] in self.lines:
-                return f"{self.name}, line {self.lines[location[:end]]}" + (f": {key}" if key else "")
-            # A key that no line holds may be one on the way to what a variable sets.
-            for overridden, variable in self.overrides.items():
-                if end and overridden[:end] == location[:end]:
-                    return f"environment variable {variable}: {key}"
-        return f"{self.name}: {key}" if key else self.name
+def place_of(collection: str, kind: Kind[Any], place: int = 0) -> Location:
+    """Where the configuration of a collection chooses a plugin; ``place`` counts those of a kind of which it has several."""
+    return ("collections", collection, kind.word, *((place,) if kind.several else ()))
 
 
 def load_config(path: Path | str | None = None) -> Config:
@@ -208,68 +188,17 @@ def _validate(data: Any, source: Source, environment: Mapping[str, str]) -> Conf
     if data is None:
         raise ConfigError(f"{source.name} is empty; `seealso init` writes one to start from")
     if not isinstance(data, dict):
-        raise ConfigError(f"{source.place(())}: expected keys such as `collections:`, found {_shown(data)}")
+        raise ConfigError(f"{source.place(())}: expected keys such as `collections:`, found {shown(data)}")
     # Such keys are the author's own, as a place for anchors.
     data = {key: value for key, value in data.items() if not str(key).startswith(OWN_KEYS)}
-    source.overrides = dict(_override(data, environment))
-    _refuse_unknown_collections(data, source)
+    source.overrides = dict(override(data, environment))
+    refuse_unknown_collections(data, source)
     try:
         config = Config.model_validate(data, context={"base": source.base})
     except ValidationError as error:
-        raise ConfigError(_explain(error, Config, source, ())) from None
+        raise ConfigError(explain(error, Config, source, ())) from None
     config._source = source
     return config
-
-
-def _override(data: dict[str, Any], environment: Mapping[str, str]) -> Iterator[tuple[Location, str]]:
-    """Put the values of ``SEEALSO__A__B=value`` into ``data``; yields where each went."""
-    for variable in sorted(environment):
-        if not variable.startswith(ENVIRONMENT_PREFIX):
-            continue
-        try:
-            value = yaml.safe_load(environment[variable])
-        except yaml.YAMLError:
-            value = environment[variable]
-        keys = variable.removeprefix(ENVIRONMENT_PREFIX).split("__")
-        target: Any = data
-        location: list[str | int] = []
-        for depth, raw in enumerate(keys):
-            key = _existing_key(target, raw)
-            location.append(key)
-            if isinstance(target, list) and not (isinstance(key, int) and 0 <= key < len(target)):
-                raise ConfigError(f"environment variable {variable}: there is no {'.'.join(map(str, location))}")
-            if depth == len(keys) - 1:
-                target[key] = value
-                break
-            below = target[key] if isinstance(target, list) else target.get(key)
-            if isinstance(below, str):  # the short form of a plugin's choice
-                below = {"plugin": below}
-            target[key] = below if isinstance(below, dict | list) else {}
-            target = target[key]
-        yield tuple(location), variable
-
-
-def _refuse_unknown_collections(data: dict[str, Any], source: Source) -> None:
-    """A variable that sets something in a collection that is none, for nothing says where it lies, means another one."""
-    collections = data.get("collections")
-    made = collections if isinstance(collections, dict) else {}
-    known = [name for name, collection in made.items() if isinstance(collection, dict) and "path" in collection]
-    for location, variable in source.overrides.items():
-        if len(location) > 2 and location[0] == "collections" and location[:2] not in source.lines:
-            name = str(location[1])
-            if name not in known:
-                raise ConfigError(
-                    f"environment variable {variable}: there is no collection {name!r}{did_you_mean(name, known)}"
-                    f" (there are: {', '.join(known)})"
-                )
-
-
-def _existing_key(target: Any, raw: str) -> Any:
-    """The key that an environment variable's part means: case does not count, and ``_`` may stand for ``-``."""
-    if isinstance(target, list):
-        return int(raw) if raw.isdecimal() else raw
-    plain = raw.lower()
-    return next((key for key in target if str(key).lower().replace("-", "_") == plain.replace("-", "_")), plain)
 
 
 def validate_options(
@@ -284,51 +213,4 @@ def validate_options(
     try:
         return cls.Options.model_validate(dict(choice.options), context={"base": source.base})
     except ValidationError as error:
-        raise ConfigError(_explain(error, cls.Options, source, location)) from None
-
-
-def _explain(error: ValidationError, model: type[BaseModel], source: Source, prefix: Location) -> str:
-    """The first error of a validation as one line; what is missing comes last, for it may only be misspelt."""
-    first = min(error.errors(include_url=False), key=lambda found: found["type"] == "missing")
-    # A choice's inner fields are pydantic's affair; the user sees `store:`, not `store.options`.
-    location = prefix + tuple(first["loc"])
-    return f"{source.place(location)}: {_expectation(first, model)}"
-
-
-def _expectation(error: ErrorDetails, model: type[BaseModel]) -> str:
-    kind, key = error["type"], str(error["loc"][-1]) if error["loc"] else ""
-    if kind == "extra_forbidden":
-        fields = _fields_at(model, tuple(error["loc"][:-1]))
-        valid = f" (valid: {', '.join(fields)})" if fields else " (it takes none)"
-        return f"unknown key{did_you_mean(key, fields)}{valid}"
-    if kind == "missing":
-        return "this key is missing"
-    message = error["msg"].removeprefix("Value error, ")
-    if kind == "value_error":
-        return message
-    if kind == "path_type":
-        return f"expected a path, found {_shown(error['input'])}"
-    return f"{message[0].lower()}{message[1:]}, found {_shown(error['input'])}"
-
-
-def _fields_at(model: type[BaseModel], location: Location) -> list[str]:
-    """The valid keys at a place inside a model."""
-    for key in location:
-        if isinstance(key, str) and key in model.model_fields:
-            inner = _model_in(model.model_fields[key].annotation)
-            if inner is None:
-                return []
-            model = inner
-    return list(model.model_fields)
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    found = (_model_in(part) for part in get_args(annotation))
-    return next((part for part in found if part), None)
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "…"
+        raise ConfigError(explain(error, cls.Options, source, location)) from None

@@ -6,13 +6,14 @@ With it an editor completes and checks a configuration while it is written.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
 from seealso.configuration.models import OWN_KEYS, CollectionConfig, Config
 from seealso.interfaces.plugin import Plugin, PluginChoice
-from seealso.registry.kinds import KINDS
+from seealso.interfaces.store import AUTO
+from seealso.registry.kinds import KINDS, Kind
 from seealso.registry.registry import Plugins
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -70,22 +71,28 @@ def _of_model(model: type[BaseModel], name: str, plugins: Plugins, definitions: 
     schema = dict(_admit_references(schema))
     for key, field in model.model_fields.items():
         if key in KINDS and PluginChoice in _types(field.annotation):
-            schema["properties"][key] = _chosen(key, schema["properties"][key], field.annotation)
+            schema["properties"][key] = _chosen(KINDS[key], schema["properties"][key], field.annotation)
     return schema
 
 
-def _chosen(kind: str, written: Schema, annotation: Any) -> Schema:
+def _chosen(kind: Kind[Any], written: Schema, annotation: Any) -> Schema:
     """A key that names plugins of a kind, in the place of what pydantic knows of it."""
     said = {key: written[key] for key in ("description",) if key in written}
-    one = _reference_to(kind)
-    if KINDS[kind].several:
+    one = _reference_to(kind.word)
+    if kind.several:
         return {**said, "anyOf": [{"type": "array", "items": one}, {"type": "null"}]}
     others: list[Schema] = [{"type": "null"}] if type(None) in _types(annotation) else []
-    if kind == "codec":
-        others.append({"const": "auto"})
-    if kind == "text":
-        others.append({"const": False})
+    if kind.within:
+        others.append({"const": AUTO})  # the plugin around it may choose by itself
+    others += [{"const": word} for word in _literals(annotation)]
     return {**said, "anyOf": [one, *others]}
+
+
+def _literals(annotation: Any) -> list[Any]:
+    """The words, and ``False``, that may stand in the place of a plugin."""
+    if get_origin(annotation) is Literal:
+        return list(get_args(annotation))
+    return [word for inner in get_args(annotation) for word in _literals(inner)]
 
 
 def _types(annotation: Any) -> set[Any]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from seealso.configuration.models import CollectionConfig, Config
-from seealso.registry.kinds import KINDS
+from seealso.registry.kinds import FRONTEND, KINDS, Kind
 from seealso.registry.registry import Plugins
 
 WIDTH = 110
@@ -31,9 +31,9 @@ def commented_configuration(plugins: Plugins) -> str:
     lines += [f"# {fields['collections'].description}", "collections:", "  photos:"]
     lines += _collection(plugins)
     lines += ["", f"# {fields['frontends'].description}", "# frontends:"]
-    preferred = plugins.preferred("frontend")
+    preferred = plugins.preferred(FRONTEND)
     lines += [f"#   - plugin: {preferred}"]
-    lines += [line.replace("    #   ", "#     ", 1) for line in _options(plugins.get("frontend", preferred).Options)]
+    lines += [line.replace("    #   ", "#     ", 1) for line in _options(plugins.get(FRONTEND, preferred).Options)]
     return "\n".join(lines) + "\n"
 
 
@@ -46,29 +46,24 @@ def _collection(plugins: Plugins) -> Iterator[str]:
             yield f"    # {key}:"
             yield from _options(type(field.default))
         else:
-            installed = ", ".join(sorted(plugins.classes(key)))
+            kind = KINDS[key]
+            installed = ", ".join(sorted(plugins.classes(kind)))
             yield f"    # (installed: {installed or 'none'})"
-            yield from _choice(plugins, key)
+            yield from _choice(plugins, kind)
 
 
-def _choice(plugins: Plugins, kind: str) -> Iterator[str]:
+def _choice(plugins: Plugins, kind: Kind[Any]) -> Iterator[str]:
     """The default of a kind, with its options."""
     defaults = plugins.defaults(kind)
-    if KINDS[kind].several:
-        yield f"    # {kind}: [{', '.join(defaults)}]"
+    if kind.several:
+        yield f"    # {kind.word}: [{', '.join(defaults)}]"
     elif not defaults:
-        yield f"    # {kind}: false"
+        yield f"    # {kind.word}: false"
     else:
-        name = _default_name(plugins, kind)
-        yield f"    # {kind}:"
+        name = plugins.default(kind, lambda other: plugins.get(other, plugins.preferred(other)))
+        yield f"    # {kind.word}:"
         yield f"    #   plugin: {name}"
         yield from _options(plugins.get(kind, name).Options)
-
-
-def _default_name(plugins: Plugins, kind: str) -> str:
-    if kind == "distance":
-        return plugins.get("extractor", plugins.preferred("extractor")).default_distance
-    return plugins.preferred(kind)
 
 
 def _options(model: type[BaseModel]) -> Iterator[str]:

@@ -11,6 +11,7 @@ class Hamming(Distance):
 
     name = "hamming"
     dtypes = ("uint8",)
+    kind = "hamming"
     zero_vector = "the empty set"
 
     def one_to_many(self, query: np.ndarray, descriptors: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:

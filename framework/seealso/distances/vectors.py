@@ -33,7 +33,7 @@ class Euclidean(Distance):
     name = "euclidean"
     preference = 10
     dtypes = NUMBERS
-    norm = 2
+    kind = "l2"
 
     @_quietly
     def one_to_many(self, query: np.ndarray, descriptors: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -74,7 +74,7 @@ class Manhattan(Distance):
 
     name = "manhattan"
     dtypes = NUMBERS
-    norm = 1
+    kind = "l1"
 
     def one_to_many(self, query: np.ndarray, descriptors: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """In blocks that stay in the cache; limited by memory bandwidth."""
@@ -107,6 +107,7 @@ class Cosine(Distance):
 
     name = "cosine"
     dtypes = NUMBERS
+    kind = "angle"
     zero_vector = "at a right angle to every other vector, and equal to itself"
 
     @_quietly

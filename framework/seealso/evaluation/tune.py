@@ -129,11 +129,9 @@ def with_index_options(collection: Collection, ranges: Mapping[str, Sequence[Any
     chosen = PluginChoice.parse(collection.described_parts()["index"])
     for values in itertools.product(*ranges.values()):
         options = {**chosen.options, **dict(zip(ranges, values, strict=True))}
-        settings = collection.settings.model_copy(update={"index": PluginChoice(chosen.plugin, options)})
-        collections = {**collection.config.collections, collection.name: settings}
-        config = collection.config.model_copy(update={"collections": collections})
+        tried = collection.variant(index=PluginChoice(chosen.plugin, options))
         try:
-            config.check(collection.plugins)
+            tried.config.check(tried.plugins)
         except ConfigError as error:
             raise ConfigError(f"the index {chosen.plugin}: {error}") from None
-        yield Collection(config, collection.plugins, collection.name)
+        yield tried

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from seealso.errors import PluginError
 from seealso.interfaces.extractor import Extractor, Provenance
-from seealso.interfaces.plugin import PluginOptions
+from seealso.interfaces.plugin import PluginChoice, PluginOptions
 
 
 class ImportedOptions(PluginOptions):
@@ -27,8 +27,15 @@ class Imported(Extractor):
     """Descriptors that `seealso import-descriptors` took from a file; images cannot be described here."""
 
     name = "imported"
+    takes_images = False
     Options = ImportedOptions
     options: ImportedOptions
+
+    @classmethod
+    def choice(cls, dim: int, dtype: str, made_by: str = "") -> PluginChoice:
+        """The choice of it for descriptors of so many values of a type."""
+        options = {"dim": dim, "dtype": dtype, "made_by": made_by}
+        return PluginChoice(cls.name, options)
 
     @property
     def provenance(self) -> Provenance:

@@ -109,7 +109,7 @@ class Codec(Plugin):
         """Float32 distances ``(n,)`` from ``query`` to the encoded descriptors.
 
         The base decodes them, a block that stays in the processor's cache at a time. A codec that can work on the
-        encoded form does better, for the distances that say what they are: see `Distance.norm`.
+        encoded form does better, for the distances that say what they are: see `Distance.kind`.
 
         Raises:
             ValueError: a record is not one of this codec's.

@@ -1,7 +1,7 @@
 """The distance: a metric on descriptors."""
 
 from abc import abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -20,10 +20,13 @@ class Distance(Plugin):
     zero_vector: ClassVar[str] = "an ordinary point"
     """What a descriptor of nothing but zeros means to it."""
 
-    norm: ClassVar[int | None] = None
-    """2 where the distance is the Euclidean length of the difference of two descriptors, 1 where it is the sum of the
-    absolute differences, and None where it is anything else. A codec or an index that knows what is said here may
-    compute the distance by itself, in its own way, to the rounding of float32."""
+    kind: ClassVar[Literal["l1", "l2", "angle", "hamming"] | None] = None
+    """What it is, where it is one of these: ``l2``, the Euclidean length of the difference of two descriptors; ``l1``, the sum of
+    the absolute differences; ``angle``, the angle between them in radians, where one of nothing but zeros is at a right angle to
+    every other and equal to itself; ``hamming``, how many bits differ. None where it is anything else.
+
+    A codec or an index may compute a distance that says what it is by itself, in its own way, to the rounding of float32. It has
+    to go by this, never by the name."""
 
     def __init__(self, options: PluginOptions | None = None) -> None:
         self.options = options if options is not None else self.Options()

@@ -54,6 +54,10 @@ class Extractor(Plugin):
     min_side: ClassVar[int] = 0
     """Images may be decoded at a reduced size whose shorter side is at least this (pixels); 0: always in full."""
 
+    takes_images: ClassVar[bool] = True
+    """Whether it turns images into descriptors. One that does not stands for descriptors that were made elsewhere: a collection of
+    them takes in no images, and is asked by IDs, descriptors, or the places that they were given."""
+
     batch_size: int = 32
     """How many images `extract` likes to get at once."""
 

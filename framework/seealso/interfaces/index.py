@@ -72,7 +72,8 @@ class CandidateBlock:
 
     Attributes:
         ids: int64 ``(n,)``.
-        scores: float32 ``(n,)``, ascending within the block and from block to block.
+        scores: float32 ``(n,)``, ascending within the block and from block to block. They compare only with one another, within
+            one call of `MetricIndex.candidates`: those of another query, or of another index, may have another scale.
         exact: the scores are the true distances, and no object outside is nearer: nothing to refine.
         reads: separate reads of the disk that it took.
         bytes_read: and the bytes.

@@ -17,10 +17,11 @@ from seealso.errors import ConfigError, QueryError, SeealsoError
 from seealso.interfaces.plugin import PluginChoice
 from seealso.paths import PathLike
 from seealso.planning.sample import plan_sample
-from seealso.planning.trial import Pilot, Trial, pilot_of, take_in, variant
+from seealso.planning.trial import NAME, Pilot, Trial, pilot_of, take_in
+from seealso.registry.kinds import CHOSEN, DISTANCE, EXTRACTOR, INDEX, KINDS, STORE
 
 SECONDS = 10.0
-KINDS = ("extractor", "index", "store", "codec")
+COMPARED = {word: kind for word, kind in KINDS.items() if kind.compared}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,18 +125,19 @@ def plan(
         scratch = Path(temporary)
         sample = plan_sample(collection, paths, scratch / "pictures")
         base = collection
-        if sample.descriptors is not None and collection.parts.choices()["extractor"].plugin != "imported":
-            base = variant(collection, scratch, extractor=sample.imported(), distance=collection.settings.distance)
+        if sample.descriptors is not None and collection.parts.chosen(EXTRACTOR).cls.takes_images:
+            (distance,) = collection.settings.choices(DISTANCE) or (None,)
+            base = collection.variant(scratch, name=NAME, extractor=sample.imported(), distance=distance)
         choices = [{}, *_others(base, also or {})]
         trials: dict[str, Trial] = {}
         count = 0
         for number, changes in enumerate(choices):
             below = scratch / str(number)
             below.mkdir()
-            parts = variant(base, below, **changes)
+            parts = base.variant(below, name=NAME, **changes)
             try:
                 chosen = parts.parts.choices()
-                key = json.dumps(chosen["extractor"].as_yaml())
+                key = json.dumps(chosen[EXTRACTOR.word].as_yaml())
                 if key not in trials:
                     tell(f"trying the extractor {chosen['extractor'].plugin}")
                     trials[key] = take_in(parts, sample, below, seconds)
@@ -170,22 +172,22 @@ def shown_choice(choice: object) -> str:
 def _others(collection: Collection, also: Mapping[str, Sequence[str]]) -> Iterator[dict[str, Any]]:
     """What is changed, one choice at a time."""
     chosen = collection.parts.choices()
-    store = chosen["store"]
-    for kind, names in also.items():
-        if kind not in KINDS:
-            raise QueryError(f"a plan compares {', '.join(KINDS)}, not {kind}")
-        if kind == "codec" and "codec" not in store.options:
-            raise ConfigError(f"the store {store.plugin} has no codecs to choose from")
+    for word, names in also.items():
+        if word not in COMPARED:
+            raise QueryError(f"a plan compares {', '.join(COMPARED)}, not {word}")
+        kind = COMPARED[word]
+        if kind.within and word not in chosen[kind.within].options:
+            raise ConfigError(f"the {kind.within} {chosen[kind.within].plugin} has no {word}s to choose from")
         classes = collection.plugins.classes(kind)
-        for name in sorted(set(classes) - {"imported"}) if "all" in names else dict.fromkeys(names):
+        every = sorted(name for name, cls in classes.items() if getattr(cls, "takes_images", True))
+        for name in every if "all" in names else dict.fromkeys(names):
             collection.plugins.get(kind, name)
-            if kind == "codec":
-                yield {"store": PluginChoice(store.plugin, {**store.options, "codec": name})}
-            elif kind == "extractor" and name != chosen[kind].plugin:
-                # Its descriptors may be of another type, and have another distance.
-                yield {"extractor": PluginChoice(name), "distance": None}
-            elif name != chosen[kind].plugin:
-                yield {kind: PluginChoice(name)}
+            if kind.within:
+                outer = chosen[kind.within]
+                yield {kind.within: PluginChoice(outer.plugin, {**outer.options, word: name})}
+            elif name != chosen[word].plugin:
+                # What follows it, as the distance does the extractor, need not fit any more.
+                yield {word: PluginChoice(name), **{other.word: None for other in CHOSEN if other.follows == word}}
 
 
 # From what was measured to what is to be expected
@@ -193,9 +195,9 @@ def _others(collection: Collection, also: Mapping[str, Sequence[str]]) -> Iterat
 
 def _plan(chosen: Mapping[str, PluginChoice], trial: Trial, pilot: Pilot, objects: int) -> Plan:
     return Plan(
-        extractor=chosen["extractor"].as_yaml(),
-        index=chosen["index"].as_yaml(),
-        store=chosen["store"].as_yaml(),
+        extractor=chosen[EXTRACTOR.word].as_yaml(),
+        index=chosen[INDEX.word].as_yaml(),
+        store=chosen[STORE.word].as_yaml(),
         seconds=_seconds(trial, pilot, objects),
         disk=_disk(trial, pilot, objects),
         memory=_memory(pilot, objects),

@@ -15,6 +15,7 @@ from seealso.collection import Collection
 from seealso.collection.intake.scan import Scan, is_absent
 from seealso.collection.intake.vector_files import SUFFIXES, open_vectors
 from seealso.errors import FileError, QueryError
+from seealso.imported.extractor import Imported
 from seealso.interfaces.plugin import PluginChoice
 from seealso.paths import PathLike, absolute, shown_path
 
@@ -47,7 +48,7 @@ class PlanSample:
     def imported(self) -> PluginChoice:
         """The extractor that stands for what made the descriptors."""
         assert self.descriptors is not None
-        return PluginChoice("imported", {"dim": self.descriptors.shape[1], "dtype": self.descriptors.dtype.name})
+        return Imported.choice(self.descriptors.shape[1], self.descriptors.dtype.name)
 
 
 def plan_sample(collection: Collection, paths: Sequence[PathLike], scratch: Path) -> PlanSample:
@@ -116,7 +117,7 @@ def _of_collection(collection: Collection) -> PlanSample:
     records = collection.records(ids[:FILES].tolist())
     places = [records[int(id_)].paths[0] for id_ in ids[:FILES] if int(id_) in records]
     mean = sum(map(len, places)) // max(len(places), 1)
-    if collection.provenance.plugin == "imported":
+    if not collection.parts.takes_images(collection.provenance):
         return PlanSample(int(ids.size), [], collection.descriptors(ids[:DESCRIPTORS]), mean, told)
     files = [path for path in places if os.path.isfile(path)]
     if not files:

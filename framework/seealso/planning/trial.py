@@ -18,10 +18,12 @@ from seealso.catalogue.writer import create_catalog
 from seealso.collection import Collection
 from seealso.collection.upkeep.maintain import bytes_below
 from seealso.errors import QueryError, SeealsoError
+from seealso.imported.extractor import Imported
 from seealso.interfaces.plugin import PluginChoice
 from seealso.interfaces.query import Times
 from seealso.layout import INDEX, STORE
 from seealso.planning.sample import PlanSample
+from seealso.registry.kinds import EXTRACTOR
 
 LARGEST_PILOT = 50_000
 PILOT_BYTES = 1 << 28
@@ -33,14 +35,6 @@ FEW = 8
 through everything for as many. So growth is measured with an eighth of them."""
 NAME = "plan"
 """What the collections of a trial are called, so that a plugin that watches can tell them from others."""
-
-
-def variant(collection: Collection, path: Path, **changes: object) -> Collection:
-    """The same parts, but for some, for a collection in another place. What the other was made with is kept to."""
-    kept = {kind: choice for kind, choice in collection.parts.choices().items() if kind not in changes}
-    settings = collection.settings.model_copy(update={**kept, **changes, "path": path})
-    config = collection.config.model_copy(update={"collections": {NAME: settings}})
-    return Collection(config, collection.plugins, NAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +71,11 @@ def take_in(collection: Collection, sample: PlanSample, folder: Path, seconds: f
         QueryError: not one can be taken in, or there are no images.
     """
     if sample.descriptors is not None:
-        if collection.parts.choices()["extractor"].plugin != "imported":
+        if collection.parts.chosen(EXTRACTOR).cls.takes_images:
             raise QueryError("there are no images to try it with")
         return Trial(0.0, 0.0, 1.0, 0.0, sample.descriptors, collection, b"", sample.told)
     # Without an index: the pilot tells what that takes.
-    parts = variant(collection, folder / "trial", index=PluginChoice("exact"))
+    parts = collection.variant(folder / "trial", name=NAME, index=PluginChoice("exact"))
     with parts as trial:
         batch = trial.parts.extractor.batch_size
         started = time.perf_counter()
@@ -188,11 +182,10 @@ def pilot_of(trial: Trial, collection: Collection, folder: Path, objects: int, p
     names = folder / "names.txt"
     width = max(8, path_bytes - len(os.fsencode(file)) - 1)
     names.write_text("".join(f"{number:0{width}}\n" for number in range(full)))
-    imported = PluginChoice("imported", {"dim": shape[1], "dtype": dtype.name})
-    changes = {"extractor": imported, "text": False, "keywords": []}
+    changes = {"extractor": Imported.choice(shape[1], dtype.name), "text": False, "keywords": []}
     with (
-        variant(collection, folder / "pilot", **changes) as pilot,
-        variant(collection, folder / "quarter", **changes) as quarter,
+        collection.variant(folder / "pilot", name=NAME, **changes) as pilot,
+        collection.variant(folder / "quarter", name=NAME, **changes) as quarter,
     ):
         sizes = []
         for size in (max(1, full // 4), full):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from starlette.routing import BaseRoute
 
+    from seealso.collection.collection import Collection
     from seealso.collection.intake.ingest import IngestedBatch
     from seealso.images.decoding import DecodedImage
     from seealso.interfaces.codec import Codec

@@ -1,38 +1,143 @@
-"""The kinds of plugins there are."""
+"""The kinds of plugins there are, in one table that everything else reads.
+
+A new kind is a row here, an interface, a hook in `seealso.registry.hookspecs`, a part of the conformance kit, and a sample.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
+    from seealso.interfaces.codec import Codec
+    from seealso.interfaces.distance import Distance
+    from seealso.interfaces.extractor import Extractor
+    from seealso.interfaces.frontend import Frontend
+    from seealso.interfaces.index import MetricIndex
+    from seealso.interfaces.keywords import KeywordSource
     from seealso.interfaces.plugin import Plugin
+    from seealso.interfaces.store import ObjectStore
+    from seealso.interfaces.text import TextIndex
+
+P = TypeVar("P", bound="Plugin")
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of plugin: the hook that registers it, its interface, and whether a collection has several at once."""
+class Kind(Generic[P]):
+    """A kind of plugin.
 
+    Attributes:
+        word: what the configuration calls it.
+        hook: the hook that registers the classes.
+        module: where the interface is.
+        interface: the abstract class that a plugin of this kind implements.
+        meaning: what the configuration says of the key of a collection that chooses it; empty where no such key does.
+        several: a collection has several of it at once.
+        optional: a collection may do without: ``false`` switches it off, and where none is installed there is none.
+        recorded: a collection keeps to the choice that it was made with.
+        follows: another kind; the default is what its class names as ``default_WORD``.
+        within: another kind; an option of that plugin, called as this kind, makes the choice.
+        compared: `seealso.plan` can try others in the place of the one that is chosen.
+        ending: what the names of classes end with that `seealso.write_new_plugin` writes.
+    """
+
+    word: str
     hook: str
     module: str
     interface: str
+    meaning: str = ""
     several: bool = False
+    optional: bool = False
+    recorded: bool = True
+    follows: str = ""
+    within: str = ""
+    compared: bool = False
+    ending: str = ""
 
-    def base(self) -> type[Plugin]:
+    def base(self) -> type[P]:
         """The abstract class that a plugin of this kind implements."""
-        base: type[Plugin] = getattr(import_module(self.module), self.interface)
+        base: type[P] = getattr(import_module(self.module), self.interface)
         return base
 
 
-KINDS: dict[str, Kind] = {
-    "extractor": Kind("register_extractors", "seealso.interfaces.extractor", "Extractor"),
-    "distance": Kind("register_distances", "seealso.interfaces.distance", "Distance"),
-    "index": Kind("register_metric_indexes", "seealso.interfaces.index", "MetricIndex"),
-    "codec": Kind("register_codecs", "seealso.interfaces.codec", "Codec"),
-    "store": Kind("register_object_stores", "seealso.interfaces.store", "ObjectStore"),
-    "keywords": Kind("register_keyword_sources", "seealso.interfaces.keywords", "KeywordSource", several=True),
-    "text": Kind("register_text_indexes", "seealso.interfaces.text", "TextIndex"),
-    "frontend": Kind("register_frontends", "seealso.interfaces.frontend", "Frontend"),
+EXTRACTOR: Kind[Extractor] = Kind(
+    "extractor",
+    "register_extractors",
+    "seealso.interfaces.extractor",
+    "Extractor",
+    meaning="what turns an image into a descriptor",
+    compared=True,
+    ending="Extractor",
+)
+DISTANCE: Kind[Distance] = Kind(
+    "distance",
+    "register_distances",
+    "seealso.interfaces.distance",
+    "Distance",
+    meaning="the metric that compares descriptors",
+    follows="extractor",
+    ending="Distance",
+)
+INDEX: Kind[MetricIndex] = Kind(
+    "index",
+    "register_metric_indexes",
+    "seealso.interfaces.index",
+    "MetricIndex",
+    meaning="what narrows a search",
+    compared=True,
+    ending="Index",
+)
+CODEC: Kind[Codec] = Kind(
+    "codec",
+    "register_codecs",
+    "seealso.interfaces.codec",
+    "Codec",
+    within="store",
+    compared=True,
+    ending="Codec",
+)
+STORE: Kind[ObjectStore] = Kind(
+    "store",
+    "register_object_stores",
+    "seealso.interfaces.store",
+    "ObjectStore",
+    meaning="what keeps the descriptors on disk",
+    compared=True,
+    ending="Store",
+)
+KEYWORDS: Kind[KeywordSource] = Kind(
+    "keywords",
+    "register_keyword_sources",
+    "seealso.interfaces.keywords",
+    "KeywordSource",
+    meaning="where the words that describe an image are taken from; []: from nowhere",
+    several=True,
+    recorded=False,
+    ending="Keywords",
+)
+TEXT: Kind[TextIndex] = Kind(
+    "text",
+    "register_text_indexes",
+    "seealso.interfaces.text",
+    "TextIndex",
+    meaning="what finds images by such words; false: nothing does",
+    optional=True,
+    ending="TextIndex",
+)
+FRONTEND: Kind[Frontend] = Kind(
+    "frontend",
+    "register_frontends",
+    "seealso.interfaces.frontend",
+    "Frontend",
+    recorded=False,
+    ending="Frontend",
+)
+
+KINDS: dict[str, Kind[Any]] = {
+    kind.word: kind for kind in (EXTRACTOR, DISTANCE, INDEX, CODEC, STORE, KEYWORDS, TEXT, FRONTEND)
 }
 """The kinds, under the words that the configuration uses."""
+
+CHOSEN: tuple[Kind[Any], ...] = tuple(kind for kind in KINDS.values() if kind.meaning)
+"""Those that a collection chooses by a key of its own."""

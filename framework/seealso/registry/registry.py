@@ -15,24 +15,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import pluggy
 
 from seealso.errors import PluginError
-from seealso.registry.kinds import KINDS
+from seealso.registry.kinds import KINDS, Kind, P
 from seealso.registry.markers import GROUP
 
 if TYPE_CHECKING:
-    from seealso.interfaces.codec import Codec
-    from seealso.interfaces.distance import Distance
-    from seealso.interfaces.extractor import Extractor
-    from seealso.interfaces.frontend import Frontend
-    from seealso.interfaces.index import MetricIndex
-    from seealso.interfaces.keywords import KeywordSource
     from seealso.interfaces.plugin import Plugin
-    from seealso.interfaces.store import ObjectStore
-    from seealso.interfaces.text import TextIndex
 
 log = logging.getLogger("seealso")
 T = TypeVar("T")
@@ -167,18 +159,24 @@ class Plugins:
             log.warning("%s", problem)
         del self.problems[before:]
 
-    def classes(self, kind: str) -> dict[str, type[Plugin]]:
-        """The classes of a kind (a key of `KINDS`) by name, of all plugins; gathered on first use."""
-        if kind not in self._classes:
+    @overload
+    def classes(self, kind: Kind[P]) -> dict[str, type[P]]: ...
+    @overload
+    def classes(self, kind: str) -> dict[str, type[Plugin]]: ...
+
+    def classes(self, kind: Kind[Any] | str) -> dict[str, Any]:
+        """The classes of a kind, or of the word of one, by name, of all plugins; gathered on first use."""
+        kind = kind_of(kind)
+        if kind.word not in self._classes:
             found: dict[str, type[Plugin]] = {}
             owners: dict[str, LoadedPlugin] = {}
-            for plugin, classes in self.call(KINDS[kind].hook):
+            for plugin, classes in self.call(kind.hook):
                 for cls in self._as_sequence(plugin, kind, classes):
-                    reason = broken_contract(cls, KINDS[kind].base())
+                    reason = broken_contract(cls, kind.base())
                     if not reason and cls.name in found:
                         other = owners[cls.name]
                         reason = (
-                            f"the {kind} name {cls.name!r} of {cls.__module__}.{cls.__qualname__} is already "
+                            f"the {kind.word} name {cls.name!r} of {cls.__module__}.{cls.__qualname__} is already "
                             f"taken by {found[cls.name].__module__}.{found[cls.name].__qualname__} of {other.source}"
                         )
                     if reason:
@@ -186,50 +184,37 @@ class Plugins:
                         continue
                     found[cls.name] = cls
                     owners[cls.name] = plugin
-                    plugin.provides.setdefault(kind, []).append(cls.name)
-            self._classes[kind] = found
-        return self._classes[kind]
+                    plugin.provides.setdefault(kind.word, []).append(cls.name)
+            self._classes[kind.word] = found
+        return self._classes[kind.word]
 
-    def _as_sequence(self, plugin: LoadedPlugin, kind: str, classes: object) -> Sequence[Any]:
+    def _as_sequence(self, plugin: LoadedPlugin, kind: Kind[Any], classes: object) -> Sequence[Any]:
         if isinstance(classes, list | tuple):
             return classes
-        reason = f"{KINDS[kind].hook} returned {type(classes).__name__}, not a list of classes"
+        reason = f"{kind.hook} returned {type(classes).__name__}, not a list of classes"
         self._problem(plugin.name, plugin.source, reason, "mend the plugin or uninstall it")
         return ()
 
     @overload
-    def get(self, kind: Literal["extractor"], name: str) -> type[Extractor]: ...
-    @overload
-    def get(self, kind: Literal["distance"], name: str) -> type[Distance]: ...
-    @overload
-    def get(self, kind: Literal["index"], name: str) -> type[MetricIndex]: ...
-    @overload
-    def get(self, kind: Literal["codec"], name: str) -> type[Codec]: ...
-    @overload
-    def get(self, kind: Literal["store"], name: str) -> type[ObjectStore]: ...
-    @overload
-    def get(self, kind: Literal["keywords"], name: str) -> type[KeywordSource]: ...
-    @overload
-    def get(self, kind: Literal["text"], name: str) -> type[TextIndex]: ...
-    @overload
-    def get(self, kind: Literal["frontend"], name: str) -> type[Frontend]: ...
+    def get(self, kind: Kind[P], name: str) -> type[P]: ...
     @overload
     def get(self, kind: str, name: str) -> type[Plugin]: ...
 
-    def get(self, kind: str, name: str) -> type[Plugin]:
-        """The class of a kind and name.
+    def get(self, kind: Kind[Any] | str, name: str) -> type[Plugin]:
+        """The class of a kind, or of the word of one, and a name.
 
         Raises:
             PluginError: there is none; the message suggests the nearest name and says which plugins have failed.
         """
+        kind = kind_of(kind)
         classes = self.classes(kind)
         if name in classes:
             return classes[name]
-        raise PluginError(self._unknown(kind, name, classes))
+        raise PluginError(self._unknown(kind.word, name, classes))
 
     def unknown(self, name: str) -> str:
         """What there is to say of a name that no plugin of any kind has: the nearest one, and which plugins have failed."""
-        return self._unknown("plugin", name, [each for kind in KINDS for each in self.classes(kind)])
+        return self._unknown("plugin", name, [each for kind in KINDS.values() for each in self.classes(kind)])
 
     def _unknown(self, what: str, name: str, known: Collection[str]) -> str:
         message = f"there is no {what} named {name!r}{did_you_mean(name, list(known))}"
@@ -238,31 +223,48 @@ class Plugins:
             message += "; these plugins failed: " + ", ".join(sorted({p.plugin for p in self.problems}))
         return message
 
-    def capabilities(self, kind: str, name: str) -> dict[str, object]:
+    def capabilities(self, kind: Kind[Any] | str, name: str) -> dict[str, object]:
         """What a class says of itself by the attributes that its interface names, such as ``lossless`` of a codec."""
         cls = self.get(kind, name)
-        named = [key for key in KINDS[kind].base().__annotations__ if not key.startswith("_") and key != "options"]
+        named = [key for key in kind_of(kind).base().__annotations__ if not key.startswith("_") and key != "options"]
         said = {key: getattr(cls, key) for key in [*named, "preference"] if hasattr(cls, key)}
         # Others depend on the options.
         return {key: value for key, value in said.items() if isinstance(value, bool | int | float | str | tuple)}
 
-    def preferred(self, kind: str) -> str:
+    def preferred(self, kind: Kind[Any] | str) -> str:
         """The name of the plugin that a new collection gets when its configuration names none of this kind.
 
         Raises:
             PluginError: no installed plugin of the kind offers itself.
         """
+        kind = kind_of(kind)
         defaults = self.defaults(kind)
         if not defaults:
-            raise PluginError(f"no {kind} is installed that can be the default; name one in the configuration")
+            raise PluginError(f"no {kind.word} is installed that can be the default; name one in the configuration")
         return defaults[0]
 
-    def defaults(self, kind: str) -> list[str]:
+    def defaults(self, kind: Kind[Any] | str) -> list[str]:
         """The names of the plugins that a new collection gets of this kind: all that offer themselves where it has several at
         once, by preference; else the best, or none."""
+        kind = kind_of(kind)
         offered = [cls for cls in self.classes(kind).values() if cls.preference > 0]
         names = [cls.name for cls in sorted(offered, key=lambda cls: -cls.preference)]
-        return names if KINDS[kind].several else names[:1]
+        return names if kind.several else names[:1]
+
+    def default(self, kind: Kind[Any], chosen: Callable[[Kind[Any]], type[Plugin]]) -> str:
+        """The name of the plugin that a new collection gets, where another kind may say it.
+
+        Args:
+            kind: the kind.
+            chosen: gives the class that is chosen for such another kind.
+
+        Raises:
+            PluginError: no installed plugin of the kind offers itself.
+        """
+        if not kind.follows:
+            return self.preferred(kind)
+        name: str = getattr(chosen(KINDS[kind.follows]), f"default_{kind.word}")
+        return name
 
     def kinds(self) -> list[str]:
         """The kinds of plugins there are, under the words that the configuration uses."""
@@ -270,7 +272,7 @@ class Plugins:
 
     def list_all(self) -> list[LoadedPlugin]:
         """Every plugin that loaded, with all that it provides."""
-        for kind in KINDS:
+        for kind in KINDS.values():
             self.classes(kind)
         return list(self.loaded.values())
 
@@ -296,6 +298,19 @@ def _traced(plugin: str, function: Callable[..., Any], *arguments: object) -> An
         given = ", ".join(type(each).__name__ for each in arguments)
         took = 1000 * (time.perf_counter() - started)
         print(f"seealso: {plugin}.{function.__name__}({given}) {outcome} ({took:.1f} ms)", file=sys.stderr)
+
+
+def kind_of(kind: Kind[Any] | str) -> Kind[Any]:
+    """A kind, or the one of a word.
+
+    Raises:
+        PluginError: there is none of that word.
+    """
+    if isinstance(kind, Kind):
+        return kind
+    if kind not in KINDS:
+        raise PluginError(f"there is no kind {kind!r}{did_you_mean(kind, KINDS)} (there are: {', '.join(KINDS)})")
+    return KINDS[kind]
 
 
 def broken_contract(cls: object, base: type[Plugin]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from seealso import FileError, write_atomically
+from seealso import Extractor, FileError, write_atomically
 from seealso_torch import check_installed
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ def export_command(context: Context, file: Path, force: bool) -> None:
     check_installed("onnxscript")
     from seealso_torch.exporting import export
 
-    model, error = export(extractor, context.deployment.plugins.get("extractor", "onnx"))
+    served = context.deployment.plugins.get("extractor", "onnx")
+    assert issubclass(served, Extractor)
+    model, error = export(extractor, served)
     write_atomically(file, model)
     click.echo(
         f"wrote {file} ({len(model) / 1e6:.1f} MB): descriptors of {extractor.provenance.dim} values, off by {error:.0e} at most"

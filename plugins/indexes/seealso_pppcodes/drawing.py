@@ -56,4 +56,6 @@ def _borders(symbols: np.ndarray, width: int = DRAWN_TWICE) -> np.ndarray:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m seealso_pppcodes.drawing FILE.png")
-    draw(load_plugins().get("distance", "euclidean")()).save(Path(sys.argv[1]))
+    euclidean = load_plugins().get("distance", "euclidean")
+    assert issubclass(euclidean, Distance)
+    draw(euclidean()).save(Path(sys.argv[1]))

@@ -304,7 +304,7 @@ class Halved(Euclidean):
     """A distance of an outsider, which says nothing of what it is."""
 
     name = "halved"
-    norm = None
+    kind = None
 
     def one_to_many(self, query, descriptors, out=None):
         return super().one_to_many(query, descriptors, out) / 2

@@ -193,7 +193,7 @@ def test_what_cannot_be_planned(opening, tmp_path, make_photos):
         (
             [tmp_path / "photos"],
             {"also": {"distance": ["cosine"]}},
-            "compares extractor, index, store, codec, not dist",
+            "compares extractor, index, codec, store, not dist",
         ),
     ):
         of_file = paths in ([tmp_path / "missing"], [tmp_path / "wrong.npy"], [tmp_path / "nan.npy"])

@@ -75,6 +75,8 @@ EXPECTED = {
         "test_removed_and_put_again",
     },
     "TestStoreReadsOneBlock": {"test_blocks_hold_everything_once", "test_blocks_are_bounded"},
+    "TestCallsItselfEuclidean": {"test_the_distance_is_what_it_says"},
+    "TestCallsItselfAnAngle": {"test_the_distance_is_what_it_says"},
     "TestNoticesNoChange": {"test_a_change_is_noticed"},
     "TestFindsWhatWasRemoved": {
         "test_removed_and_put_again",

@@ -24,7 +24,7 @@ ENOUGH = 10_000
 FOR_EACH_LIST = 39
 GROWN = 8
 WIDER = 4
-METRICS = ("euclidean", "cosine")
+METRICS = ("l2", "angle")
 
 
 class FaissOptions(seealso.PluginOptions):
@@ -56,9 +56,9 @@ class FaissIndex(seealso.MetricIndex):
 
     def __init__(self, options: seealso.PluginOptions, context: seealso.IndexContext) -> None:
         super().__init__(options, context)
-        if context.distance.name not in METRICS or context.dtype != np.float32:
+        if context.distance.kind not in METRICS or context.dtype != np.float32:
             raise seealso.ConfigError(
-                f"the index faiss takes float32 descriptors and the distances {' and '.join(METRICS)}, not "
+                "the index faiss takes float32 descriptors and a Euclidean distance or an angle, not "
                 f"{context.dtype} and {context.distance.name}; choose another index, as `ppp-codes`"
             )
         self._trained_on = 0
@@ -95,7 +95,7 @@ class FaissIndex(seealso.MetricIndex):
     def _points(self, descriptors: np.ndarray) -> np.ndarray:
         """What faiss compares by the Euclidean distance: for angles, descriptors of length 1."""
         points = np.ascontiguousarray(descriptors, np.float32)
-        if self.context.distance.name == "cosine":
+        if self.context.distance.kind == "angle":
             lengths = np.linalg.norm(points, axis=1, keepdims=True)
             points = np.divide(points, lengths, out=np.zeros_like(points), where=lengths > 0)
         return points

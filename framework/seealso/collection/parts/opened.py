@@ -32,15 +32,19 @@ class Opened:
     folder: Path
 
     @classmethod
-    def open(cls, path: Path, parts: Parts) -> Self:
-        """Open what is in a collection's directory; what was opened is closed again when something fails.
+    def open(cls, path: Path, catalog: Catalog, parts: Parts) -> Self:
+        """Open what is in a collection's directory.
+
+        Args:
+            path: the directory.
+            catalog: its catalogue, which is closed with the rest, and also when something fails.
+            parts: the parts that the catalogue and the configuration name.
 
         Raises:
             CollectionError: the store is not there.
             FormatError: a file is none of ours, or of a newer format.
             ConfigError: the configuration does not fit what is there.
         """
-        catalog = Catalog(path)
         try:
             folder = path / store_folder(catalog)
             if not folder.is_dir():

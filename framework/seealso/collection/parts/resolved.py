@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
 import platformdirs
@@ -18,7 +18,7 @@ from seealso.catalogue.reader import Catalog
 from seealso.codecs.choice import choose_codec
 from seealso.collection.derived.live_text import LiveText
 from seealso.collection.intake.keywords import Describer
-from seealso.configuration.models import Config, validate_options
+from seealso.configuration.models import Config, place_of, validate_options
 from seealso.configuration.reading import Location
 from seealso.errors import ConfigError, FormatError, PluginError, ProvenanceMismatch
 from seealso.interfaces.codec import Codec, CodecContext
@@ -26,13 +26,12 @@ from seealso.interfaces.distance import Distance
 from seealso.interfaces.extractor import Extractor, ExtractorContext, Provenance
 from seealso.interfaces.index import IndexContext, MetricIndex
 from seealso.interfaces.keywords import KeywordSource
-from seealso.interfaces.plugin import Plugin, PluginChoice, PluginOptions
+from seealso.interfaces.plugin import PluginChoice, PluginOptions
 from seealso.interfaces.store import ObjectStore, StoreContext
 from seealso.interfaces.text import TextContext, TextIndex
+from seealso.registry.kinds import CHOSEN, CODEC, DISTANCE, EXTRACTOR, INDEX, KEYWORDS, STORE, TEXT, Kind, P
 from seealso.registry.registry import Plugins
 
-PARTS = ("extractor", "distance", "index", "store")
-TEXT = "text"
 SOURCES = "keyword_sources"  # where the catalogue keeps those that were given beside the configuration
 CONFIGURATION = "configuration"  # where the catalogue keeps the choices
 
@@ -50,10 +49,10 @@ def default_cache() -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(Generic[P]):
     """A plugin's class with its checked options."""
 
-    cls: type[Plugin]
+    cls: type[P]
     options: PluginOptions
 
     def as_choice(self) -> PluginChoice:
@@ -68,6 +67,8 @@ class Chosen:
 
 class Parts:
     """The parts of one collection: chosen by the configuration, else by what made the collection, else by default.
+
+    Each choice is looked up and checked once, when it is first asked for; the extractor and the distance are made once.
 
     Args:
         config: the deployment's configuration.
@@ -84,41 +85,60 @@ class Parts:
         self._collection = config.collections[name]
         self.threads = usable_threads()
         self._extracting = threading.Lock()
+        self._chosen: dict[str, Chosen[Any]] = {}
+        self._distance: Distance | None = None
 
-    def chosen_text(self) -> Chosen | None:
+    def follow(self, recorded: dict[str, PluginChoice]) -> None:
+        """Go by another record, for what made the collection has changed. What is made already stays in use."""
+        self.recorded = recorded
+        self._chosen.clear()
+
+    def chosen_text(self) -> Chosen[TextIndex] | None:
         """The text index in force; None where the configuration wants none, or none is installed."""
-        if self._collection.text is False:
-            return None
-        if self._collection.text is None and TEXT not in self.recorded and not self.plugins.classes(TEXT):
-            return None
-        return self.chosen(TEXT)
+        return self.chosen(TEXT) if self._has(TEXT) else None
 
-    def chosen_sources(self, given: Sequence[PluginChoice] = ()) -> dict[str, Chosen]:
+    def _has(self, kind: Kind[Any]) -> bool:
+        """Whether the collection has a plugin of a kind; of one that it may do without it may have none."""
+        named = self._collection.choices(kind)
+        if not kind.optional or named:
+            return True
+        return named is None and (kind.word in self.recorded or bool(self.plugins.classes(kind)))
+
+    def chosen_sources(self, given: Sequence[PluginChoice] = ()) -> dict[str, Chosen[KeywordSource]]:
         """The keyword sources in force, by name: those that the configuration names, else all that offer themselves; then
         those ``given`` beside it.
 
         Raises:
             ConfigError: one does not exist, or its options do not fit, or it is named twice.
         """
-        named = self._collection.keywords
-        if named is None:
-            named = [PluginChoice(name) for name in self.plugins.defaults("keywords")]
-        found: dict[str, Chosen] = {}
-        for place, choice in enumerate((*named, *given)):
-            location: Location = ("collections", self.name, "keywords", place)
+        found = dict(self._configured_sources)
+        for place, choice in enumerate(given, start=len(found)):
+            location = place_of(self.name, KEYWORDS, place)
             if choice.plugin in found:
-                where = self.config.source.place(location[: 3 if place >= len(named) else 4])
-                raise ConfigError(f"{where}: the keyword source {choice.plugin} is named twice")
-            found[choice.plugin] = Chosen(*self.config.options(self.plugins, "keywords", choice, location))
+                raise self._named_twice(location[:-1], choice)
+            found[choice.plugin] = Chosen(*self.config.options(self.plugins, KEYWORDS, choice, location))
         return found
+
+    @cached_property
+    def _configured_sources(self) -> dict[str, Chosen[KeywordSource]]:
+        named = self._collection.choices(KEYWORDS)
+        if named is None:
+            named = tuple(PluginChoice(name) for name in self.plugins.defaults(KEYWORDS))
+        found: dict[str, Chosen[KeywordSource]] = {}
+        for place, choice in enumerate(named):
+            location = place_of(self.name, KEYWORDS, place)
+            if choice.plugin in found:
+                raise self._named_twice(location, choice)
+            found[choice.plugin] = Chosen(*self.config.options(self.plugins, KEYWORDS, choice, location))
+        return found
+
+    def _named_twice(self, location: Location, choice: PluginChoice) -> ConfigError:
+        return ConfigError(f"{self.config.source.place(location)}: the keyword source {choice.plugin} is named twice")
 
     def describer(self, given: Sequence[PluginChoice] = ()) -> Describer:
         """The keyword sources, as one."""
-        sources: dict[str, KeywordSource] = {}
         chosen = self.chosen_sources(given)
-        for name, each in chosen.items():
-            assert issubclass(each.cls, KeywordSource)
-            sources[name] = each.cls(each.options)
+        sources = {name: each.cls(each.options) for name, each in chosen.items()}
         return Describer(sources, {name: each.as_built() for name, each in chosen.items()})
 
     def live_text(self, directory: Path) -> LiveText:
@@ -128,44 +148,47 @@ class Parts:
             return LiveText(None, None, directory)
 
         def make(folder: Path, read_only: bool) -> TextIndex:
-            cls = self.plugins.get("text", chosen.cls.name)
-            return cls(chosen.options, TextContext(folder, read_only))
+            return chosen.cls(chosen.options, TextContext(folder, read_only))
 
         return LiveText(make, chosen.as_built(), directory)
 
-    def chosen(self, kind: str) -> Chosen:
+    def chosen(self, kind: Kind[P]) -> Chosen[P]:
         """The plugin in force for a kind.
 
         Raises:
             ConfigError: it does not exist, or its options do not fit.
             PluginError: nothing is chosen and nothing can be the default.
         """
-        named: PluginChoice | None = getattr(self._collection, kind)
-        if named is not None:
-            location: Location = ("collections", self.name, kind)
-            return Chosen(*self.config.options(self.plugins, kind, named, location))
-        choice = self.recorded.get(kind) or PluginChoice(self._default(kind))
-        cls = self.plugins.get(kind, choice.plugin)
-        return Chosen(cls, validate_options(cls, choice, location=(kind,)))
+        if kind.word not in self._chosen:
+            self._chosen[kind.word] = self._choose(kind)
+        return self._chosen[kind.word]
 
-    def _default(self, kind: str) -> str:
-        if kind == "distance":
-            extractor = self.chosen("extractor").cls
-            assert issubclass(extractor, Extractor)
-            return extractor.default_distance
-        return self.plugins.preferred(kind)
+    def _choose(self, kind: Kind[P]) -> Chosen[P]:
+        named = self._collection.choices(kind)
+        if named:
+            return Chosen(*self.config.options(self.plugins, kind, named[0], place_of(self.name, kind)))
+        default = self.recorded.get(kind.word)
+        choice = default or PluginChoice(self.plugins.default(kind, lambda other: self.chosen(other).cls))
+        return self.checked(kind, choice)
+
+    def checked(self, kind: Kind[P], choice: PluginChoice) -> Chosen[P]:
+        """A choice that the configuration does not name, with its class and its options.
+
+        Raises:
+            ConfigError: its options do not fit.
+            PluginError: it does not exist.
+        """
+        cls = self.plugins.get(kind, choice.plugin)
+        return Chosen(cls, validate_options(cls, choice, location=(kind.word,)))
 
     def choices(self) -> dict[str, PluginChoice]:
-        """The choices in force, with every option."""
-        choices = {kind: self.chosen(kind).as_choice() for kind in PARTS}
-        text = self.chosen_text()
-        return choices if text is None else choices | {TEXT: text.as_choice()}
+        """The choices in force that a collection keeps to, with every option."""
+        return {kind.word: self.chosen(kind).as_choice() for kind in CHOSEN if kind.recorded and self._has(kind)}
 
     @cached_property
     def extractor(self) -> Extractor:
         """The extractor. Its constructor is cheap; the network is loaded when it is first used."""
-        chosen = self.chosen("extractor")
-        assert issubclass(chosen.cls, Extractor)
+        chosen = self.chosen(EXTRACTOR)
         return chosen.cls(chosen.options, ExtractorContext(default_cache(), self.threads))
 
     def extract(self, batch: np.ndarray) -> np.ndarray:
@@ -191,19 +214,20 @@ class Parts:
         return descriptors
 
     def distance(self, dtype: str) -> Distance:
-        """The metric.
+        """The metric; one for all that compare descriptors.
 
         Raises:
             ConfigError: it does not take descriptors of this type.
         """
-        chosen = self.chosen("distance")
-        assert issubclass(chosen.cls, Distance)
+        chosen = self.chosen(DISTANCE)
         if dtype not in chosen.cls.dtypes:
             raise ConfigError(
                 f"collection {self.name}: the distance {chosen.cls.name} takes {', '.join(chosen.cls.dtypes)}, and the "
                 f"extractor's descriptors are {dtype}; choose another `distance:`"
             )
-        return chosen.cls(chosen.options)
+        if self._distance is None:
+            self._distance = chosen.cls(chosen.options)
+        return self._distance
 
     def store(self, directory: Path, provenance: Provenance, *, read_only: bool) -> ObjectStore:
         """The object store in a directory.
@@ -211,39 +235,35 @@ class Parts:
         Raises:
             ConfigError: the configuration names another store than the one that holds the descriptors.
         """
-        recorded = self.recorded.get("store")
-        chosen = self.chosen("store")
+        recorded = self.recorded.get(STORE.word)
+        chosen = self.chosen(STORE)
         if recorded is not None and recorded.plugin != chosen.cls.name:
             raise ConfigError(
-                f"{self.config.source.place(('collections', self.name, 'store'))}: this collection keeps its "
+                f"{self.config.source.place(place_of(self.name, STORE))}: this collection keeps its "
                 f"descriptors in the store {recorded.plugin}, not {chosen.cls.name}; write `store: {recorded.plugin}`, or "
                 "run `seealso convert`"
             )
-        return self.make_store(chosen.as_choice(), directory, provenance, read_only=read_only)
+        return self.make_store(chosen, directory, provenance, read_only=read_only)
 
     def make_store(
-        self, choice: PluginChoice, directory: Path, provenance: Provenance, *, read_only: bool
+        self, chosen: Chosen[ObjectStore], directory: Path, provenance: Provenance, *, read_only: bool
     ) -> ObjectStore:
-        """A store as it is chosen, whatever the configuration says."""
-        cls = self.plugins.get("store", choice.plugin)
+        """A store, whatever the configuration says."""
         dtype = np.dtype(provenance.dtype)
         encoded = CodecContext(provenance.dim, dtype)
 
         def make(choice: PluginChoice) -> Codec:
-            cls = self.plugins.get("codec", choice.plugin)
-            return cls(validate_options(cls, choice, location=("codec",)), encoded)
+            codec = self.checked(CODEC, choice)
+            return codec.cls(codec.options, encoded)
 
         def choose(descriptors: np.ndarray) -> PluginChoice:
-            classes = {name: self.plugins.get("codec", name) for name in self.plugins.classes("codec")}
-            return choose_codec(classes, encoded, descriptors)
+            return choose_codec(self.plugins.classes(CODEC), encoded, descriptors)
 
-        options = validate_options(cls, choice, location=("store",))
-        return cls(options, StoreContext(directory, provenance.dim, dtype, read_only, make, choose))
+        return chosen.cls(chosen.options, StoreContext(directory, provenance.dim, dtype, read_only, make, choose))
 
     def make_index(self, store: ObjectStore, provenance: Provenance) -> MetricIndex:
         """An empty metric index."""
-        chosen = self.chosen("index")
-        assert issubclass(chosen.cls, MetricIndex)
+        chosen = self.chosen(INDEX)
         context = IndexContext(
             self.distance(provenance.dtype), store, provenance.dim, np.dtype(provenance.dtype), self.threads
         )
@@ -251,7 +271,12 @@ class Parts:
 
     def index_made_by(self) -> dict[str, Any]:
         """What a snapshot of the index depends on."""
-        return {kind: self.chosen(kind).as_built() for kind in ("index", "distance")}
+        return {INDEX.word: self.chosen(INDEX).as_built(), DISTANCE.word: self.chosen(DISTANCE).as_built()}
+
+    def takes_images(self, provenance: Provenance) -> bool:
+        """Whether what made a collection's descriptors was given images; of a plugin that is gone it is taken to be so."""
+        made_by = self.plugins.classes(EXTRACTOR).get(provenance.plugin)
+        return made_by is None or made_by.takes_images
 
     def check_provenance(self, recorded: Provenance) -> None:
         """Refuse an extractor whose descriptors are not the collection's.

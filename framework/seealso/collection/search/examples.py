@@ -78,7 +78,7 @@ class Examples:
 
     def _of_path(self, opened: Opened, path: bytes, example: Example) -> tuple[Asked, np.ndarray]:
         # What was imported has a place, and no file.
-        placed = opened.catalog.objects_at([path]) if opened.provenance.plugin == "imported" else {}
+        placed = opened.catalog.objects_at([path]) if not self._parts.takes_images(opened.provenance) else {}
         if path in placed:
             return self._of_object(opened, placed[path], example)
         data = read_query(path, example.limits or self._limits)

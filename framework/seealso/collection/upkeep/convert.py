@@ -14,12 +14,12 @@ from seealso.catalogue.reader import Catalog
 from seealso.catalogue.writer import CatalogWriter
 from seealso.collection.parts.creation import STORE_FOLDER, store_folder
 from seealso.collection.parts.opened import Opened
-from seealso.collection.parts.resolved import CONFIGURATION, Parts, configuration_record
+from seealso.collection.parts.resolved import CONFIGURATION, Chosen, Parts, configuration_record
 from seealso.durability import make_directory
 from seealso.errors import StoreError
-from seealso.interfaces.plugin import PluginChoice
 from seealso.interfaces.store import ObjectStore
 from seealso.layout import following_store, is_store
+from seealso.registry import kinds
 
 CONVERTING = "converting_to"  # what the catalogue records of a conversion under way
 BATCH_BYTES = 1 << 24  # of descriptors, copied between two flushes
@@ -57,7 +57,7 @@ def convert(
     parts: Parts,
     opened: Opened,
     writer: CatalogWriter,
-    choice: PluginChoice,
+    wanted: Chosen[ObjectStore],
     progress: Callable[[int, int], None],
 ) -> Conversion:
     """Copy every descriptor to a new store, in the order that the index likes; then make it the collection's.
@@ -70,7 +70,7 @@ def convert(
         parts: its parts.
         opened: the collection as it is.
         writer: its catalogue.
-        choice: the new store.
+        wanted: the new store.
         progress: told how many are done, and of how many.
 
     Raises:
@@ -78,7 +78,7 @@ def convert(
         DiskFull: no space is left; nothing has changed.
     """
     folder = following_store(store_folder(writer))
-    new = _begin(path / folder, parts, opened, writer, choice)
+    new = _begin(path / folder, parts, opened, writer, wanted)
     try:
         live = writer.ids()
         found = np.intersect1d(new.ids(), live, assume_unique=True)
@@ -97,19 +97,21 @@ def convert(
         sizes = [int(store.statistics()["bytes"]) for store in (opened.store, new)]
     finally:
         new.close()
-    recorded = {**parts.choices(), "store": choice}
+    recorded = {**parts.choices(), kinds.STORE.word: wanted.as_choice()}
     writer.set_meta({CONFIGURATION: configuration_record(recorded), STORE_FOLDER: folder, CONVERTING: ""})
     return Conversion(int(missing.size), int(found.size), lossless, *sizes)
 
 
-def _begin(directory: Path, parts: Parts, opened: Opened, writer: CatalogWriter, choice: PluginChoice) -> ObjectStore:
+def _begin(
+    directory: Path, parts: Parts, opened: Opened, writer: CatalogWriter, wanted: Chosen[ObjectStore]
+) -> ObjectStore:
     """The new store: what is left of an earlier conversion to the same one, else an empty one."""
-    wanted = json.dumps([directory.name, choice.as_yaml()])
-    if writer.meta(CONVERTING) != wanted:
+    goal = json.dumps([directory.name, wanted.as_choice().as_yaml()])
+    if writer.meta(CONVERTING) != goal:
         shutil.rmtree(directory, ignore_errors=True)
-        writer.set_meta({CONVERTING: wanted})
+        writer.set_meta({CONVERTING: goal})
     make_directory(directory)
-    return parts.make_store(choice, directory, opened.provenance, read_only=False)
+    return parts.make_store(wanted, directory, opened.provenance, read_only=False)
 
 
 def _in_order(order: np.ndarray | None, ids: np.ndarray) -> np.ndarray:

@@ -14,8 +14,8 @@ from seealso.catalogue.reader import Catalog
 from seealso.catalogue.writer import CatalogWriter
 from seealso.collection.derived.live_index import LiveIndex
 from seealso.collection.derived.live_text import LiveText
-from seealso.collection.parts.creation import INDEX, TEXT, is_store_folder
 from seealso.interfaces.store import ObjectStore
+from seealso.layout import INDEX, TEXT, is_store
 
 REMEDY = "`seealso maintain` lets go of it, and `seealso index PATH…` then takes it in anew"
 
@@ -127,7 +127,7 @@ def bytes_of_parts(directory: Path) -> int:
 def _walk_parts(directory: Path) -> Iterator[tuple[str, list[str], list[str]]]:
     for folder, names, files in os.walk(directory):
         if folder == str(directory):
-            names[:] = [name for name in names if name in (INDEX, TEXT) or is_store_folder(name)]
+            names[:] = [name for name in names if name in (INDEX, TEXT) or is_store(name)]
         yield folder, names, files
 
 
