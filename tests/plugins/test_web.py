@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import time
+from dataclasses import replace
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
@@ -216,14 +217,14 @@ def test_what_is_taken_in_is_shown_without_a_restart(tmp_path, web_photos, serve
 
 def test_keywords_are_shown_where_there_are_some(client, monkeypatch):
     assert 'class="words"' not in client.get("/photos/similar/1").text
-    search = seealso.Collection.similar
+    search = seealso.Collection.search
 
-    def described(self, *arguments, **more):
-        answer = search(self, *arguments, **more)
-        hits = [seealso.Hit(hit.id, hit.distance, hit.paths, ("<b>boat</b>", "sea")) for hit in answer.hits]
-        return seealso.Answer(answer.query, tuple(hits), answer.cost)
+    def described(self, query):
+        answer = search(self, query)
+        hits = [replace(hit, keywords=("<b>boat</b>", "sea")) for hit in answer.hits]
+        return replace(answer, hits=tuple(hits))
 
-    monkeypatch.setattr(seealso.Collection, "similar", described)
+    monkeypatch.setattr(seealso.Collection, "search", described)
     shown = client.get("/photos/similar/1").text
     assert ">&lt;b&gt;boat&lt;/b&gt;</a> · <a" in shown
     assert 'href="/photos/text?q=sea"' in shown
@@ -330,7 +331,7 @@ def test_it_says_when_it_is_ready_and_counts(client):
 def test_it_is_not_ready_before_it_is_warm(tmp_path, web_collection, monkeypatch):
     app, deployment = application(configure(tmp_path, {"photos": web_collection}))
     seen = []
-    monkeypatch.setattr(seealso.Collection, "describe", lambda self, data: seen.append(app.state.site.ready))
+    monkeypatch.setattr(seealso.Collection, "extract", lambda self, example: seen.append(app.state.site.ready))
     with deployment, client_of(app) as client:
         while client.get("/readyz").status_code == 503:
             time.sleep(0.02)

@@ -11,6 +11,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 import seealso
 from conftest import THUMBNAIL
+from image_files import encode
 from seealso_web.openapi import document
 from seealso_web.options import WebOptions
 from web_site import application, client_of, configure, free_port, jpeg, running
@@ -206,3 +207,64 @@ def test_another_extractor_is_the_operators_affair(tmp_path, web_collection, pho
     assert answer.status_code == 500
     assert str(web_collection) not in answer.text
     assert "was made by another extractor" in caplog.text
+
+
+def test_only_what_is_near(client):
+    everything = client.get("/api/v1/photos/similar/3?limit=200").json()["hits"]
+    distance = everything[4]["distance"]
+    near = client.get(f"/api/v1/photos/similar/3?limit=200&within={distance!r}").json()
+    assert [hit["id"] for hit in near["hits"]] == [hit["id"] for hit in everything if hit["distance"] <= distance]
+    assert near["query"]["within"] == distance
+    assert f"within={distance:g}" in near["query"]["links"]["page"]
+    for wrong in ("-1", "nan", "inf", "near", "1e999", "-0.5"):
+        answer = client.get(f"/api/v1/photos/similar/3?within={wrong}")
+        assert (answer.status_code, answer.json()["detail"]) == (
+            422,
+            "`within` has to be a distance: a number, 0 or more.",
+        )
+
+
+def test_an_upload_of_what_the_collection_holds_has_an_id(client, web_collection):
+    with seealso.open(web_collection, plugins=[THUMBNAIL]) as collection:
+        data = collection.read(3)
+    sent = client.post("/api/v1/photos/similar", content=data, headers={"Content-Type": "image/jpeg"}).json()
+    assert sent["query"]["id"] == sent["hits"][0]["id"]
+    assert sent["hits"][0]["distance"] == 0
+    left_out = client.post(
+        "/api/v1/photos/similar?others=true", content=data, headers={"Content-Type": "image/jpeg"}
+    ).json()
+    assert left_out["hits"] == sent["hits"][1:]
+    assert client.get("/api/v1/photos/similar/3?others=false").json()["hits"][0]["id"] == 3
+    assert client.get("/api/v1/photos/similar/3?others=perhaps").status_code == 422
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client, data: client.get("/api/v1/photos/similar/3"),
+        lambda client, data: client.get("/api/v1/photos/similar/3?crop=0.2,0.2,0.5,0.5"),
+        lambda client, data: client.post("/api/v1/photos/similar", content=data, headers={"Content-Type": "image/png"}),
+        lambda client, data: client.post(
+            "/api/v1/photos/similar?crop=0,0,0.5,0.5", content=data, headers={"Content-Type": "image/png"}
+        ),
+    ],
+)
+def test_the_stages_add_up_and_observers_are_told_the_same(client, photographs, ask, monkeypatch):
+    told = []
+    observe = seealso.Plugins.observe
+
+    def noted(self, hook, **arguments):
+        if hook == "searched":
+            told.append(arguments)
+        observe(self, hook, **arguments)
+
+    monkeypatch.setattr(seealso.Plugins, "observe", noted)
+    answer = ask(client, encode(photographs["coffee"].resize((90, 60)), "PNG")).json()
+    ms = answer["cost"]["ms"]
+    # Warming up asks, too.
+    (one,) = [each for each in told if each["answer"].cost.as_json() == answer["cost"]]
+    assert one["collection"] == "photos"
+    assert one["query"] == one["answer"].query
+    assert [hit.id for hit in one["answer"].hits][: len(answer["hits"])] == [hit["id"] for hit in answer["hits"]]
+    total = ms.pop("total")
+    assert abs(sum(ms.values()) - total) <= max(1, 0.05 * total)
