@@ -1,4 +1,4 @@
-"""Draws the pictures of docs/search.md: python docs/drawings.py
+"""Draws the pictures of docs/search.md and docs/architecture.md: python docs/drawings.py
 
 Each brings its own ground, light or dark as the reader's system is, so that it is legible on any page; and is narrow enough for a telephone.
 """
@@ -244,10 +244,91 @@ def growth() -> str:
     )
 
 
+# The house
+
+FLOORS = [
+    ("opening · deployment", "the door; only these load plugins", "one"),
+    ("planning · evaluation", "what it will take; how good answers are", "one"),
+    ("collection", "the face; its rooms are below", "one"),
+    ("intake · search · upkeep", "the way in, the way out, looking after", "one"),
+    ("derived · parts", "what can be built anew; what is in force", "one"),
+    ("catalogue · images · configuration", "rows; decoding; YAML → models", "two"),
+    ("distances · codecs · imported", "the plugins that the core brings itself", "two"),
+    ("registry", "kinds of plugins, hooks, loading", "two"),
+    ("interfaces", "contracts only: all may name them", "two"),
+    ("errors · paths · durability · layout", "the ground", "none"),
+]
+
+
+def house() -> str:
+    """The framework's rooms: each imports only what stands below it; plugins stand beside, and see only the door."""
+    parts = []
+    for place, (name, line, kind) in enumerate(FLOORS):
+        y = 16 + place * 54
+        parts += [box(16, y, 300, 46, kind), text(28, y + 20, name, "name"), text(28, y + 37, line)]
+    bottom = 16 + len(FLOORS) * 54 - 8
+    parts += [
+        box(356, 16, 88, bottom - 16, "none"),
+        text(400, bottom / 2 - 14, "plugins", "name middle"),
+        text(400, bottom / 2 + 6, "import", "middle"),
+        text(400, bottom / 2 + 24, "seealso,", "middle"),
+        text(400, bottom / 2 + 42, "not its rooms", "middle"),
+        arrow(354, 39, 319, 39),
+    ]
+    return drawing("The rooms of the framework, each above those that it may import", bottom + 16, parts)
+
+
+def ways() -> str:
+    """The two ways of the data: in on the left, out on the right, over what is kept between them."""
+    way_in = ["scan", "read, hash", "decode", "extract", "commit"]
+    way_out = ["query", "example", "candidates", "refinement", "hits"]
+    kept = {
+        1: ("text index", "derived"),
+        2: ("index", "derived"),
+        3: ("store", "the truth"),
+        4: ("catalogue", "the truth"),
+    }
+    parts = [text(66, 28, "the way in", "name middle"), text(394, 28, "the way out", "name middle")]
+    for place, (left, right) in enumerate(zip(way_in, way_out, strict=True)):
+        y = 44 + place * 66
+        parts += [box(16, y, 100, 40, "one"), text(66, y + 25, left, "name middle")]
+        parts += [box(344, y, 100, 40, "one"), text(394, y + 25, right, "name middle")]
+        if place:
+            parts += [arrow(66, y - 25, 66, y - 2), arrow(394, y - 25, 394, y - 2)]
+        if place in kept:
+            name, line = kept[place]
+            parts += [
+                box(175, y - 4, 110, 48, "two"),
+                text(230, y + 17, name, "name middle"),
+                text(230, y + 35, line, "middle"),
+            ]
+    commit, first = 44 + 4 * 66 + 20, 44 + 66 + 20
+    # A commit writes the store and the catalogue; everything derived follows.
+    parts += [f'<path class="none" d="M118 {commit}H146V{first}"/>']
+    parts += [arrow(146, 44 + place * 66 + 20, 173, 44 + place * 66 + 20) for place in kept]
+    # An answer asks each in its turn.
+    parts += [arrow(287, 44 + place * 66 + 20, 342, 44 + place * 66 + 20) for place in kept if place > 1]
+    parts += [arrow(287, first, 342, 44 + 2 * 66 + 8)]
+    return drawing(
+        "The way in writes catalogue and store, and what is derived follows; the way out asks them", 396, parts
+    )
+
+
+DRAWN = {
+    "search-query": query,
+    "search-ingest": ingest,
+    "search-cells": cells,
+    "search-blocks": blocks,
+    "search-growth": growth,
+    "architecture-house": house,
+    "architecture-ways": ways,
+}
+
+
 def main() -> None:
     """Draw all."""
-    for name, draw in {"query": query, "ingest": ingest, "cells": cells, "blocks": blocks, "growth": growth}.items():
-        (FOLDER / f"search-{name}.svg").write_text(draw())
+    for name, draw in DRAWN.items():
+        (FOLDER / f"{name}.svg").write_text(draw())
 
 
 if __name__ == "__main__":
