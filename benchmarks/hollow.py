@@ -62,7 +62,7 @@ class HollowIndex(seealso.MetricIndex):
     """Finds nothing."""
 
     name = "hollow"
-    needs_descriptors = False
+    needs_content = False
 
     def add(self, ids: np.ndarray, descriptors: np.ndarray | None) -> None:
         pass
@@ -83,6 +83,9 @@ class HollowIndex(seealso.MetricIndex):
 
     def load(self, directory: Path) -> None:
         pass
+
+    def statistics(self) -> dict[str, int | float | str]:
+        return {"objects": 0, "bytes": 0}
 
 
 @seealso.hookimpl

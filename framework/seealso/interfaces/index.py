@@ -3,13 +3,12 @@
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
+from seealso.interfaces.derived import Derived
 from seealso.interfaces.distance import Distance
-from seealso.interfaces.plugin import Plugin, PluginOptions
+from seealso.interfaces.plugin import PluginOptions
 from seealso.interfaces.store import ObjectStore
 
 
@@ -86,34 +85,17 @@ class CandidateBlock:
     bytes_read: int = 0
 
 
-class MetricIndex(Plugin):
-    """Proposes candidates for a query.
-
-    The catalogue and the store are the truth: an index can always be thrown away and built again. One thread at a
-    time changes it; `candidates` may be called from several threads at once and while it is being changed, and then
-    answers as of some moment in between.
-    """
-
-    sample_size: int = 0
-    """How many descriptors `train` would like to see; 0: there is nothing to train."""
-
-    needs_descriptors: ClassVar[bool] = True
-    """Whether `add` looks at the descriptors; if not, it is given ``None`` where reading them would cost."""
+class MetricIndex(Derived[np.ndarray | None]):
+    """Proposes candidates for a query. What it is told of an object is its descriptor; `Derived` says how it lives."""
 
     def __init__(self, options: PluginOptions, context: IndexContext) -> None:
         self.options = options
         self.context = context
 
-    def train(self, sample: np.ndarray) -> None:
-        """Choose pivots, … from a sample ``(m, dim)``; called once, before anything is added, when `sample_size` > 0."""
-
     @abstractmethod
     def add(self, ids: np.ndarray, descriptors: np.ndarray | None) -> None:
-        """Add objects: int64 ``(n,)``, ascending, and ``(n, dim)``. An ID that is there already is replaced."""
-
-    @abstractmethod
-    def remove(self, ids: np.ndarray) -> None:
-        """Remove objects; IDs that are not there are passed over."""
+        """Add objects: int64 ``(n,)``, ascending, and their descriptors ``(n, dim)``. An ID that is there already is
+        replaced."""
 
     @abstractmethod
     def candidates(
@@ -129,36 +111,6 @@ class MetricIndex(Plugin):
     def ids(self) -> np.ndarray:
         """All IDs in the index, int64, ascending."""
 
-    @abstractmethod
-    def save(self, directory: Path) -> None:
-        """Write a snapshot into an empty folder. The framework makes it durable and names it current."""
-
-    @abstractmethod
-    def load(self, directory: Path) -> None:
-        """Take the state of a snapshot; called on a new index, instead of `train`. Map it rather than read it.
-
-        Raises:
-            FormatError: it is not a snapshot of this index, or of a newer format; the framework then rebuilds.
-        """
-
-    def outgrown(self) -> bool:
-        """Whether an index trained and built anew would serve the objects that there are now much better. Cheap.
-
-        The framework then builds one, and puts it in the place of this one.
-        """
-        return False
-
-    def verify(self) -> list[str]:
-        """What is wrong with the snapshot that was loaded, one line each; empty when all is well."""
-        return []
-
     def storage_order(self) -> np.ndarray | None:
         """All IDs in the order that puts likely candidates side by side on disk, where the index knows one."""
         return None
-
-    def statistics(self) -> dict[str, int | float | str]:
-        """What there is to say of the index: at least ``objects`` and ``bytes`` (in memory). Keys that begin with ``bytes`` are bytes."""
-        return {"objects": int(self.ids().size)}
-
-    def close(self) -> None:
-        """Let go of files and memory. The index is not used afterwards."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from seealso.interfaces.plugin import Plugin, PluginOptions
+from seealso.interfaces.derived import Derived
+from seealso.interfaces.plugin import PluginOptions
 
 if TYPE_CHECKING:
     from seealso.interfaces.text_query import TextQuery
@@ -35,13 +36,12 @@ class TextContext:
     """What the framework lends a text index.
 
     Attributes:
-        directory: the folder that is the index's own; it exists, unless the disk is read-only. What is in it was made by
-            the same plugin with the same options.
-        read_only: nothing may be written.
+        scratch: makes a new empty folder of the index's own, for what it cannot hold in memory, and gives its path; whatever
+            it is asked. The framework removes the folders when the index is closed. Nothing in them has to survive the
+            process. Where the index may be saved they lie on the disk of its snapshots, so that `save` can make hard links.
     """
 
-    directory: Path
-    read_only: bool
+    scratch: Callable[[], Path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +59,10 @@ class TextHits:
     total: int
 
 
-class TextIndex(Plugin):
-    """Finds objects by their words. It is derived from the catalogue, and can always be built anew.
+class TextIndex(Derived[Sequence[Sequence[Words]]]):
+    """Finds objects by their words. What it is told of an object is its words; `Derived` says how it lives.
 
-    One thread at a time calls the methods that write (`put`, `remove`, `commit`), in one process; the others may be called
-    from any thread, at any time, in any process. What was written counts when it was committed. An index that was opened for
-    reading only raises `CollectionReadOnly` where it would write, and any one a `CollectionError` once it is closed.
-
-    Raises:
-        FormatError: what is in the folder is damaged, or of another format; it is then built anew.
+    Any method raises a `CollectionError` once it is closed.
     """
 
     def __init__(self, options: PluginOptions, context: TextContext) -> None:
@@ -75,27 +70,13 @@ class TextIndex(Plugin):
         self.context = context
 
     @abstractmethod
-    def applied(self) -> int:
-        """The number that the newest commit was given, as seen now; 0 for none. At least what is in the index is of it."""
-
-    @abstractmethod
-    def put(self, ids: np.ndarray, documents: Sequence[Sequence[Words]]) -> None:
-        """Have objects, int64 ``(n,)``, found by these words, and by no others that were put before.
+    def add(self, ids: np.ndarray, documents: Sequence[Sequence[Words]]) -> None:
+        """Have objects, int64 ``(n,)``, ascending, found by these words, and by no others that were added before.
 
         Raises:
             ValueError: IDs are below 0, not distinct, of another type, or not as many as documents; or a field has a name
                 that is not of lower-case letters.
         """
-
-    @abstractmethod
-    def remove(self, ids: np.ndarray) -> None:
-        """Forget objects, int64 ``(n,)``; those that are not there are passed over."""
-
-    @abstractmethod
-    def commit(self, applied: int) -> None:
-        """On return, what was written is durable, found here, and found within a second by others; `applied` gives this
-        number. Interrupted, the state of an earlier commit stays, or this one with the earlier number: what is put again
-        does no harm."""
 
     @abstractmethod
     def search(self, query: TextQuery, limit: int, offset: int = 0) -> TextHits:
@@ -116,10 +97,9 @@ class TextIndex(Plugin):
     def suggest(self, beginning: str, limit: int) -> list[str]:
         """Words of the collection that begin so, as they are written there but in lower case; the most frequent first."""
 
-    @abstractmethod
-    def statistics(self) -> dict[str, int | float | str]:
-        """What there is to say of it: at least ``objects`` (that were put, whether a word of theirs is found or not) and ``bytes`` (on
-        disk)."""
+    def loaded_change(self) -> int | None:
+        """The change that the plugin itself recorded in the snapshot that was loaded; None where it recorded none.
 
-    def close(self) -> None:
-        """Let go of files and memory; what was not committed is lost. The index is not used afterwards."""
+        Only a plugin that once wrote snapshots of its own accord, before the framework numbered them, has to say it.
+        """
+        return None

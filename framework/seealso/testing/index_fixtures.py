@@ -36,7 +36,7 @@ class Made:
         """Put objects into the store and the index."""
         ids = np.asarray(ids, np.int64)
         self.store.put_many(ids, descriptors)
-        self.index.add(ids, descriptors if self.index.needs_descriptors else None)
+        self.index.add(ids, descriptors if self.index.needs_content else None)
 
     def remove(self, ids: Any) -> None:
         """Remove objects from the index and the store."""

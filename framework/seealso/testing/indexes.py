@@ -206,7 +206,7 @@ class MetricIndexTests(IndexFixtures):
         with looking(look) as wrong:
             for _ in range(10):
                 made.index.remove(coming)
-                made.index.add(coming, descriptors if made.index.needs_descriptors else None)
+                made.index.add(coming, descriptors if made.index.needs_content else None)
         assert wrong == []
 
     # Snapshots
@@ -233,7 +233,7 @@ class MetricIndexTests(IndexFixtures):
         descriptors = self.points(50, 11)
         for index in (made.index, again):
             index.remove(np.arange(3, 300, 3))
-            index.add(np.arange(5000, 5050), descriptors if index.needs_descriptors else None)
+            index.add(np.arange(5000, 5050), descriptors if index.needs_content else None)
         made.store.put_many(np.arange(5000, 5050), descriptors)
         assert again.ids().tolist() == made.index.ids().tolist()
         assert candidates(again, descriptors[0])
@@ -268,7 +268,7 @@ class MetricIndexTests(IndexFixtures):
         again.load(tmp_path)
         assert again.ids().size == 0
         made.store.put_many(np.array([4]), self.points(1))
-        again.add(np.array([4]), self.points(1) if again.needs_descriptors else None)
+        again.add(np.array([4]), self.points(1) if again.needs_content else None)
         assert candidates(again, self.points(1)[0]) == [4]
         again.close()
 

@@ -29,7 +29,7 @@ class ExactIndex(MetricIndex):
 
     name = "exact"
     preference = 10
-    needs_descriptors = False
+    needs_content = False
 
     def __init__(self, options: PluginOptions, context: IndexContext) -> None:
         super().__init__(options, context)

@@ -31,7 +31,7 @@ class Acme(seealso.MetricIndex):
 
     name = "acme"
     sample_size = 1000
-    needs_descriptors: ClassVar[bool] = True
+    needs_content: ClassVar[bool] = True
     Options = AcmeOptions
     options: AcmeOptions
 

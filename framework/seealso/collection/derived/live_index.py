@@ -189,11 +189,11 @@ class LiveIndex:
     def _add(self, ids: np.ndarray) -> None:
         context = self.index.context
         step = CHUNK
-        if self.index.needs_descriptors:
+        if self.index.needs_content:
             step = min(CHUNK, max(1, CHUNK_BYTES // (context.dim * context.dtype.itemsize)))
         for start in range(0, ids.size, step):
             part = ids[start : start + step]
-            if not self.index.needs_descriptors:
+            if not self.index.needs_content:
                 self.index.add(part, None)
                 continue
             for block in self._store.read_blocks(part):
