@@ -19,12 +19,12 @@ from crops import crop_descriptors
 from object_store import open_store
 from report import Figure, arguments, report
 from rivals import make_index
+from seealso.collection.derived.live_text import LiveText
 
 import seealso
 from seealso.catalogue.reader import Catalog
 from seealso.catalogue.rows import Description, FileState, Location, ObjectRow
 from seealso.catalogue.writer import CatalogWriter, create_catalog
-from seealso.collection.derived.live_text import LiveText
 from seealso.collection.search.refinement import search
 
 K = 10

@@ -124,6 +124,9 @@ class PivotIndex(seealso.MetricIndex):
     def outgrown(self):
         return self.trained_on < self.sample_size and len(self._known) >= 4 * self.trained_on > 0
 
+    def statistics(self):
+        return {"objects": len(self._known), "bytes": 0}
+
     def save(self, directory):
         ids = self.ids()
         np.save(directory / "ids.npy", ids)

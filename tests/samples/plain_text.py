@@ -1,4 +1,4 @@
-"""A text index that is as simple as can be: every document in one JSON file."""
+"""A text index that is as simple as can be: every document in memory, and in one JSON file."""
 
 import json
 
@@ -17,32 +17,29 @@ class PlainText(seealso.TextIndex):
 
     def __init__(self, options, context):
         super().__init__(options, context)
-        self._file = context.directory / "documents.json"
-        self._documents, self._applied = self._read()
+        self._documents = {}
 
-    def _read(self):
-        if not self._file.exists():
-            return {}, 0
-        try:
-            read = json.loads(self._file.read_text())
-        except ValueError:
-            raise seealso.FormatError(f"{self._file} is damaged") from None
-        return {int(id_): document for id_, document in read["documents"].items()}, read["applied"]
-
-    def applied(self):
-        return self._read()[1]
-
-    def put(self, ids, documents):
-        for id_, document in zip(ids.tolist(), documents, strict=True):
-            self._documents[id_] = [(word.field, word.text.lower()) for word in document]
+    def add(self, ids, documents):
+        new = {
+            id_: [(word.field, word.text.lower()) for word in document]
+            for id_, document in zip(ids.tolist(), documents, strict=True)
+        }
+        # Replaced as a whole, so that a query goes on with what it began with.
+        self._documents = self._documents | new
 
     def remove(self, ids):
-        for id_ in ids.tolist():
-            self._documents.pop(id_, None)
+        gone = set(ids.tolist())
+        self._documents = {id_: document for id_, document in self._documents.items() if id_ not in gone}
 
-    def commit(self, applied):
-        assert not self.context.read_only
-        seealso.write_atomically(self._file, json.dumps({"documents": self._documents, "applied": applied}).encode())
+    def save(self, directory):
+        (directory / "documents.json").write_text(json.dumps(self._documents))
+
+    def load(self, directory):
+        try:
+            read = json.loads((directory / "documents.json").read_text())
+        except (OSError, ValueError):
+            raise seealso.FormatError(f"{directory}: not a snapshot of this index") from None
+        self._documents = {int(id_): document for id_, document in read.items()}
 
     def _fits(self, document, term):
         texts = [text for field, text in document if term.field in ("", field)]
@@ -55,7 +52,6 @@ class PlainText(seealso.TextIndex):
         return wanted in words
 
     def matching(self, query):
-        self._documents = self._read()[0]
         found = [
             id_
             for id_, document in self._documents.items()
@@ -71,7 +67,7 @@ class PlainText(seealso.TextIndex):
     def suggest(self, beginning, limit):
         words = {
             word.strip(".,")
-            for document in self._read()[0].values()
+            for document in self._documents.values()
             for _, text in document
             for word in text.split()
             if word.startswith(beginning.lower())
@@ -79,7 +75,7 @@ class PlainText(seealso.TextIndex):
         return sorted(words)[:limit]
 
     def statistics(self):
-        return {"objects": len(self._read()[0]), "bytes": self._file.stat().st_size}
+        return {"objects": len(self._documents), "bytes": 0}
 
 
 @seealso.hookimpl

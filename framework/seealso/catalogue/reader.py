@@ -27,6 +27,7 @@ from seealso.interfaces.text import Words
 from seealso.layout import CATALOGUE
 
 SPARSE = 16  # IDs drawn for each wanted, before all are read
+NEVER = (1 << 63) - 1  # the number of a change that never comes
 PARAMETERS = 500  # bound values a statement; every SQLite allows 999
 
 T = TypeVar("T")
@@ -99,15 +100,25 @@ class Catalog:
 
     # Objects
 
-    def ids(self, after_change: int = 0) -> np.ndarray:
-        """IDs of the objects added after a change and still there, int64, ascending."""
-        found = self._ids("SELECT id FROM objects WHERE change > ?", after_change)
+    def ids(self, after_change: int = 0, until_change: int = NEVER) -> np.ndarray:
+        """IDs of the objects added after a change, until another one, and still there, int64, ascending."""
+        found = self._ids("SELECT id FROM objects WHERE change > ? AND change <= ?", after_change, until_change)
         found.sort()
         return found
 
-    def removed_ids(self, after_change: int) -> np.ndarray:
-        """IDs of the objects removed after a change, int64, ascending."""
-        return np.unique(self._ids("SELECT object FROM removals WHERE change > ?", after_change))
+    def removed_ids(self, after_change: int, until_change: int = NEVER) -> np.ndarray:
+        """IDs of the objects removed after a change, until another one, int64, ascending."""
+        statement = "SELECT object FROM removals WHERE change > ? AND change <= ?"
+        return np.unique(self._ids(statement, after_change, until_change))
+
+    def step(self, after_change: int, objects: int) -> int:
+        """The change until which about so many of the objects that are there were added after a change; the newest one where
+        there are not as many."""
+        newest = self.change()
+        row = self._one(
+            "SELECT change FROM objects WHERE change > ? ORDER BY change LIMIT 1 OFFSET ?", (after_change, objects - 1)
+        )
+        return newest if row is None else min(newest, int(row[0]))
 
     def removals_known_since(self) -> int:
         """Removals up to this change have been forgotten: an index older than it has to be rebuilt."""
@@ -198,13 +209,25 @@ class Catalog:
         """Whether there is a word at all."""
         return self._has_words() and self._one("SELECT 1 FROM words LIMIT 1") is not None
 
-    def redescribed_ids(self, after_change: int) -> np.ndarray:
-        """IDs of the objects that were added or whose words changed after a change, and are still there, int64, ascending."""
-        added = self.ids(after_change)
+    def redescribed_ids(self, after_change: int, until_change: int = NEVER) -> np.ndarray:
+        """IDs of the objects that are there and got or lost words after a change, until another one, int64, ascending.
+
+        O(objects added after it), where there are any words at all.
+        """
         if not self._has_words():
-            return added
+            return np.empty(0, np.int64)
         changed = self._ids(
-            "SELECT object FROM described JOIN objects ON id = object WHERE described.change > ?", after_change
+            "SELECT object FROM described JOIN objects ON id = object WHERE described.change > ? AND described.change <= ?",
+            after_change,
+            until_change,
+        )
+        if not self.described():
+            return np.unique(changed)
+        added = self._ids(
+            "SELECT id FROM objects WHERE change > ? AND change <= ? AND EXISTS "
+            "(SELECT 1 FROM locations JOIN words USING (path) WHERE object = id)",
+            after_change,
+            until_change,
         )
         return np.union1d(added, changed)
 
@@ -305,11 +328,11 @@ class Catalog:
     def _all(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         return self._read(lambda connection: connection.execute(statement, parameters).fetchall())
 
-    def _ids(self, statement: str, after_change: int) -> np.ndarray:
+    def _ids(self, statement: str, *parameters: int) -> np.ndarray:
         # An array grows by doubling; a list of Python integers would take ten times the memory.
         return self._read(
             lambda connection: np.fromiter(
-                (row[0] for row in connection.execute(statement, (after_change,))), dtype=np.int64
+                (row[0] for row in connection.execute(statement, parameters)), dtype=np.int64
             )
         )
 

@@ -127,22 +127,25 @@ class Collection:
             raise explain_absence(self.path)
 
     def _current(self) -> Opened:
-        """Opened, and up to date with what any process has committed."""
+        """Opened, with what any process has committed."""
         opened = self._open()
         opened.catalog.refresh()
-        opened.index.catch_up(opened.catalog)
         return opened
 
     @contextmanager
-    def _writing(self) -> Iterator[tuple[Opened, CatalogWriter]]:
-        """Hold the lock, and have the collection open for writing."""
+    def _writing(self, *, anew: bool = False) -> Iterator[tuple[Opened, CatalogWriter]]:
+        """Hold the lock, and have the collection open for writing; what is derived follows, and is saved at the end.
+
+        Args:
+            anew: what is derived is about to be built anew.
+        """
         self._require()
         with write_lock(self.path), writing_in(self.path):
             opened = self._open()
             writer = CatalogWriter(self.path)
             try:
-                opened.index.catch_up(opened.catalog)
-                yield opened, writer
+                with opened.writing(anew=anew):
+                    yield opened, writer
             finally:
                 writer.close()
 
@@ -273,10 +276,7 @@ class Collection:
             choice = Imported.choice(vectors.dim, dtype, made_by)
             with self._as_imported(choice) as collection, collection._writing() as (opened, writer):
                 collection.parts.check_provenance(opened.provenance)
-                report = Import(opened, writer, self.plugins, self.name).run(vectors, path, named, count, progress)
-                opened.index.catch_up(writer)
-                opened.index.save_if_worthwhile()
-        return report
+                return Import(opened, writer, self.plugins, self.name).run(vectors, path, named, count, progress)
 
     def remove(self, ids: Sequence[int] | np.ndarray) -> int:
         """Forget objects with all their places; returns how many there were. An image whose file is still there comes back, as another
@@ -317,28 +317,23 @@ class Collection:
         """Take in what a scan finds, and forget the failures below ``paths`` that are failures no more."""
         describer = self.parts.describer(parts_module.recorded_sources(writer))
         describer.begin()
-        with opened.text.updating(writer) as text:
-            parts = IngestParts(
-                self.name,
-                opened.catalog,
-                writer,
-                opened.store,
-                opened.index,
-                self.parts.extractor,
-                self.parts.extract,
-                describer,
-                text,
-                self.settings.images,
-                self.plugins,
-                self.parts.threads,
-                self._tell_decoded,
-            )
-            run = Ingest(parts, scan, progress, retry=retry)
-            try:
-                report = run.run()
-            finally:
-                # Whatever ended it: what was committed is found at once.
-                opened.index.catch_up(writer)
+        parts = IngestParts(
+            self.name,
+            opened.catalog,
+            writer,
+            opened.store,
+            opened.index,
+            self.parts.extractor,
+            self.parts.extract,
+            describer,
+            opened.text,
+            self.settings.images,
+            self.plugins,
+            self.parts.threads,
+            self._tell_decoded,
+        )
+        run = Ingest(parts, scan, progress, retry=retry)
+        report = run.run()
         prune_failures(writer, paths, run.problem_paths)
         return report
 
@@ -356,7 +351,7 @@ class Collection:
         force: bool | None,
         report: IngestReport,
     ) -> None:
-        """Drop what is gone from disk, and the objects that no file holds any more; bring the index up to date."""
+        """Drop what is gone from disk, and the objects that no file holds any more."""
         if force is not False:
             pruned = prune(writer, paths, force=bool(force))
             report.locations_removed = pruned.locations
@@ -366,9 +361,6 @@ class Collection:
             opened.store.remove_many(ids)
             self._tell_removed(ids)
         opened.store.flush()
-        opened.index.catch_up(writer)
-        opened.index.save_if_worthwhile()
-        opened.text.catch_up(writer)
 
     # The way out
 
@@ -439,7 +431,8 @@ class Collection:
         """Words of the collection that begin so, the most frequent first; none where there is no text index."""
         opened = self._open()
         opened.catalog.refresh()
-        return opened.text.suggest(opened.catalog, beginning, limit)
+        index = None if opened.text is None else opened.text.view(opened.catalog).part
+        return [] if index is None else index.suggest(beginning, limit)
 
     def keywords(self, ids: Sequence[int]) -> dict[int, dict[str, tuple[Words, ...]]]:
         """The words recorded for objects: ID → keyword source → words; without the objects that have none."""
@@ -582,14 +575,14 @@ class Collection:
 
     def verify(self) -> Checkup:
         """Check every checksum, and the parts against one another."""
-        opened = self._current()
-        return check(opened.catalog, opened.store, opened.index, opened.text)
+        return check(self._current())
 
     def rebuild(self) -> None:
         """Throw the indexes away and build them from the catalogue and the store."""
-        with self._writing() as (opened, writer):
-            opened.index.rebuild(writer)
-            opened.text.catch_up(writer, anew=True)
+        with self._writing(anew=True) as (opened, _):
+            opened.index.rebuild(opened.catalog)
+            if opened.text is not None:
+                opened.text.rebuild(opened.catalog)
 
     def maintain(self) -> Upkeep:
         """Reclaim space: descriptors that nobody sees, the store's and the catalogue's free space, old snapshots.
@@ -598,7 +591,7 @@ class Collection:
         """
         with self._writing() as (opened, writer):
             before = bytes_below(self.path)
-            dropped, removed = keep_up(writer, opened.store, opened.index, opened.text, self._tell_removed)
+            dropped, removed = keep_up(writer, opened, self._tell_removed)
             remove_other_stores(self.path, writer)
             self.plugins.observe("maintained", collection=self.name, of=self)
             return Upkeep(dropped, removed, before, bytes_below(self.path))
@@ -636,6 +629,7 @@ class Collection:
                 return None
             with found._writing() as (opened, writer):
                 converted = convert(self.path, found.parts, opened, writer, wanted, progress)
+                opened.index.finish()
                 opened.store.close()
                 remove_other_stores(self.path, writer)
                 return converted

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -19,6 +20,13 @@ class IdSet:
 
     def __init__(self, ids: np.ndarray) -> None:
         self.ids: np.ndarray = np.unique(np.asarray(ids, dtype=np.int64))
+
+    @classmethod
+    def of_ascending(cls, ids: np.ndarray) -> Self:
+        """The set of IDs that are int64 and ascending already, each once: they are not looked through."""
+        made = cls.__new__(cls)
+        made.ids = ids
+        return made
 
     def __len__(self) -> int:
         return int(self.ids.size)

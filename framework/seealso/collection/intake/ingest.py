@@ -20,8 +20,7 @@ import numpy as np
 from seealso.catalogue.reader import Catalog
 from seealso.catalogue.rows import Failure, FileState, Location, ObjectRow
 from seealso.catalogue.writer import CatalogWriter, IdReserve
-from seealso.collection.derived.live_index import LiveIndex
-from seealso.collection.derived.live_text import TextUpdate
+from seealso.collection.derived.keeper import Keeper
 from seealso.collection.intake.keywords import Describer
 from seealso.collection.intake.reading import FileReader, PreparedImage, ReadFile
 from seealso.collection.intake.scan import Scan, ScannedFile, ScanProblem
@@ -29,7 +28,9 @@ from seealso.errors import PluginError
 from seealso.images.decoding import DecodedImage
 from seealso.interfaces.extractor import Extractor
 from seealso.interfaces.image_limits import ImageLimits
+from seealso.interfaces.index import MetricIndex
 from seealso.interfaces.store import ObjectStore
+from seealso.interfaces.text import TextIndex
 from seealso.paths import shown_path
 from seealso.registry.registry import Plugins
 
@@ -135,11 +136,11 @@ class IngestParts:
     catalog: Catalog
     writer: CatalogWriter
     store: ObjectStore
-    index: LiveIndex
+    index: Keeper[MetricIndex]
     extractor: Extractor
     extract: Callable[[np.ndarray], np.ndarray]
     describer: Describer
-    text: TextUpdate
+    text: Keeper[TextIndex] | None
     limits: ImageLimits
     plugins: Plugins
     threads: int
@@ -352,7 +353,8 @@ class Ingest:
         self._in_flight -= {row.hash for row in objects}
         if change > before:
             self.parts.index.committed(self.parts.catalog, change, ids, batch.descriptors)
-            self.parts.text.committed()
+            if self.parts.text is not None:
+                self.parts.text.committed(self.parts.catalog, change)
         if objects:
             first_path = {location.object: location.path for location in reversed(locations)}
             paths = tuple(first_path[row.id] for row in objects)

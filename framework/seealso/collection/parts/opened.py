@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
 from seealso.catalogue.reader import Catalog
-from seealso.collection.derived.live_index import LiveIndex
-from seealso.collection.derived.live_text import LiveText
+from seealso.collection.derived.keeper import Keeper
+from seealso.collection.derived.view import View
 from seealso.collection.parts.creation import store_folder
 from seealso.collection.parts.resolved import Parts, recorded_provenance
-from seealso.errors import CollectionError
+from seealso.errors import CollectionError, QueryError
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.extractor import Provenance
+from seealso.interfaces.index import MetricIndex
 from seealso.interfaces.store import ObjectStore
+from seealso.interfaces.text import TextIndex
 from seealso.layout import INDEX, TEXT
 
 
@@ -27,8 +31,8 @@ class Opened:
     provenance: Provenance
     distance: Distance
     store: ObjectStore
-    index: LiveIndex
-    text: LiveText
+    index: Keeper[MetricIndex]
+    text: Keeper[TextIndex] | None
     folder: Path
 
     @classmethod
@@ -57,9 +61,9 @@ class Opened:
             writable = os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
             store = parts.store(folder, provenance, read_only=not writable)
             try:
-                made_by = parts.index_made_by()
-                index = LiveIndex(lambda: parts.make_index(store, provenance), made_by, path / INDEX, store)
-                text = parts.live_text(path / TEXT)
+                index = parts.index_keeper(path / INDEX, store, provenance)
+                text = parts.text_keeper(path / TEXT)
+                index.open(catalog)
             except BaseException:
                 store.close()
                 raise
@@ -83,19 +87,34 @@ class Opened:
             "created": float(self.catalog.meta("created") or 0),
             "provenance": asdict(self.provenance),
             "store": self.store.statistics(),
-            "index": self.index.index.statistics(),
-            **self._describe_text(),
+            "index": self.index.statistics(self.catalog),
+            **({} if self.text is None else {"text": self.text.statistics(self.catalog)}),
         }
 
-    def _describe_text(self) -> dict[str, object]:
-        if not self.text.configured:
-            return {}
-        index = self.text.current(self.catalog)
-        return {"text": {"objects": 0, "bytes": 0} if index is None else index.statistics()}
+    def text_view(self) -> View[TextIndex]:
+        """What a query sees of the text index.
+
+        Raises:
+            QueryError: the collection has none.
+            CollectionError: too much is missing in it; says what to run.
+        """
+        if self.text is None:
+            raise QueryError("the collection has no text index (`text: false` in its configuration)")
+        return self.text.view(self.catalog)
+
+    @contextmanager
+    def writing(self, *, anew: bool = False) -> Iterator[None]:
+        """What is derived follows a writer; see `Keeper.writing`."""
+        with ExitStack() as following:
+            following.enter_context(self.index.writing(self.catalog, anew=anew))
+            if self.text is not None:
+                following.enter_context(self.text.writing(self.catalog, anew=anew))
+            yield
 
     def close(self) -> None:
         """Let go of all."""
-        self.text.close()
+        if self.text is not None:
+            self.text.close()
         self.index.close()
         self.store.close()
         self.catalog.close()

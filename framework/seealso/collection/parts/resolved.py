@@ -5,23 +5,27 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import platformdirs
 
 from seealso.catalogue.reader import Catalog
 from seealso.codecs.choice import choose_codec
-from seealso.collection.derived.live_text import LiveText
+from seealso.collection.derived.descriptors import Descriptors
+from seealso.collection.derived.keeper import Keeper
+from seealso.collection.derived.source import Recipe, Record
+from seealso.collection.derived.words import WordsOfObjects
 from seealso.collection.intake.keywords import Describer
 from seealso.configuration.models import Config, place_of, validate_options
 from seealso.configuration.reading import Location
 from seealso.errors import ConfigError, FormatError, PluginError, ProvenanceMismatch
 from seealso.interfaces.codec import Codec, CodecContext
+from seealso.interfaces.derived import Derived
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.extractor import Extractor, ExtractorContext, Provenance
 from seealso.interfaces.index import IndexContext, MetricIndex
@@ -34,6 +38,8 @@ from seealso.registry.registry import Plugins
 
 SOURCES = "keyword_sources"  # where the catalogue keeps those that were given beside the configuration
 CONFIGURATION = "configuration"  # where the catalogue keeps the choices
+
+D = TypeVar("D", bound=Derived[Any])
 
 
 def usable_threads() -> int:
@@ -141,16 +147,48 @@ class Parts:
         sources = {name: each.cls(each.options) for name, each in chosen.items()}
         return Describer(sources, {name: each.as_built() for name, each in chosen.items()})
 
-    def live_text(self, directory: Path) -> LiveText:
-        """The text index in a directory."""
-        chosen = self.chosen_text()
-        if chosen is None:
-            return LiveText(None, None, directory)
+    def text_keeper(self, directory: Path) -> Keeper[TextIndex] | None:
+        """What looks after the text index, whose snapshots are in a directory; None where there is to be none."""
+        if self.chosen_text() is None:
+            return None
 
-        def make(folder: Path, read_only: bool) -> TextIndex:
-            return chosen.cls(chosen.options, TextContext(folder, read_only))
+        def make(made_by: Record, scratch: Callable[[], Path]) -> TextIndex:
+            made = self._as_made(TEXT, made_by)
+            return made.cls(made.options, TextContext(scratch))
 
-        return LiveText(make, chosen.as_built(), directory)
+        return Keeper(WordsOfObjects(self.name, self._recipe((TEXT,), make)), directory)
+
+    def index_keeper(self, directory: Path, store: ObjectStore, provenance: Provenance) -> Keeper[MetricIndex]:
+        """What looks after the metric index, whose snapshots are in a directory."""
+        dim, dtype = provenance.dim, np.dtype(provenance.dtype)
+
+        def make(made_by: Record, scratch: Callable[[], Path]) -> MetricIndex:
+            index, distance = self._as_made(INDEX, made_by), self._as_made(DISTANCE, made_by)
+            context = IndexContext(distance.cls(distance.options), store, dim, dtype, self.threads)
+            return index.cls(index.options, context)
+
+        source = Descriptors(self.name, self._recipe((INDEX, DISTANCE), make), store, dim, dtype)
+        return Keeper(source, directory)
+
+    def _recipe(self, kinds: Sequence[Kind[Any]], make: Callable[[Record, Callable[[], Path]], D]) -> Recipe[D]:
+        """How something derived is made of plugins of some kinds."""
+
+        def as_made(recorded: Record) -> Record:
+            return {kind.word: self._as_made(kind, recorded).as_built() for kind in kinds}
+
+        return Recipe({kind.word: self.chosen(kind).as_built() for kind in kinds}, as_made, make)
+
+    def _as_made(self, kind: Kind[P], made_by: Record) -> Chosen[P]:
+        """The plugin that something was made with; what matters only to a query is as the configuration says.
+
+        Raises:
+            SeealsoError: it is not installed, or has no such options any more.
+        """
+        recorded, chosen = PluginChoice.parse(made_by[kind.word]), self.chosen(kind)
+        options = dict(recorded.options)
+        if recorded.plugin == chosen.cls.name:
+            options |= chosen.options.model_dump(mode="json", include=set(chosen.options.query_time))
+        return self.checked(kind, PluginChoice(recorded.plugin, options))
 
     def chosen(self, kind: Kind[P]) -> Chosen[P]:
         """The plugin in force for a kind.
@@ -260,18 +298,6 @@ class Parts:
             return choose_codec(self.plugins.classes(CODEC), encoded, descriptors)
 
         return chosen.cls(chosen.options, StoreContext(directory, provenance.dim, dtype, read_only, make, choose))
-
-    def make_index(self, store: ObjectStore, provenance: Provenance) -> MetricIndex:
-        """An empty metric index."""
-        chosen = self.chosen(INDEX)
-        context = IndexContext(
-            self.distance(provenance.dtype), store, provenance.dim, np.dtype(provenance.dtype), self.threads
-        )
-        return chosen.cls(chosen.options, context)
-
-    def index_made_by(self) -> dict[str, Any]:
-        """What a snapshot of the index depends on."""
-        return {INDEX.word: self.chosen(INDEX).as_built(), DISTANCE.word: self.chosen(DISTANCE).as_built()}
 
     def takes_images(self, provenance: Provenance) -> bool:
         """Whether what made a collection's descriptors was given images; of a plugin that is gone it is taken to be so."""

@@ -47,6 +47,7 @@ class Answering:
         self._settings = settings
         self._watch = watch
         self._cost = Cost(ms=watch.times)
+        self._unsearched = 0
 
     def answer(self, query: Query) -> Answer:
         """The answer.
@@ -63,9 +64,10 @@ class Answering:
         """The objects that the hits may be; and how many match ``where``."""
         if query.where is None:
             return query.allowed, None
-        index = self._opened.text.current(self._opened.catalog)
+        view = self._opened.text_view()
+        self._unsearched = max(self._unsearched, view.unsearched)
         self._watch.book("catch_up")
-        allowed = matching(index, query.where, None)
+        allowed = matching(view.part, query.where, None)
         matched = len(allowed)
         if query.allowed is not None:
             allowed = IdSet(allowed.ids[query.allowed.contains(allowed.ids)])
@@ -75,6 +77,7 @@ class Answering:
     def _by_example(self, query: Query, example: Example) -> Answer:
         opened = self._opened
         view = opened.index.view(opened.catalog)
+        self._unsearched = view.unsearched
         self._watch.book("catch_up")
         asked, descriptor = self._examples.find(opened, example)
         self._watch.book("extract")
@@ -91,7 +94,7 @@ class Answering:
         best = self._refine(view, descriptor, wanted).within(query.max_distance)
         hits = nearest_hits(opened.catalog, *best, query.k, query.offset)
         self._watch.book("rows")
-        return Answer(query, hits, self._cost, (asked,), matched, view.unsearched)
+        return Answer(query, hits, self._cost, (asked,), matched, self._unsearched)
 
     def _refine(self, view: View[MetricIndex], descriptor: np.ndarray, wanted: Wanted) -> Best:
         opened = self._opened
@@ -101,11 +104,12 @@ class Answering:
     def _by_keywords(self, query: Query) -> Answer:
         assert query.keywords is not None
         opened = self._opened
-        index = opened.text.current(opened.catalog)
+        view = opened.text_view()
+        self._unsearched = view.unsearched
         self._watch.book("catch_up")
         allowed, _ = self._allowed(query)
-        found = ranked(index, query.keywords, query.k, query.offset, allowed)
+        found = ranked(view.part, query.keywords, query.k, query.offset, allowed)
         self._watch.book("text")
         hits = hits_of(opened.catalog, found.ids.tolist(), found.scores.tolist())
         self._watch.book("rows")
-        return Answer(query, hits, self._cost, (), found.total)
+        return Answer(query, hits, self._cost, (), found.total, self._unsearched)

@@ -96,6 +96,8 @@ class Refinement:
         self._watch = watch
         skip = np.empty(0, np.int64) if wanted.skip is None else wanted.skip
         self._passed_over = np.concatenate([skip, view.removed])
+        # Of these the index may propose some: it may be catching up.
+        self._seen = IdSet.of_ascending(view.rest)
         self._refined = 0
         self.best = Best(wanted.hits + SPARE)
 
@@ -120,11 +122,8 @@ class Refinement:
         """Go through the candidates of the index, as far as is wanted."""
         wanted = self._wanted
         # Those that are passed over come on top: for one that is missing an index would search as far as for all of the first.
-        blocks = iter(
-            index.candidates(
-                self._descriptor, allowed=wanted.allowed, wanted=wanted.candidates + self._passed_over.size
-            )
-        )
+        spare = min(self._passed_over.size, wanted.candidates)
+        blocks = iter(index.candidates(self._descriptor, allowed=wanted.allowed, wanted=wanted.candidates + spare))
         considered = 0
         unchanged = 0  # candidates since the nearest changed last
         enough = math.inf if wanted.patience is None else wanted.patience * STEP
@@ -132,6 +131,8 @@ class Refinement:
             self._cost.reads += block.reads
             self._cost.bytes_read += block.bytes_read
             kept = ~np.isin(block.ids, self._passed_over)
+            if len(self._seen):
+                kept &= ~self._seen.contains(block.ids)
             ids = block.ids[kept]
             if block.exact:
                 self._cost.candidates += ids.size

@@ -83,7 +83,7 @@ def convert(
         live = writer.ids()
         found = np.intersect1d(new.ids(), live, assume_unique=True)
         new.remove_many(np.setdiff1d(new.ids(), live, assume_unique=True))
-        missing = _in_order(opened.index.index.storage_order(), np.setdiff1d(live, found, assume_unique=True))
+        missing = _in_order(_storage_order(opened), np.setdiff1d(live, found, assume_unique=True))
         step = max(1, BATCH_BYTES // (opened.provenance.dim * np.dtype(opened.provenance.dtype).itemsize))
         for start in range(0, missing.size, step):
             ids = missing[start : start + step]
@@ -112,6 +112,10 @@ def _begin(
         writer.set_meta({CONVERTING: goal})
     make_directory(directory)
     return parts.make_store(wanted, directory, opened.provenance, read_only=False)
+
+
+def _storage_order(opened: Opened) -> np.ndarray | None:
+    return None if opened.index.part is None else opened.index.part.storage_order()
 
 
 def _in_order(order: np.ndarray | None, ids: np.ndarray) -> np.ndarray:

@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from seealso.catalogue.reader import Catalog
 from seealso.catalogue.writer import CatalogWriter
-from seealso.collection.derived.live_index import LiveIndex
-from seealso.collection.derived.live_text import LiveText
-from seealso.interfaces.store import ObjectStore
+from seealso.collection.derived.keeper import Keeper
+from seealso.collection.parts.opened import Opened
 from seealso.layout import INDEX, TEXT, is_store
 
 REMEDY = "`seealso maintain` lets go of it, and `seealso index PATH…` then takes it in anew"
@@ -54,8 +53,9 @@ class Upkeep:
     bytes_after: int
 
 
-def check(catalog: Catalog, store: ObjectStore, index: LiveIndex, text: LiveText) -> Checkup:
+def check(opened: Opened) -> Checkup:
     """Check the catalogue, every descriptor's checksum, and that catalogue, store and indexes hold the same objects."""
+    catalog, store = opened.catalog, opened.store
     found = Checkup(problems=catalog.verify())
     report = store.verify()
     found.descriptors = report.checked
@@ -70,30 +70,21 @@ def check(catalog: Catalog, store: ObjectStore, index: LiveIndex, text: LiveText
     without = catalog.existing(without)
     found.problems += (f"object {id_}: the store holds no descriptor of it; {REMEDY}" for id_ in without)
     found.unused = int(np.setdiff1d(stored, objects, assume_unique=True).size)
-    found.problems += (f"{problem}; run `seealso rebuild`" for problem in index.index.verify())
-    index.catch_up(catalog)
-    indexed, objects = index.index.ids(), catalog.ids()
-    for ids, what in (
-        (np.setdiff1d(objects, indexed, assume_unique=True), "objects are not in the index"),
-        (np.setdiff1d(indexed, objects, assume_unique=True), "objects in the index are not in the catalogue"),
-    ):
-        if ids.size:
-            found.problems.append(f"{ids.size} {what}, the first is {ids[0]}; run `seealso rebuild`")
-    found.problems += (f"{problem}; run `seealso rebuild`" for problem in text.verify(catalog))
+    for keeper in _keepers(opened):
+        found.problems += keeper.verify(catalog)
     return found
 
 
-def keep_up(
-    writer: CatalogWriter,
-    store: ObjectStore,
-    index: LiveIndex,
-    text: LiveText,
-    tell_removed: Callable[[np.ndarray], None],
-) -> tuple[int, int]:
+def _keepers(opened: Opened) -> list[Keeper[Any]]:
+    return [keeper for keeper in (opened.index, opened.text) if keeper is not None]
+
+
+def keep_up(writer: CatalogWriter, opened: Opened, tell_removed: Callable[[np.ndarray], None]) -> tuple[int, int]:
     """Give back space; returns how many objects without a sound descriptor, and descriptors of no object, are gone.
 
     ``tell_removed`` is told the IDs of objects that are gone, once that is committed.
     """
+    store, index = opened.store, opened.index
     missing = np.setdiff1d(writer.ids(), store.ids(), assume_unique=True)
     damaged = writer.existing(np.array(store.verify().damaged, dtype=np.int64))
     dropped = np.union1d(missing, damaged)
@@ -102,13 +93,15 @@ def keep_up(
             writer.remove_locations(record.paths)
     for ids in writer.remove_unplaced():
         tell_removed(ids)
-    index.catch_up(writer)
-    index.save()
-    text.catch_up(writer)
+    for keeper in _keepers(opened):
+        keeper.catch_up(opened.catalog)
+        keeper.save()
     live = writer.ids()
     unused = int(np.setdiff1d(store.ids(), live, assume_unique=True).size)
-    store.compact(index.index.storage_order(), live)
-    writer.forget_removals(index.applied)
+    store.compact(None if index.part is None else index.part.storage_order(), live)
+    # A snapshot that has not seen a removal could not be used any more.
+    saved = (keeper.saved or 0 for keeper in _keepers(opened) if keeper.part is not None)
+    writer.forget_removals(min(saved, default=writer.change()))
     writer.compact()
     return int(dropped.size), unused
 

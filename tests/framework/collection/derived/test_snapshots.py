@@ -1,5 +1,6 @@
 """Snapshots: current, held, removed; and what an interrupted writer leaves."""
 
+import contextlib
 import json
 import os
 
@@ -19,18 +20,26 @@ def snapshots(tmp_path):
     return Snapshots(tmp_path / "index")
 
 
+def current(snapshots):
+    """The newest that can be held; None where there is none."""
+    for name in snapshots.whole():
+        with contextlib.suppress(OSError, ValueError):
+            return snapshots.hold(name)
+    return None
+
+
 def folders(snapshots):
     return sorted(folder.name for folder in snapshots.directory.iterdir() if folder.is_dir())
 
 
 def test_none_at_first(snapshots):
-    assert snapshots.current() is None
+    assert current(snapshots) is None
 
 
 def test_the_newest_is_current_and_the_older_goes(snapshots):
     save(snapshots, 3, "three")
     save(snapshots, 7, "seven")
-    held = snapshots.current()
+    held = current(snapshots)
     assert (held.change, held.made_by) == (7, MADE_BY)
     assert (held.directory / "data").read_text() == "seven"
     held.release()
@@ -39,7 +48,7 @@ def test_the_newest_is_current_and_the_older_goes(snapshots):
 
 def test_one_that_is_held_stays_until_it_is_released(snapshots):
     save(snapshots, 3, "three")
-    held = snapshots.current()
+    held = current(snapshots)
     save(snapshots, 7, "seven")
     assert (held.directory / "data").read_text() == "three"
     assert len(folders(snapshots)) == 2
@@ -51,11 +60,11 @@ def test_one_that_is_held_stays_until_it_is_released(snapshots):
 
 def test_the_same_change_again_is_another_snapshot(snapshots):
     save(snapshots, 3, "one")
-    held = snapshots.current()
+    held = current(snapshots)
     save(snapshots, 3, "two")
     assert (held.directory / "data").read_text() == "one"
     held.release()
-    assert (snapshots.current().directory / "data").read_text() == "two"
+    assert (current(snapshots).directory / "data").read_text() == "two"
 
 
 def test_a_failed_writer_changes_nothing(snapshots):
@@ -67,7 +76,7 @@ def test_a_failed_writer_changes_nothing(snapshots):
 
     with pytest.raises(OSError, match="No space"):
         snapshots.save(7, MADE_BY, fail)
-    assert snapshots.current().change == 3
+    assert current(snapshots).change == 3
     assert len(folders(snapshots)) == 1
 
 
@@ -79,31 +88,52 @@ def test_what_a_killed_writer_left_is_removed(snapshots):
     assert folders(snapshots) == ["000000000011-1"]
 
 
+@pytest.mark.parametrize("content", [b"../../etc", b".", b"\xff\xfe", b"000000000099-1", b""])
+def test_the_newest_that_is_whole_is_found_without_its_name(snapshots, content):
+    save(snapshots, 3, "three")
+    (snapshots.directory / CURRENT).write_bytes(content)
+    assert current(snapshots).change == 3
+    (snapshots.directory / CURRENT).unlink()
+    assert current(snapshots).change == 3
+
+
 @pytest.mark.parametrize(
-    "damage",
+    ("description", "reason"),
     [
-        lambda s: (s.directory / CURRENT).write_text("../../etc"),
-        lambda s: (s.directory / CURRENT).write_text("."),
-        lambda s: (s.directory / CURRENT).write_bytes(b"\xff\xfe"),
-        lambda s: (s.directory / CURRENT).write_text("000000000099-1"),
-        lambda s: (s.directory / folders(s)[0] / DESCRIPTION).write_text("{"),
-        lambda s: (s.directory / folders(s)[0] / DESCRIPTION).write_text("[1]"),
-        lambda s: (s.directory / folders(s)[0] / DESCRIPTION).write_text(json.dumps({"magic": "other", "version": 1})),
-        lambda s: (s.directory / folders(s)[0] / DESCRIPTION).write_text(
-            json.dumps({"magic": "seealso-snapshot", "version": 99, "change": 1, "made_by": {}})
-        ),
+        ("{", "Expecting property name"),
+        ("[1]", "is damaged"),
+        (json.dumps({"magic": "other", "version": 1, "change": 1, "made_by": {}}), "something else"),
+        (json.dumps({"magic": "seealso-snapshot", "version": 1, "change": 1, "made_by": 7}), "is damaged"),
+        (json.dumps({"magic": "seealso-snapshot", "version": 99, "change": 1, "made_by": {}}), "of format 99"),
     ],
 )
-def test_damage_means_no_snapshot(snapshots, damage):
+def test_damage_is_told(snapshots, description, reason):
     save(snapshots, 3, "three")
-    damage(snapshots)
-    assert snapshots.current() is None
+    (snapshots.directory / folders(snapshots)[0] / DESCRIPTION).write_text(description)
+    with pytest.raises(ValueError, match=reason):
+        snapshots.hold(folders(snapshots)[0])
+
+
+def test_what_is_linked_from_an_earlier_snapshot_is_not_synced_again(snapshots, monkeypatch):
+    save(snapshots, 3, "three")
+    held, synced = current(snapshots), []
+    (snapshots.directory.parent / "elsewhere").write_text("never synced")
+    monkeypatch.setattr("seealso.collection.derived.snapshots.sync_file", lambda path: synced.append(path.name))
+
+    def write(folder):
+        os.link(held.directory / "data", folder / "data")
+        os.link(snapshots.directory.parent / "elsewhere", folder / "linked")
+        (folder / "more").write_text("four")
+
+    snapshots.save(4, MADE_BY, write)
+    assert sorted(synced) == ["linked", "more", DESCRIPTION]
+    assert (current(snapshots).directory / "data").read_text() == "three"
 
 
 def test_removing_all(snapshots):
     save(snapshots, 3, "three")
     snapshots.remove_all()
-    assert snapshots.current() is None
+    assert current(snapshots) is None
     assert folders(snapshots) == []
 
 

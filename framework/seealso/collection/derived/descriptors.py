@@ -1,0 +1,89 @@
+"""The metric index, made of the descriptors in the store."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seealso.catalogue.reader import Catalog
+from seealso.collection.derived.source import Recipe, Record, Source
+from seealso.interfaces.index import MetricIndex
+from seealso.interfaces.store import ObjectStore
+
+CHUNK = 8192  # IDs at a time
+CHUNK_BYTES = 1 << 22  # and bytes of descriptors
+SAMPLE_SEED = 20150809  # the same sample for the same collection, so that an index can be made again
+
+
+class Descriptors(Source[MetricIndex]):
+    """Tells a metric index of the descriptors of a collection.
+
+    Args:
+        collection: the collection's name.
+        recipe: how the index is made.
+        store: where the descriptors are.
+        dim: the number of values in a descriptor.
+        dtype: their type.
+    """
+
+    what = "index"
+    spare = 1000
+
+    def __init__(
+        self, collection: str, recipe: Recipe[MetricIndex], store: ObjectStore, dim: int, dtype: np.dtype
+    ) -> None:
+        super().__init__(collection, recipe)
+        self._store = store
+        self._dim, self._dtype = dim, dtype
+        self.bytes_each = dim * dtype.itemsize
+
+    def answers(self, made_by: Record) -> bool:
+        """Not where it was made for another distance: what it proposes would be the nearest by that."""
+        return bool(made_by.get("distance") == self.made_by["distance"])
+
+    def anything(self, catalog: Catalog) -> bool:
+        """Whether there are objects."""
+        return catalog.counts().objects > 0
+
+    def changed(self, catalog: Catalog, after: int, until: int) -> np.ndarray:
+        """The objects that were added."""
+        return catalog.ids(after, until)
+
+    def feed(self, part: MetricIndex, catalog: Catalog, ids: np.ndarray) -> None:
+        """Add objects with their descriptors, a part at a time; one whose descriptor is lost or damaged is left out."""
+        step = min(CHUNK, max(1, CHUNK_BYTES // self.bytes_each)) if part.needs_content else CHUNK
+        for start in range(0, ids.size, step):
+            some = ids[start : start + step]
+            if not part.needs_content:
+                part.add(some, None)
+                continue
+            for block in self._store.read_blocks(some):
+                order = np.argsort(block.ids)
+                part.add(block.ids[order], block.decode()[order])
+
+    def sample(self, part: MetricIndex, catalog: Catalog) -> np.ndarray:
+        """Descriptors of a random selection of all objects."""
+        chosen = np.random.default_rng(SAMPLE_SEED).permutation(catalog.ids())[: part.sample_size]
+        found, sample = 0, np.empty((chosen.size, self._dim), self._dtype)
+        for block in self._store.read_blocks(np.sort(chosen)):
+            sample[found : found + block.ids.size] = block.decode()
+            found += block.ids.size
+        return sample[:found]
+
+    def compare(self, part: MetricIndex, catalog: Catalog, applied: int) -> list[str]:
+        """Which objects one of the two has, and the other has not."""
+        # In this order, for the catalogue may grow, and so may the index: what came since is known to the last two.
+        indexed, objects = part.ids(), catalog.ids()
+        added, removed = catalog.ids(applied), catalog.removed_ids(applied)
+        problems = []
+        for ids, others, what in (
+            (np.setdiff1d(objects, indexed, assume_unique=True), added, "objects are not in the index"),
+            (
+                np.setdiff1d(indexed, objects, assume_unique=True),
+                removed,
+                "objects in the index are not in the catalogue",
+            ),
+        ):
+            wrong = np.setdiff1d(ids, others, assume_unique=True)
+            if wrong.size:
+                problems.append(f"{wrong.size} {what}, the first is {wrong[0]}")
+        return problems

@@ -1,0 +1,477 @@
+"""The one life of everything that is derived: it is loaded, follows the catalogue, is saved, and is built anew."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from seealso.catalogue.reader import Catalog
+from seealso.collection.derived import limits as limits_module
+from seealso.collection.derived.checkpoints import Checkpoints
+from seealso.collection.derived.missing import Missing
+from seealso.collection.derived.scratch import Scratch, remove_left
+from seealso.collection.derived.snapshots import Snapshot, Snapshots
+from seealso.collection.derived.source import Record, Source
+from seealso.collection.derived.state import State
+from seealso.collection.derived.view import View
+from seealso.errors import CollectionError, SeealsoError
+from seealso.interfaces.derived import Derived
+
+log = logging.getLogger("seealso")
+
+D = TypeVar("D", bound=Derived[Any])
+
+PATIENCE = 1.0  # seconds that a query waits for whoever changes the thing; then it takes what there is
+FOLLOW_SECONDS = 0.5  # between two replays of what was committed without its content
+_told: set[str] = set()  # warnings: each once a process
+
+
+class Keeper(Generic[D]):
+    """Looks after something derived.
+
+    The catalogue and the store are the truth. A query replays a short tail of what is missing, in memory; if more is missing,
+    it sees what a snapshot holds, and a list of the rest (`view`). Only a writer replays everything, trains, saves and builds
+    anew; it does so between the beginning and the end of `writing`. One that was made with other options than the configuration
+    says is used as it was made, by both, until it is rebuilt.
+
+    `view` may be called from any thread at any time; the other methods by the one writer.
+
+    Args:
+        source: where it comes from.
+        directory: where its snapshots are.
+    """
+
+    def __init__(self, source: Source[D], directory: Path) -> None:
+        self._source = source
+        self._snapshots = Snapshots(directory)
+        self._limits = limits_module.LIMITS
+        self._checkpoints = Checkpoints(self._limits, source.bytes_each)
+        self._lock = threading.RLock()  # held while it is changed
+        self._state: State[D] | None = None
+        self._looking = threading.Lock()  # held while it is looked up what is missing
+        self._known: tuple[State[D] | None, Missing] = (None, Missing.after(0))
+        self._refused: set[str] = set()  # snapshots that cannot be used
+        self._following = False  # whether a writer is at work in this process
+        self._followed = 0.0
+        self._renewing: threading.Thread | None = None
+        self._abandon = threading.Event()
+
+    @property
+    def part(self) -> D | None:
+        """The thing itself; None where nothing was loaded and nothing was built."""
+        return None if self._state is None else self._state.part
+
+    @property
+    def applied(self) -> int:
+        """The number of the newest change of which it holds everything."""
+        return 0 if self._state is None else self._state.applied
+
+    @property
+    def saved(self) -> int | None:
+        """The number of the change that its newest snapshot holds, as far as is known here."""
+        return None if self._state is None else self._state.saved
+
+    # Queries
+
+    def view(self, catalog: Catalog) -> View[D]:
+        """What a query sees: the thing itself, and what it does not hold. It takes no longer, however much is missing.
+
+        Raises:
+            CollectionError: too much is missing to answer; says what to run.
+        """
+        state = self._state
+        # A plain look first: nearly every query finds that there is nothing to do, and takes no lock.
+        if state is None or state.applied < catalog.change() or not self._answers(state):
+            if self._lock.acquire(timeout=PATIENCE):
+                try:
+                    self._come_near(catalog)
+                finally:
+                    self._lock.release()
+            state = self._state
+        self._warn_if_other(state)
+        asked = state if state is not None and self._answers(state) else None
+        missing = self._missing(catalog, asked)
+        part, listed = (None if asked is None else asked.part), missing.added
+        if self._source.bytes_each and listed is not None:
+            return View(part, listed, missing.removed)
+        if asked is None and missing.more_than(self._limits.tail):
+            raise CollectionError(self._refusal(state, catalog))
+        # Those that are listed are more than may be counted in no time.
+        unsearched = catalog.counts().objects - self._held(asked) if listed is None else listed.size
+        return View(part, removed=missing.removed, unsearched=max(0, int(unsearched)))
+
+    def _answers(self, state: State[D]) -> bool:
+        return state.trained and self._source.answers(state.made_by)
+
+    def _held(self, state: State[D] | None) -> int:
+        return 0 if state is None else int(state.part.statistics()["objects"])
+
+    def _missing(self, catalog: Catalog, state: State[D] | None) -> Missing:
+        """What is missing of something as it is; None: of nothing."""
+        each = self._source.bytes_each
+        most = max(self._limits.tail, self._limits.flat_bytes // each) if each else None
+        with self._looking:
+            since = 0 if state is None else state.applied
+            known, missing = self._known
+            if known is not state or missing.since != since:
+                missing = Missing.after(since)
+            missing = missing.extended(self._source, catalog, most, lambda: self._held(state))
+            self._known = state, missing
+        return missing
+
+    def _come_near(self, catalog: Catalog) -> None:
+        """Replay what is missing where that is little; else take a newer snapshot where there is one."""
+        state, tail = self._state, self._limits.tail
+        if state is None or state.too_old(catalog) or state.outgrown(catalog) or self._is_behind(catalog, state, tail):
+            if not self._following:
+                self._take_newer(catalog)
+            state = self._state
+        if state is not None and not self._answers(state):
+            # What only a writer can change.
+            return
+        if self._is_behind(catalog, state, tail) or not self._source.anything(catalog):
+            return
+        if state is None:
+            state = self._state = self._empty(self._source.made_by)
+        if self._following and not state.trained:
+            # The writer trains it on more than there is now.
+            return
+        while state.train(catalog) and state.applied < catalog.change():
+            state.step(catalog)
+
+    def _is_behind(self, catalog: Catalog, state: State[D] | None, objects: int) -> bool:
+        return self._missing(catalog, state).more_than(objects)
+
+    def _refusal(self, state: State[D] | None, catalog: Catalog) -> str:
+        what, objects = self._source.what, catalog.counts().objects
+        if state is not None and state.trained:
+            reason = f"the {what} was made {self._source.difference(state.made_by)}"
+        else:
+            reason = f"the {what} is not built"
+        return (
+            f"collection {self._source.collection}: {reason}, and its {objects:,} objects are too many to be searched without "
+            "one; run `seealso rebuild`"
+        )
+
+    # Snapshots
+
+    def open(self, catalog: Catalog) -> None:
+        """Load the newest snapshot that can be used."""
+        with self._lock:
+            self._take_newer(catalog)
+
+    def _take_newer(self, catalog: Catalog) -> None:
+        """Take the newest snapshot that can be used, where it holds more than what there is; let go of what is too old."""
+        if self._state is not None and self._state.too_old(catalog):
+            self._take(None)
+        found = next(self._usable(catalog), None)
+        if found is not None:
+            self._take(found)
+
+    def _usable(self, catalog: Catalog) -> Iterator[State[D]]:
+        """The snapshots that can be used and hold more than what there is, the newest first."""
+        for name in self._snapshots.whole():
+            if name not in self._refused and (state := self._load(name, catalog)):
+                yield state
+        earlier = self._source.earlier(self._snapshots.directory)
+        if earlier is not None and self._state is None and (state := self._load_earlier(*earlier, catalog)):
+            yield state
+
+    def _load(self, name: str, catalog: Catalog) -> State[D] | None:
+        folder = self._snapshots.directory / name
+        try:
+            snapshot = self._snapshots.hold(name)
+        except FileNotFoundError:
+            # A writer has replaced it just now.
+            return None
+        except (OSError, ValueError) as error:
+            self._refuse(folder, error)
+            return None
+        if self._state is not None and not _holds_more(snapshot, self._state):
+            snapshot.release()
+            return None
+        try:
+            state = State.load(self._source, snapshot, self._scratch())
+        except Exception as error:
+            snapshot.release()
+            self._refuse(folder, error)
+            return None
+        if state.too_old(catalog):
+            state.close()
+            return None
+        return state
+
+    def _load_earlier(self, folder: Path, made_by: Record, catalog: Catalog) -> State[D] | None:
+        if folder.name in self._refused:
+            return None
+        try:
+            state = State.load_earlier(self._source, folder, made_by, self._scratch())
+        except Exception as error:
+            self._refuse(folder, error)
+            return None
+        return None if state.too_old(catalog) else state
+
+    def _refuse(self, folder: Path, error: Exception) -> None:
+        self._refused.add(folder.name)
+        reason = " ".join(str(error).split())
+        self._warn(f"the {self._source.what} snapshot {folder} cannot be used ({reason})")
+
+    def _take(self, state: State[D] | None) -> None:
+        """Put another one in the place of what there is; queries that are under way go on with that."""
+        before, self._state = self._state, state
+        if before is not None:
+            before.release()
+
+    def _scratch(self) -> Scratch:
+        return Scratch(lambda: self._snapshots.directory if self._following else None)
+
+    def _empty(self, made_by: Record) -> State[D]:
+        return State.empty(self._source, made_by, self._scratch())
+
+    def _warn(self, message: str) -> None:
+        message = f"collection {self._source.collection}: {message}"
+        if message not in _told:
+            _told.add(message)
+            log.warning("%s", message)
+
+    def _warn_if_other(self, state: State[D] | None) -> None:
+        if state is None or state.made_by == self._source.made_by:
+            return
+        how = "it is used as it was made" if self._source.answers(state.made_by) else "queries do without it"
+        self._warn(
+            f"the {self._source.what} was made {self._source.difference(state.made_by)}; {how} until `seealso rebuild`"
+        )
+
+    # Writing
+
+    @contextmanager
+    def writing(self, catalog: Catalog, *, anew: bool = False) -> Iterator[None]:
+        """Follow a writer: replay what is missing before it begins, and save when it ends, whatever ends it.
+
+        Args:
+            catalog: the catalogue.
+            anew: it is about to be rebuilt, so nothing is replayed before.
+        """
+        self._following = True
+        self._abandon.clear()
+        remove_left(self._snapshots.directory)
+        try:
+            if not anew:
+                self._prepare(catalog)
+            yield
+            self.catch_up(catalog)
+            self.finish()
+            self._save_if_worthwhile()
+        except BaseException:
+            self._rescue(catalog)
+            raise
+        finally:
+            self._following = False
+
+    def _prepare(self, catalog: Catalog) -> None:
+        with self._lock:
+            self._take_newer(catalog)
+            if self._state is None and self._is_behind(catalog, None, 0):
+                self._log_building("there is no snapshot that can be used")
+        self._warn_if_other(self._state)
+        self.catch_up(catalog)
+
+    def _log_building(self, reason: str, level: int = logging.WARNING) -> None:
+        log.log(level, "collection %s: building the %s anew: %s", self._source.collection, self._source.what, reason)
+
+    def catch_up(self, catalog: Catalog) -> None:
+        """Apply every change that the catalogue knows, however much that is; checkpoints are saved on the way."""
+        with self._lock:
+            if self._state is not None and self._state.too_old(catalog):
+                self._log_building("removals that it has not seen were forgotten")
+                self._take(self._empty(self._source.made_by))
+            if self._state is None and self._source.anything(catalog):
+                self._state = self._empty(self._source.made_by)
+        while True:
+            with self._lock:
+                # Anew each time: another one may have taken its place.
+                state = self._state
+                if state is None or not state.train(catalog) or state.applied >= catalog.change():
+                    break
+                self._checkpoints.came(state.step(catalog))
+                if self._checkpoints.due:
+                    self._save()
+        self._renew_if_outgrown(catalog)
+
+    def committed(
+        self, catalog: Catalog, change: int, ids: np.ndarray | None = None, content: Any | None = None
+    ) -> None:
+        """Something was committed as ``change``: apply it, and save a checkpoint where one is due.
+
+        Args:
+            catalog: the catalogue.
+            change: the number of the change.
+            ids: the objects that were added, perhaps none; None: what was added is read from the catalogue, now and then.
+            content: theirs.
+        """
+        if ids is None:
+            if time.monotonic() - self._followed > FOLLOW_SECONDS:
+                self.catch_up(catalog)
+                self._followed = time.monotonic()
+            return
+        with self._lock:
+            self._checkpoints.came(int(ids.size))
+            state = self._state
+            if state is None:
+                state = self._state = self._empty(self._source.made_by)
+            if state.trained and state.applied == change - 1:
+                if ids.size:
+                    state.part.add(ids, content)
+                state.applied = change
+            if self._checkpoints.due and (state.trained or catalog.counts().objects >= state.part.sample_size):
+                self.catch_up(catalog)
+                self._save()
+        self._renew_if_outgrown(catalog)
+
+    def save(self) -> None:
+        """Write a snapshot of all that was applied, and make it the current one."""
+        self.finish()
+        self._save()
+
+    def _save_if_worthwhile(self) -> None:
+        """Write a snapshot where the next reader would otherwise have more than a little to replay."""
+        with self._lock:
+            spare = self._source.spare
+            if self.saved is None or not spare or self._checkpoints.objects > spare:
+                self._save()
+
+    def _save(self) -> None:
+        with self._lock:
+            state = self._state
+            if state is None or not state.trained or state.saved == state.applied:
+                return
+            started = time.monotonic()
+            self._snapshots.save(state.applied, state.made_by, state.part.save, state.among)
+            state.saved = state.applied
+            self._checkpoints.saved(time.monotonic() - started)
+
+    def _rescue(self, catalog: Catalog) -> None:
+        """Save what there is before an error, or Ctrl-C, ends the writer; a little that is missing is replayed first."""
+        self._abandon.set()
+        self._join()
+        try:
+            with self._lock:
+                if self._state is not None and not self._is_behind(catalog, self._state, self._limits.tail):
+                    self.catch_up(catalog)
+                self._save()
+        except Exception as error:
+            # Nothing is lost: the next writer replays it.
+            log.info("collection %s: the %s was not saved (%s)", self._source.collection, self._source.what, error)
+
+    # Building anew
+
+    def rebuild(self, catalog: Catalog) -> None:
+        """Build it from the catalogue and the store, as the configuration says; then it takes the place of the one before."""
+        self.finish()
+        self._log_building("as asked", logging.INFO)
+        if self._state is None:
+            # Nothing is spoilt by checkpoints: there is no whole one that they would replace.
+            self.catch_up(catalog)
+        else:
+            self._replace_by(self._built(catalog, self._source.made_by), catalog)
+        self._save()
+        if self._state is not None and not self._state.trained:
+            self._snapshots.remove_all()
+
+    def _built(self, catalog: Catalog, made_by: Record) -> State[D]:
+        """A new one beside the one that there is, from nothing; nearly up to date."""
+        fresh = self._empty(made_by)
+        while fresh.train(catalog) and fresh.applied < catalog.change():
+            if self._abandon.is_set():
+                raise InterruptedError("it was given up")
+            fresh.step(catalog)
+        return fresh
+
+    def _replace_by(self, fresh: State[D], catalog: Catalog) -> None:
+        """Bring it up to date, and only then put it in the place of what there is: queries go on meanwhile."""
+        with self._lock:
+            while fresh.trained and fresh.applied < catalog.change():
+                fresh.step(catalog)
+            self._take(fresh)
+
+    def _renew_if_outgrown(self, catalog: Catalog) -> None:
+        """Build a new one of the same kind beside this one where that has outgrown its training; a thread does it."""
+        state = self._state
+        if self._renewing is not None or state is None or not self._following or not state.outgrown(catalog):
+            return
+        self._log_building("there are many more objects than it was trained among", logging.INFO)
+        self._renewing = threading.Thread(
+            target=self._renew, args=(catalog, state.made_by), name=f"renew the {self._source.what}"
+        )
+        self._renewing.start()
+
+    def _renew(self, catalog: Catalog, made_by: Record) -> None:
+        try:
+            self._replace_by(self._built(catalog, made_by), catalog)
+            self._renewing = None
+        except InterruptedError:
+            self._renewing = None
+        except Exception as error:
+            # Still set, so that it is not tried again and again: what there is goes on as it is.
+            log.warning(
+                "collection %s: the %s could not be built anew (%s); it goes on with what it has",
+                *(self._source.collection, self._source.what, error),
+            )
+
+    def _join(self) -> None:
+        renewing = self._renewing
+        if renewing is not None:
+            renewing.join()
+
+    def finish(self) -> None:
+        """Wait for what is being built beside, where anything is."""
+        self._join()
+
+    # Upkeep
+
+    def verify(self, catalog: Catalog) -> list[str]:
+        """What is wrong with it, or is not as the catalogue has it, one line each; empty when all is well. O(n)."""
+        try:
+            self.view(catalog)
+        except SeealsoError as error:
+            return [str(error)]
+        state = self._state
+        if state is None or not state.trained:
+            return []
+        problems = state.part.verify() + self._source.compare(state.part, catalog, state.applied)
+        return [f"{problem}; run `seealso rebuild`" for problem in problems]
+
+    def statistics(self, catalog: Catalog) -> dict[str, int | float | str]:
+        """What it says of itself; and, where it is behind, ``missing``: how many objects it does not hold yet. O(1)."""
+        with suppress(SeealsoError):
+            self.view(catalog)
+        state = self._state
+        found: dict[str, int | float | str] = {"objects": 0, "bytes": 0}
+        if state is not None:
+            found = dict(state.part.statistics())
+        missing = (
+            0 if state is None or not self._source.bytes_each else catalog.counts().objects - int(found["objects"])
+        )
+        return found | {"missing": missing} if missing > 0 else found
+
+    def close(self) -> None:
+        """Let go of the thing and its snapshot."""
+        self._abandon.set()
+        self._join()
+        with self._lock:
+            if self._state is not None:
+                self._state.close()
+                self._state = None
+
+
+def _holds_more(snapshot: Snapshot, state: State[Any]) -> bool:
+    """Whether a snapshot is newer, or was trained among more objects."""
+    younger = snapshot.among is not None and (state.among is None or snapshot.among > state.among)
+    return snapshot.change > state.applied or younger
