@@ -1,6 +1,7 @@
-"""Text indexes as the conformance kit opens them, here and in other processes."""
+"""Text indexes as the conformance kit makes them, here and in other processes."""
 
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from operator import attrgetter
@@ -15,27 +16,51 @@ from seealso.interfaces.text_query import TextQuery
 from seealso.testing.plugin_classes import PluginTests
 from seealso.testing.processes import finish, start_python
 
-Open = Callable[..., TextIndex]
+Make = Callable[..., TextIndex]
+"""Makes a text index: a new one, or one that has loaded the snapshot in a folder; options by their names."""
 
 
-def open_text_index(
-    cls: type[TextIndex] | str, directory: Path, *, read_only: bool = False, **options: Any
+def make_text_index(
+    cls: type[TextIndex] | str, scratch: Path, snapshot: Path | None = None, **options: Any
 ) -> TextIndex:
-    """A text index of this class, or of one named ``module:Class``."""
+    """A text index of this class, or of one named ``module:Class``.
+
+    Args:
+        cls: the class.
+        scratch: where its folders for what it cannot hold in memory are made.
+        snapshot: what it loads; None: nothing.
+        options: its options.
+    """
     if isinstance(cls, str):
         module, _, name = cls.partition(":")
         cls = attrgetter(name)(import_module(module))
         assert isinstance(cls, type)
-    if not read_only:
-        directory.mkdir(exist_ok=True)
-    return cls(cls.Options(**options), TextContext(directory, read_only))
+
+    def folder() -> Path:
+        scratch.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(dir=scratch))
+
+    index = cls(cls.Options(**options), TextContext(folder))
+    if snapshot is not None:
+        try:
+            index.load(snapshot)
+        except BaseException:
+            index.close()
+            raise
+    return index
 
 
-def put(index: TextIndex, captions: Mapping[int, str], applied: int = 1) -> None:
-    """Give each of some IDs a caption, and commit."""
-    ids = np.array(list(captions), np.int64)
-    index.put(ids, [[Words("caption", caption)] for caption in captions.values()])
-    index.commit(applied)
+def save(index: TextIndex, snapshot: Path) -> Path:
+    """Save a text index in a folder that is made for it; the folder."""
+    snapshot.mkdir(parents=True)
+    index.save(snapshot)
+    return snapshot
+
+
+def add(index: TextIndex, captions: Mapping[int, str]) -> None:
+    """Give each of some IDs a caption."""
+    ids = sorted(captions)
+    index.add(np.array(ids, np.int64), [[Words("caption", captions[id_])] for id_ in ids])
 
 
 def found(index: TextIndex, query: str) -> list[int]:
@@ -53,21 +78,34 @@ def found(index: TextIndex, query: str) -> list[int]:
     return listed
 
 
-def start(cls: type[TextIndex], directory: Path, code: str, *prefix: str, **options: Any) -> subprocess.Popen[str]:
-    """Some code in a process of its own, where ``index(…)`` opens the index, and ``put``, ``found`` and ``np`` are there."""
+def files_of(folder: Path) -> dict[Path, tuple[bytes, int, int]]:
+    """What is in a folder: of each file its content, when it was last written, and its permissions."""
+    found = {}
+    for path in [folder, *folder.rglob("*")]:
+        told = path.stat()
+        content = path.read_bytes() if path.is_file() else b""
+        found[path.relative_to(folder)] = content, told.st_mtime_ns, told.st_mode
+    return found
+
+
+def start(cls: type[TextIndex], scratch: Path, code: str, *prefix: str, **options: Any) -> subprocess.Popen[str]:
+    """Some code in a process of its own, where ``index(snapshot, …)`` makes the index, and ``add``, ``found``, ``save``,
+    ``pathlib`` and ``np`` are there."""
     head = f"""
     import pathlib
     import numpy as np, seealso
-    from seealso.testing.text_fixtures import found, open_text_index, put
-    def index(**options):
-        return open_text_index({cls.__module__ + ":" + cls.__qualname__!r}, pathlib.Path({str(directory)!r}), **options)
+    from seealso.testing.text_fixtures import add, found, make_text_index, save
+    def index(snapshot=None, **options):
+        scratch = pathlib.Path({str(scratch)!r})
+        snapshot = pathlib.Path(snapshot) if snapshot else None
+        return make_text_index({cls.__module__ + ":" + cls.__qualname__!r}, scratch, snapshot, **options)
     """
     return start_python(head, code, *prefix, **options)
 
 
-def run(cls: type[TextIndex], directory: Path, code: str, *prefix: str, **options: Any) -> str:
+def run(cls: type[TextIndex], scratch: Path, code: str, *prefix: str, **options: Any) -> str:
     """The same to its end; what it printed."""
-    return finish(start(cls, directory, code, *prefix, **options))
+    return finish(start(cls, scratch, code, *prefix, **options))
 
 
 class TextFixtures(PluginTests):
@@ -78,17 +116,12 @@ class TextFixtures(PluginTests):
     text_index_class: ClassVar[type[TextIndex]]
 
     @pytest.fixture
-    def folder(self, tmp_path: Path) -> Path:
-        """The index's directory."""
-        return tmp_path / "text"
-
-    @pytest.fixture
-    def opened(self, folder: Path) -> Iterator[Open]:
-        """Opens the index, as often as asked; all are closed at the end."""
+    def make(self, tmp_path: Path) -> Iterator[Make]:
+        """Makes the index, as often as asked; all are closed at the end."""
         indexes: list[TextIndex] = []
 
-        def make(**options: Any) -> TextIndex:
-            indexes.append(open_text_index(self.text_index_class, folder, **options))
+        def make(snapshot: Path | None = None, **options: Any) -> TextIndex:
+            indexes.append(make_text_index(self.text_index_class, tmp_path / "scratch", snapshot, **options))
             return indexes[-1]
 
         yield make
@@ -96,6 +129,6 @@ class TextFixtures(PluginTests):
             index.close()
 
     @pytest.fixture
-    def index(self, opened: Open) -> TextIndex:
-        """The index, open for writing."""
-        return opened()
+    def index(self, make: Make) -> TextIndex:
+        """The index, new and empty."""
+        return make()

@@ -13,7 +13,7 @@ from seealso.errors import QueryError
 from seealso.interfaces.text import TextIndex, Words
 from seealso.interfaces.text_query import Match, Term, TextQuery
 from seealso.testing.shared_text_indexes import SharedTextIndexTests
-from seealso.testing.text_fixtures import Open, found, open_text_index, put
+from seealso.testing.text_fixtures import add, found, make_text_index, save
 from seealso.testing.worded_text_indexes import WordedTextIndexTests
 
 # No stemmer changes these; some begin with others.
@@ -24,7 +24,9 @@ documents = st.lists(
     st.tuples(st.sampled_from(FIELDS), st.lists(st.sampled_from(VOCABULARY), min_size=1, max_size=5)), max_size=4
 )
 steps = st.lists(
-    st.tuples(st.sampled_from(["put", "put", "remove"]), st.dictionaries(st.integers(0, 12), documents, max_size=6)),
+    st.tuples(
+        st.sampled_from(["add", "add", "remove", "again"]), st.dictionaries(st.integers(0, 12), documents, max_size=6)
+    ),
     min_size=1,
     max_size=6,
 )
@@ -66,21 +68,18 @@ class TextIndexTests(SharedTextIndexTests, WordedTextIndexTests):
     If it stems, name too the options with which it does, as ``english_and_german``.
     """
 
-    # Putting and removing
+    # Adding and removing
 
     def test_a_new_one_is_empty(self, index: TextIndex) -> None:
-        assert index.applied() == 0
         assert found(index, "bird") == []
         assert index.suggest("b", 5) == []
         assert index.statistics()["objects"] == 0
         index.remove(np.array([1]))
-        index.put(np.array([], np.int64), [])
-        index.commit(7)
+        index.add(np.array([], np.int64), [])
         assert found(index, "bird -fish") == []
-        assert index.applied() == 7
 
-    def test_what_is_put_is_found(self, index: TextIndex) -> None:
-        put(index, {5: "a black bird", 2: "a white bird"})
+    def test_what_is_added_is_found(self, index: TextIndex) -> None:
+        add(index, {5: "a black bird", 2: "a white bird"})
         assert found(index, "bird") == [2, 5]
         assert found(index, "white") == [2]
         assert found(index, "red") == []
@@ -88,52 +87,40 @@ class TextIndexTests(SharedTextIndexTests, WordedTextIndexTests):
         assert statistics["objects"] == 2
         assert float(statistics["bytes"]) > 0
 
-    def test_it_counts_when_it_was_committed(self, index: TextIndex, opened: Open) -> None:
-        put(index, {1: "bird"}, 1)
-        index.put(np.array([2]), [[Words("caption", "bird")]])
-        index.remove(np.array([1]))
-        assert found(index, "bird") == [1]
-        index.close()
-        assert found(opened(), "bird") == [1]
-
-    def test_put_again_replaces(self, index: TextIndex) -> None:
-        put(index, {1: "bird", 2: "bird"})
-        put(index, {1: "fish"})
-        put(index, {1: "fish"})
+    def test_added_again_replaces(self, index: TextIndex) -> None:
+        add(index, {1: "bird", 2: "bird"})
+        add(index, {1: "fish"})
+        add(index, {1: "fish"})
         assert (found(index, "bird"), found(index, "fish")) == ([2], [1])
         assert index.statistics()["objects"] == 2
 
-    def test_the_last_before_a_commit_counts(self, index: TextIndex) -> None:
+    def test_the_last_change_counts(self, index: TextIndex) -> None:
         for caption in ("bird", "cat", "fish"):
-            index.put(np.array([3]), [[Words("caption", caption)]])
-        index.put(np.array([4]), [[Words("caption", "bird")]])
+            index.add(np.array([3]), [[Words("caption", caption)]])
+        index.add(np.array([4]), [[Words("caption", "bird")]])
         index.remove(np.array([4]))
-        index.put(np.array([1]), [[Words("caption", "bird")]])
+        index.add(np.array([1]), [[Words("caption", "bird")]])
         index.remove(np.array([1]))
-        index.put(np.array([1]), [[Words("caption", "cat")]])
-        index.commit(1)
+        index.add(np.array([1]), [[Words("caption", "cat")]])
         assert (found(index, "bird"), found(index, "cat"), found(index, "fish")) == ([], [1], [3])
 
-    def test_removed_and_put_again(self, index: TextIndex) -> None:
-        put(index, dict.fromkeys(range(10), "bird"))
+    def test_removed_and_added_again(self, index: TextIndex) -> None:
+        add(index, dict.fromkeys(range(10), "bird"))
         index.remove(np.array([3, 4, 77]))
-        index.commit(2)
         assert found(index, "bird") == [0, 1, 2, 5, 6, 7, 8, 9]
-        put(index, {4: "bird"})
+        add(index, {4: "bird"})
         assert found(index, "bird") == [0, 1, 2, 4, 5, 6, 7, 8, 9]
 
     def test_an_object_without_words(self, index: TextIndex) -> None:
-        put(index, {1: "bird", 2: "bird"})
-        index.put(np.array([1, 3, 4]), [[], [Words("caption", "")], [Words("caption", "—!")]])
-        index.commit(2)
+        add(index, {1: "bird", 2: "bird"})
+        index.add(np.array([1, 3, 4]), [[], [Words("caption", "")], [Words("caption", "—!")]])
         assert found(index, "bird") == [2]
 
     def test_any_id_of_63_bits(self, index: TextIndex) -> None:
         ids = [0, 1, 1 << 32, (1 << 53) + 1, (1 << 63) - 1]
-        put(index, dict.fromkeys(ids, "bird"))
+        add(index, dict.fromkeys(ids, "bird"))
         assert found(index, "bird") == ids
         index.remove(np.array(ids[1:]))
-        index.commit(2)
         assert found(index, "bird") == [0]
 
     @pytest.mark.parametrize(
@@ -150,8 +137,7 @@ class TextIndexTests(SharedTextIndexTests, WordedTextIndexTests):
     )
     def test_what_does_not_fit_is_refused(self, index: TextIndex, ids: np.ndarray, count: int) -> None:
         with pytest.raises(ValueError, match="IDs"):
-            index.put(ids, [[Words("caption", "bird")]] * count)
-        index.commit(1)
+            index.add(ids, [[Words("caption", "bird")]] * count)
         assert found(index, "bird") == []
 
     # Queries
@@ -159,17 +145,15 @@ class TextIndexTests(SharedTextIndexTests, WordedTextIndexTests):
     def test_all_words_have_to_be_there(self, index: TextIndex) -> None:
         ids = np.array([1, 2, 3])
         blue = [Words("title", "Blue"), Words("keywords", "bird"), Words("keywords", "sky")]
-        index.put(ids, [blue, [Words("keywords", "bird")], [Words("title", "blue"), Words("title", "sky")]])
-        index.commit(1)
+        index.add(ids, [blue, [Words("keywords", "bird")], [Words("title", "blue"), Words("title", "sky")]])
         assert found(index, "blue") == [1, 3]
         assert found(index, "bird BLUE") == [1]
         assert found(index, "bird blue fish") == []
 
     def test_phrases(self, index: TextIndex) -> None:
         captions = ["a black bird", "a bird, black", "black; bird", "blackbird", "black big bird"]
-        put(index, dict(enumerate(captions)))
-        index.put(np.array([9]), [[Words(field, word) for field in FIELDS for word in ("black", "bird")]])
-        index.commit(2)
+        add(index, dict(enumerate(captions)))
+        index.add(np.array([9]), [[Words(field, word) for field in FIELDS for word in ("black", "bird")]])
         assert found(index, '"black bird"') == [0, 2]
         assert found(index, "black bird") == [0, 1, 2, 4, 9]
         assert found(index, 'black -"black bird"') == [1, 4, 9]
@@ -184,24 +168,24 @@ class TextIndexTests(SharedTextIndexTests, WordedTextIndexTests):
             "12:30",
             "30:12",
         ]
-        put(index, dict(enumerate(captions)))
+        add(index, dict(enumerate(captions)))
         for query, ids in {"l'oiseau": [0], "http://x.org": [2], "IMG_0815": [4], "0815": [4], "12:30": [5]}.items():
             assert found(index, query) == ids, query
 
     def test_beginnings(self, index: TextIndex) -> None:
-        put(index, dict(enumerate(["bird", "birds", "birdhouse", "a bir", "weird"])))
+        add(index, dict(enumerate(["bird", "birds", "birdhouse", "a bir", "weird"])))
         assert found(index, "bird*") == [0, 1, 2]
         assert found(index, "BIR*") == [0, 1, 2, 3]
         assert found(index, "bir* -bird*") == [3]
 
     def test_spelt_nearly_so(self, index: TextIndex) -> None:
-        put(index, dict(enumerate(["bird", "brid", "burd", "fish", "elephant", "elefant"])))
+        add(index, dict(enumerate(["bird", "brid", "burd", "fish", "elephant", "elefant"])))
         assert found(index, "bird~") == [0, 1, 2]
         assert found(index, "elefant~") == [4, 5]
         assert index.search(TextQuery.parse("elefant~"), 1).ids.tolist() == [5]
 
     def test_excluded(self, index: TextIndex) -> None:
-        put(index, dict(enumerate(["black bird", "white bird", "black cat"])))
+        add(index, dict(enumerate(["black bird", "white bird", "black cat"])))
         assert found(index, "bird -black") == [1]
         assert found(index, "bird -bl*") == [1]
         assert found(index, "bird -red -fish") == [0, 1]
@@ -209,8 +193,7 @@ class TextIndexTests(SharedTextIndexTests, WordedTextIndexTests):
 
     def test_fields(self, index: TextIndex) -> None:
         ansel = [Words("creator", "Ansel Adams"), Words("title", "The Tetons")]
-        index.put(np.array([1, 2]), [ansel, [Words("caption", "Ansel and Adams, tetons")]])
-        index.commit(1)
+        index.add(np.array([1, 2]), [ansel, [Words("caption", "Ansel and Adams, tetons")]])
         assert found(index, "adams") == [1, 2]
         assert (
             found(index, "creator:adams") == found(index, 'CREATOR:"ansel adams"') == found(index, "creator:ad*") == [1]
@@ -220,19 +203,18 @@ class TextIndexTests(SharedTextIndexTests, WordedTextIndexTests):
         assert found(index, "tetons -creator:adams") == [2]
 
     def test_a_field_that_no_object_has_is_a_word(self, index: TextIndex) -> None:
-        put(index, dict(enumerate(["ratio 3", "note: ratio 3", "ratio: note 3"])))
+        add(index, dict(enumerate(["ratio 3", "note: ratio 3", "ratio: note 3"])))
         assert found(index, "note:ratio") == [1]
         assert found(index, "ratio -note:ratio") == [0, 2]
 
     def test_a_source_may_bring_a_field_of_its_own(self, index: TextIndex) -> None:
-        index.put(np.array([1, 2]), [[Words("camera", "Leica M3")], [Words("caption", "a leica")]])
-        index.commit(1)
+        index.add(np.array([1, 2]), [[Words("camera", "Leica M3")], [Words("caption", "a leica")]])
         assert found(index, "camera:leica") == [1]
         with pytest.raises(ValueError, match="field"):
-            index.put(np.array([3]), [[Words("no.field", "bird")]])
+            index.add(np.array([3]), [[Words("no.field", "bird")]])
 
     def test_words_without_letters_to_look_for(self, index: TextIndex) -> None:
-        put(index, {1: "bird " + "x" * 5000, 2: "bird"})
+        add(index, {1: "bird " + "x" * 5000, 2: "bird"})
         assert found(index, "bird " + "x" * 900) == []
         assert found(index, "bird -" + "x" * 900) == [1, 2]
         assert found(index, "x" * 900 + "*") == found(index, "x" * 900 + "~") == []
@@ -240,14 +222,14 @@ class TextIndexTests(SharedTextIndexTests, WordedTextIndexTests):
     # The best first
 
     def test_the_best_first(self, index: TextIndex) -> None:
-        put(index, {1: "bird on a tree by a lake", 2: "bird bird bird on a lake", 3: "fish in a lake"})
+        add(index, {1: "bird on a tree by a lake", 2: "bird bird bird on a lake", 3: "fish in a lake"})
         assert index.search(TextQuery.parse("bird"), 10).ids.tolist() == [2, 1]
-        put(index, {4: "bird", 5: "a bird in a long text with many words of other things that nobody looks for"})
+        add(index, {4: "bird", 5: "a bird in a long text with many words of other things that nobody looks for"})
         assert index.search(TextQuery.parse("bird"), 10).ids.tolist()[-1] == 5
 
     def test_pages(self, index: TextIndex) -> None:
         random = np.random.default_rng(0)
-        put(index, {id_: "bird " * int(random.integers(1, 30)) + "tree " * 30 for id_ in range(300)})
+        add(index, {id_: "bird " * int(random.integers(1, 30)) + "tree " * 30 for id_ in range(300)})
         asked = TextQuery.parse("bird tree")
         whole = index.search(asked, 300)
         pages = [index.search(asked, 70, offset) for offset in range(0, 350, 70)]
@@ -256,7 +238,7 @@ class TextIndexTests(SharedTextIndexTests, WordedTextIndexTests):
         assert {page.total for page in pages} == {300}
 
     def test_limits_of_any_size(self, index: TextIndex) -> None:
-        put(index, {1: "bird", 2: "bird", 3: "fish"})
+        add(index, {1: "bird", 2: "bird", 3: "fish"})
         asked = TextQuery.parse("bird")
         assert index.search(asked, 10**18).ids.tolist() == [1, 2]
         for limit, offset in ((0, 0), (0, 5), (10, 2), (10**18, 10**18), (1, 10**18)):
@@ -274,19 +256,23 @@ class TextIndexTests(SharedTextIndexTests, WordedTextIndexTests):
     def test_it_finds_what_a_plain_search_finds(
         self, tmp_path_factory: pytest.TempPathFactory, steps: Any, asked: list[list[Term]]
     ) -> None:
-        index = open_text_index(self.text_index_class, tmp_path_factory.mktemp("model") / "text")
+        folder = tmp_path_factory.mktemp("model")
+        index = make_text_index(self.text_index_class, folder / "scratch")
         expected: dict[int, list[tuple[str, list[str]]]] = {}
         for number, (what, some) in enumerate(steps):
-            ids = np.array(list(some), np.int64)
-            if what == "put":
-                index.put(ids, [[Words(field, " ".join(words)) for field, words in texts] for texts in some.values()])
+            ids = np.array(sorted(some), np.int64)
+            if what == "add":
+                index.add(ids, [[Words(field, " ".join(words)) for field, words in some[id_]] for id_ in sorted(some)])
                 expected |= some
-            else:
+            elif what == "remove":
                 index.remove(ids)
                 expected = {id_: texts for id_, texts in expected.items() if id_ not in some}
+            else:
+                snapshot = save(index, folder / f"snapshot {number}")
+                index.close()
+                index = make_text_index(self.text_index_class, folder / "scratch", snapshot)
             if number % 2:
-                index.commit(number)
-        index.commit(len(steps))
+                assert index.statistics()["objects"] == len(expected)
         known = {field for texts in expected.values() for field, _ in texts}
         for some_terms in asked:
             if any(term.field and term.field not in known for term in some_terms):
@@ -303,7 +289,7 @@ class TextIndexTests(SharedTextIndexTests, WordedTextIndexTests):
     @pytest.fixture
     def some(self, index: TextIndex) -> TextIndex:
         """An index with a little of everything."""
-        put(
+        add(
             index,
             dict(enumerate(["black birds", "Zürich été", "黒い鳥", "IMG_0815.jpg", "a b c d e", "ёлка ЁЖ", "é" * 300])),
         )
@@ -326,6 +312,6 @@ class TextIndexTests(SharedTextIndexTests, WordedTextIndexTests):
     @given(text=st.text(alphabet=st.characters(categories=["L", "N", "M", "P", "Z", "Cf", "Cs"]), max_size=40))
     def test_any_text_is_found_by_itself(self, some: TextIndex, text: str) -> None:
         text = re.sub('["“”„]', " ", text)
-        put(some, {100: text})
+        add(some, {100: text})
         with suppress(QueryError):
             assert 100 in found(some, f'"{text}"')

@@ -7,7 +7,7 @@ weighted fields (CIKM 2004).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import tantivy
 
@@ -42,15 +42,19 @@ def schema(analysis: Analysis) -> tantivy.Schema:
     return builder.build()
 
 
-def document(id_: int, words: Sequence[Words], analysis: Analysis) -> tantivy.Document:
-    """The document of an object; it has an ID even where all its words are passed over.
+def check_fields(documents: Iterable[Iterable[Words]]) -> None:
+    """See whether every field has a name that tantivy can hold.
 
     Raises:
-        ValueError: the name of a field is not of lower-case letters.
+        ValueError: one has not.
     """
-    for field in {field for field, _, _ in words}:
+    for field in {field for words in documents for field, _, _ in words}:
         if not (field.isalpha() and field.islower()):
             raise ValueError(f"{field!r} is no name of a field: it has to be of lower-case letters")
+
+
+def document(id_: int, words: Sequence[Words], analysis: Analysis) -> tantivy.Document:
+    """The document of an object; it has an ID even where all its words are passed over."""
     texts: dict[tuple[str, str], list[str]] = {}
     spellings: set[str] = set()
     for field, text, language in words:

@@ -8,9 +8,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from seealso import CollectionBusy, DiskFull, FormatError
+from seealso import DiskFull, FormatError
 
 REMEDY = "run `seealso rebuild`"
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
+def room_in(directory: Path) -> Iterator[None]:
+    """Tell what Python raises when no space is left for files in a directory from all else.
+
+    Raises:
+        DiskFull: no space is left.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise _full(directory) from error
+        raise
+
+
+def _full(directory: Path) -> DiskFull:
+    return DiskFull(f"{directory}: the disk is full; make room and run the command again, nothing is lost")
 
 
 @contextmanager
@@ -19,7 +40,6 @@ def translated(directory: Path, links: Path | None = None) -> Iterator[None]:
 
     Raises:
         DiskFull: no space is left.
-        CollectionBusy: another process has the writer's lock.
         FormatError: anything else: the files are damaged, of another schema, or of another format.
     """
     try:
@@ -29,10 +49,6 @@ def translated(directory: Path, links: Path | None = None) -> Iterator[None]:
         if not isinstance(error, ValueError | OSError | RuntimeError) and type(error).__name__ != "PanicException":
             raise
         told = " ".join(str(error).split()).replace(str(links or directory), str(directory))
-        if any(os.strerror(code) in told for code in (errno.ENOSPC, errno.EDQUOT)):
-            raise DiskFull(
-                f"{directory}: the disk is full; make room and run the command again, nothing is lost"
-            ) from error
-        if "LockBusy" in told:
-            raise CollectionBusy(f"{directory}: another process is writing to the text index; wait for it") from error
+        if any(os.strerror(code) in told for code in _FULL):
+            raise _full(directory) from error
         raise FormatError(f"{directory}: the text index cannot be used ({told}); {REMEDY}") from error

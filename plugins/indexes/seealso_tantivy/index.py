@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,8 +13,6 @@ import tantivy
 
 from seealso import (
     CollectionError,
-    CollectionReadOnly,
-    FormatError,
     PluginOptions,
     TextContext,
     TextHits,
@@ -21,16 +21,14 @@ from seealso import (
     Words,
 )
 from seealso_tantivy.analysis import SPELT, WRITTEN, Analysis, is_part_of_a_run
-from seealso_tantivy.documents import FIELDS, ID, SPELLINGS, schema, whole
-from seealso_tantivy.errors import REMEDY, translated
+from seealso_tantivy.documents import FIELDS, ID, SPELLINGS, check_fields, schema, whole
+from seealso_tantivy.errors import translated
+from seealso_tantivy.files import open_to_read
+from seealso_tantivy.header import Recorded
 from seealso_tantivy.options import TantivyOptions
-from seealso_tantivy.position import Position, read_position
 from seealso_tantivy.queries import QueryBuilder
-from seealso_tantivy.view import View
-from seealso_tantivy.writer import Writer, create
-
-FILES = "tantivy"
-"""The folder with tantivy's own files."""
+from seealso_tantivy.snapshot import Snapshot, write_snapshot
+from seealso_tantivy.working import WorkingCopy
 
 _AT_ONCE = 500_000
 """IDs that are fetched by one search; tantivy sets memory aside for as many as are asked for, and Python makes objects of them."""
@@ -49,55 +47,71 @@ class TantivyIndex(TextIndex):
         super().__init__(options, context)
         self._analysis = Analysis(options.languages)
         self._schema = schema(self._analysis)
-        self._view: View | None = View(context.directory / FILES, self._schema)
-        self._writer: Writer | None = None
-        if read_position(context.directory) is None and not context.read_only:
-            self._create()
-        # Damage shows here, where it can be mended, rather than at the first query.
-        self.applied()
-        self._searcher()
+        self._lock = threading.Lock()
+        self._closed = False
+        # The snapshot that was loaded, and the copy that takes the changes: neither is there before it is needed.
+        self._snapshot: Snapshot | None = None
+        self._copy: WorkingCopy | None = None
+        # The newest state that can be searched, and whether there is a newer one to be made.
+        self._searcher: tantivy.Searcher | None = None
+        self._changed = False
+        self._known: Mapping[str, Recorded] = {}
 
-    def _create(self) -> None:
-        for path in self.context.directory.iterdir():
-            if path.name != FILES:
-                raise FormatError(f"{path} is in the place of the text index, and not a part of it; {REMEDY}")
-        create(self.context.directory / FILES, self._schema)
-        Position(self._analysis.languages).write(self.context.directory)
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise CollectionError("the text index is closed")
 
-    def _refuse_closed(self) -> View:
-        if self._view is None:
-            raise CollectionError(f"{self.context.directory}: the text index is closed")
-        return self._view
+    # Snapshots
+
+    def load(self, directory: Path) -> None:
+        """Open a snapshot, or the folder of an index that an earlier release changed in place."""
+        self._refuse_closed()
+        snapshot = Snapshot.open(directory, self._analysis.languages)
+        self._searcher = open_to_read(snapshot.files, snapshot.sizes, self._schema)
+        self._snapshot, self._known = snapshot, snapshot.header.files
+
+    def loaded_change(self) -> int | None:
+        """The change that an index which was changed in place recorded."""
+        return self._snapshot.header.applied if self._snapshot else None
+
+    def save(self, directory: Path) -> None:
+        """Write a snapshot, when merges are done: hard links to the segments, where the file system has them."""
+        with self._lock:
+            copy = self._working()
+            if self._changed:
+                # Before the merges, which may take a while: who asks meanwhile need not wait for them.
+                self._searcher, self._changed = copy.commit(), False
+            self._searcher = copy.settle()
+            languages = self._analysis.languages
+            self._known = write_snapshot(directory, copy.folder, copy.names(), languages, self._known)
+            # The copy has all of it; who saved may now remove the one that was loaded.
+            self._snapshot = None
+
+    def verify(self) -> list[str]:
+        """Compare the files of the snapshot that was loaded with what was recorded of them; about a second for each GB."""
+        return self._snapshot.verify() if self._snapshot else []
 
     # Reading
 
-    def applied(self) -> int:
-        """The number that the newest commit was given."""
-        position = read_position(self.context.directory)
-        if position is None:
-            return 0
-        if position.languages != self._analysis.languages:
-            there, asked = (", ".join(codes) or "none" for codes in (position.languages, self._analysis.languages))
-            raise FormatError(
-                f"{self.context.directory}: the text index was made for other languages ({there}, not {asked}); {REMEDY}"
-            )
-        return position.applied
-
-    def _searcher(self) -> tantivy.Searcher | None:
-        """The newest state; None where there is no index yet."""
-        searcher = self._refuse_closed().searcher()
-        if searcher is None and read_position(self.context.directory) is not None:
-            raise FormatError(f"{self.context.directory}: the text index has lost its files; {REMEDY}")
-        return searcher
+    def _newest(self) -> tantivy.Searcher | None:
+        """The newest state; None where nothing was ever there."""
+        self._refuse_closed()
+        if self._changed:
+            with self._lock:
+                self._refuse_closed()
+                if self._changed and self._copy is not None:
+                    self._searcher = self._copy.commit()
+                    self._changed = False
+        return self._searcher
 
     def search(self, query: TextQuery, limit: int, offset: int = 0) -> TextHits:
         """The objects that match, the best by BM25 first. Beginnings and words spelt nearly so all count the same."""
         if limit < 0 or offset < 0:
             raise ValueError(f"the limit and the offset have to be at least 0, not {limit} and {offset}")
-        searcher = self._searcher()
+        searcher = self._newest()
         if searcher is None or not searcher.num_docs:
             return TextHits(np.zeros(0, np.int64), np.zeros(0, np.float32), 0)
-        with translated(self.context.directory):
+        with translated(self._where()):
             asked = QueryBuilder(self._schema, self._analysis, searcher).build(query)
             # tantivy sets memory aside for limit and offset, without a look at how many objects there are.
             offset = min(offset, searcher.num_docs)
@@ -110,20 +124,20 @@ class TantivyIndex(TextIndex):
 
     def matching(self, query: TextQuery) -> np.ndarray:
         """The IDs of all that match; some 0.4 seconds a million, and bounded memory beside the answer."""
-        searcher = self._searcher()
+        searcher = self._newest()
         if searcher is None or not searcher.num_docs:
             return np.zeros(0, np.int64)
-        with translated(self.context.directory):
+        with translated(self._where()):
             asked = QueryBuilder(self._schema, self._analysis, searcher).build(query)
             return np.concatenate([np.zeros(0, np.int64), *_ascending(searcher, self._schema, asked)])
 
     def suggest(self, beginning: str, limit: int) -> list[str]:
         """Words of the collection that begin so, the most frequent first; accents that are not typed may be there."""
         plain, written = self._analysis.beginning(beginning)
-        searcher = self._searcher()
+        searcher = self._newest()
         if searcher is None or not plain or limit < 1:
             return []
-        with translated(self.context.directory):
+        with translated(self._where()):
             counts = self._spelt_so(searcher, plain, 2 * min(limit, searcher.num_docs))
             found: list[str] = []
             # An unaccented beginning stands for accented ones too, but not the other way round.
@@ -151,56 +165,70 @@ class TantivyIndex(TextIndex):
         return found
 
     def statistics(self) -> dict[str, int | float | str]:
-        """Beside ``objects`` and ``bytes``: segments, languages, and the names of all fields."""
-        searcher = self._searcher()
-        folder = self.context.directory / FILES
+        """Beside ``objects`` and ``bytes`` (on disk): segments, languages, and the names of all fields."""
+        searcher = self._newest()
+        with translated(self._where()):
+            fields = sorted(name for name, _ in searcher.terms_with_prefix(FIELDS, "")) if searcher else []
         return {
             "objects": searcher.num_docs if searcher else 0,
-            "bytes": sum(map(_size, folder.glob("*"))),
+            "bytes": self._bytes(),
             "segments": searcher.num_segments if searcher else 0,
             "languages": ", ".join(self._analysis.languages) or "as written",
-            "fields": ", ".join(sorted(name for name, _ in searcher.terms_with_prefix(FIELDS, ""))) if searcher else "",
+            "fields": ", ".join(fields),
         }
 
-    # Writing
+    def _bytes(self) -> int:
+        if self._copy is not None:
+            return self._copy.size()
+        return sum(self._snapshot.sizes.values()) if self._snapshot else 0
 
-    def _writing(self) -> Writer:
-        if self.context.read_only:
-            raise CollectionReadOnly(f"{self.context.directory}: the text index was opened for reading only")
+    def _where(self) -> Path:
+        """The files that are searched, for messages."""
+        if self._copy is not None:
+            return self._copy.folder
+        return self._snapshot.files if self._snapshot else Path()
+
+    # Changing
+
+    def _working(self) -> WorkingCopy:
+        """The working copy, which is made before the first change; for the one who has the lock."""
         self._refuse_closed()
-        if self._writer is None:
-            highest = -1
-            searcher = self._searcher()
-            if searcher is not None and searcher.num_docs:
-                last = searcher.search(tantivy.Query.all_query(), limit=1, count=False, order_by_field=ID)
-                highest = last.hits[0][0]
-            self._writer = Writer(self.context.directory / FILES, self._schema, self._analysis, highest)
-        return self._writer
+        if self._copy is None:
+            self._copy = WorkingCopy(self.context.scratch(), self._snapshot, self._schema, self._analysis)
+        return self._copy
 
-    def put(self, ids: np.ndarray, documents: Sequence[Sequence[Words]]) -> None:
+    @contextmanager
+    def _changing(self) -> Iterator[WorkingCopy]:
+        with self._lock:
+            copy = self._working()
+            try:
+                yield copy
+            finally:
+                self._changed = True
+
+    def add(self, ids: np.ndarray, documents: Sequence[Sequence[Words]]) -> None:
         """Have objects found by these words, and by no others."""
         _check(ids, len(documents))
-        self._writing().put(ids, documents)
+        check_fields(documents)
+        if ids.size:
+            with self._changing() as copy:
+                copy.add(ids, documents)
 
     def remove(self, ids: np.ndarray) -> None:
         """Forget objects."""
         _check(ids)
-        self._writing().remove(ids)
-
-    def commit(self, applied: int) -> None:
-        """Make what was written durable, and have it found."""
-        self._writing().commit()
-        # Only now: the number must not run ahead of what is there.
-        Position(self._analysis.languages, applied).write(self.context.directory)
+        if ids.size:
+            with self._changing() as copy:
+                copy.remove(ids)
 
     def close(self) -> None:
-        """Let go of files, memory, and the lock, when merges are done; what was not committed is lost."""
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            writer.close()
-        if self._view is not None:
-            self._view.close()
-            self._view = None
+        """Let go of files and memory, when merges are done."""
+        with self._lock:
+            self._closed = True
+            copy, self._copy = self._copy, None
+            self._searcher = None
+            if copy is not None:
+                copy.close()
 
 
 def _check(ids: np.ndarray, documents: int | None = None) -> None:
@@ -213,14 +241,6 @@ def _check(ids: np.ndarray, documents: int | None = None) -> None:
         raise ValueError("IDs have to be distinct int64 of shape (n,), and at least 0")
     if documents is not None and documents != ids.size:
         raise ValueError(f"there are {ids.size} IDs and {documents} documents")
-
-
-def _size(path: Path) -> int:
-    """Bytes of a file; none if a merge has just removed it."""
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
 
 
 def _count(found: tantivy.SearchResult) -> int:

@@ -3,10 +3,13 @@
 import json
 import math
 import re
+import sys
 import unicodedata
+import zlib
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -15,6 +18,7 @@ import seealso
 
 MAGIC = "seealso-acme"
 VERSION = 1
+FILE = "acme.json"
 K1, B = 1.2, 0.75  # of BM25 (Robertson, Zaragoza, 2009)
 
 LONGEST = 255  # letters of a word
@@ -38,27 +42,6 @@ class AcmeOptions(seealso.PluginOptions):
     )
 
 
-class Contents(NamedTuple):
-    """What the file holds: the number of the newest commit, and by ID the fields and texts."""
-
-    applied: int
-    documents: dict[int, list[tuple[str, str]]]
-
-    @classmethod
-    def parse(cls, read: dict[str, Any]) -> Self:
-        """From JSON."""
-        if (read["magic"], read["version"]) != (MAGIC, VERSION):
-            raise ValueError("of another format")
-        documents = {
-            int(id_): [(str(field), str(text)) for field, text in words] for id_, words in read["documents"].items()
-        }
-        return cls(int(read["applied"]), documents)
-
-    def dump(self) -> dict[str, Any]:
-        """To JSON."""
-        return {"magic": MAGIC, "version": VERSION, "applied": self.applied, "documents": self.documents}
-
-
 class Document(NamedTuple):
     """What is said of one object: fields and their words."""
 
@@ -67,7 +50,7 @@ class Document(NamedTuple):
 
 
 class Acme(seealso.TextIndex):
-    """Keeps what is said of objects in one JSON file, and goes through all of it for each query."""
+    """Keeps what is said of objects in memory, saves it as one JSON file, and goes through all of it for each query."""
 
     name = "acme"
     Options = AcmeOptions
@@ -75,32 +58,20 @@ class Acme(seealso.TextIndex):
 
     def __init__(self, options: seealso.PluginOptions, context: seealso.TextContext) -> None:
         super().__init__(options, context)
-        self._file = context.directory / "acme.json"
         self._closed = False
-        self._waiting: dict[int, list[tuple[str, str]] | None] = {}
-        # What was read from the file, and by what the file was known then. Replaced at once, never changed.
-        self._read: tuple[tuple[int, ...], Contents] = (), Contents(0, {})
-        self._contents()
+        # By ID the fields and texts. Replaced at once, never changed: others may be reading it.
+        self._said: dict[int, list[tuple[str, str]]] = {}
 
-    def _contents(self) -> Contents:
-        """What the file holds now; it is read when it has changed."""
+    def _read(self) -> dict[int, list[tuple[str, str]]]:
+        """What is said of each object."""
         if self._closed:
-            raise seealso.CollectionError(f"{self._file}: the text index is closed")
-        try:
-            found = self._file.stat()
-            state = (found.st_mtime_ns, found.st_size, found.st_ino)
-            if state != self._read[0]:
-                self._read = state, Contents.parse(json.loads(self._file.read_bytes()))
-        except FileNotFoundError:
-            return Contents(0, {})
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise seealso.FormatError(f"{self._file} is damaged, or of another format") from None
-        return self._read[1]
+            raise seealso.CollectionError("the text index is closed")
+        return self._said
 
-    # Writing
+    # Changing
 
-    def put(self, ids: np.ndarray, documents: Sequence[Sequence[seealso.Words]]) -> None:
-        """Kept until it is committed."""
+    def add(self, ids: np.ndarray, documents: Sequence[Sequence[seealso.Words]]) -> None:
+        """Found by the next query."""
         self._check_ids(ids)
         if ids.size != len(documents) or np.unique(ids).size != ids.size:
             raise ValueError("IDs have to be distinct, and as many as documents")
@@ -108,42 +79,54 @@ class Acme(seealso.TextIndex):
             for word in words:
                 if not FIELD.fullmatch(word.field):
                     raise ValueError(f"the name of a field is of lower-case letters, not {word.field!r}")
-        for id_, words in zip(ids.tolist(), documents, strict=True):
-            self._waiting[id_] = [(word.field, word.text) for word in words]
+        added = {
+            id_: [(word.field, word.text) for word in words] for id_, words in zip(ids.tolist(), documents, strict=True)
+        }
+        self._said = self._read() | added
 
     def remove(self, ids: np.ndarray) -> None:
-        """Kept until it is committed."""
+        """Not found any more."""
         self._check_ids(ids)
-        self._waiting |= dict.fromkeys(ids.tolist())
+        gone = set(ids.tolist())
+        self._said = {id_: texts for id_, texts in self._read().items() if id_ not in gone}
 
-    def _check_ids(self, ids: np.ndarray) -> None:
-        if self._closed:
-            raise seealso.CollectionError(f"{self._file}: the text index is closed")
-        if self.context.read_only:
-            raise seealso.CollectionReadOnly(f"{self._file}: the text index was opened for reading only")
+    @staticmethod
+    def _check_ids(ids: np.ndarray) -> None:
         if ids.dtype != np.int64 or ids.ndim != 1 or (ids < 0).any():
             raise ValueError(f"IDs have to be int64 of shape (n,), not below 0, not {ids.dtype} of shape {ids.shape}")
 
-    def commit(self, applied: int) -> None:
-        """The file is written beside, and takes the place of the old one."""
-        self._check_ids(np.empty(0, np.int64))
-        documents = dict(self._contents().documents)
-        for id_, words in self._waiting.items():
-            if words is None:
-                documents.pop(id_, None)
-            else:
-                documents[id_] = words
-        seealso.write_atomically(self._file, json.dumps(Contents(applied, documents).dump()).encode())
-        self._waiting = {}
+    # Snapshots
+
+    def save(self, directory: Path) -> None:
+        """One file, with a checksum of what matters in it."""
+        said = json.dumps(self._read())
+        header = {"magic": MAGIC, "version": VERSION, "crc32": zlib.crc32(said.encode())}
+        (directory / FILE).write_text(json.dumps(header) + "\n" + said)
+
+    def load(self, directory: Path) -> None:
+        """Read it."""
+        self._read()
+        path = directory / FILE
+        try:
+            first, _, said = path.read_text().partition("\n")
+            header = json.loads(first)
+            if header["magic"] != MAGIC:
+                raise ValueError
+            version = int(header["version"])
+            if version == VERSION:
+                if header["crc32"] != zlib.crc32(said.encode()):
+                    raise ValueError
+                documents = json.loads(said)
+                self._said = {int(id_): [(field, text) for field, text in texts] for id_, texts in documents.items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            raise seealso.FormatError(f"{path} is missing, damaged, or of something else") from None
+        if version != VERSION:
+            raise seealso.FormatError(f"{path} is of format {version}, and this release reads {VERSION}")
 
     # Reading
 
-    def applied(self) -> int:
-        """The number of the newest commit."""
-        return self._contents().applied
-
     def _documents(self) -> list[Document]:
-        documents = sorted(self._contents().documents.items())
+        documents = sorted(self._read().items())
         return [Document(id_, [(field, _split(text)) for field, text in words]) for id_, words in documents]
 
     def _matching(self, query: seealso.TextQuery) -> tuple[list[Document], list[int]]:
@@ -216,19 +199,19 @@ class Acme(seealso.TextIndex):
         begun = unicodedata.normalize("NFKC", beginning.strip()).lower()
         plain = begun == _plain(begun)
         counts: Counter[str] = Counter()
-        for words in self._contents().documents.values():
+        for words in self._read().values():
             said = {run for _, text in words for run in _runs(text)}
             counts.update(run for run in said if begun and (_plain(run) if plain else run).startswith(begun))
         return [word for word, _ in sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:limit]]
 
     def statistics(self) -> dict[str, int | float | str]:
-        """How many objects, and bytes on disk."""
-        return {"objects": len(self._documents()), "bytes": self._file.stat().st_size if self._file.exists() else 0}
+        """How many objects, and about how many bytes in memory."""
+        return {"objects": len(self._read()), "bytes": sys.getsizeof(self._said)}
 
     def close(self) -> None:
-        """What was not committed is lost."""
+        """Let go of the memory."""
         self._closed = True
-        self._waiting = {}
+        self._said = {}
 
 
 def _runs(text: str) -> list[str]:
