@@ -135,17 +135,3 @@ def test_removing_all(snapshots):
     snapshots.remove_all()
     assert current(snapshots) is None
     assert folders(snapshots) == []
-
-
-def test_what_is_linked_from_an_earlier_snapshot_is_not_synced_again(snapshots, monkeypatch):
-    save(snapshots, 3, "three")
-    held, synced = snapshots.current(), []
-    monkeypatch.setattr("seealso.collection.derived.snapshots.sync_file", lambda path: synced.append(path.name))
-
-    def write(folder):
-        os.link(held.directory / "data", folder / "data")
-        (folder / "more").write_text("four")
-
-    snapshots.save(4, MADE_BY, write)
-    assert sorted(synced) == ["more", DESCRIPTION]
-    assert (snapshots.current().directory / "data").read_text() == "three"
