@@ -283,8 +283,9 @@ class ObjectStoreTests(SharedStoreTests, CodedStoreTests):
                 expected = {id_: value for id_, value in expected.items() if id_ in some}
             keys = sorted(expected)
             assert store.ids().tolist() == keys
+            assert store.statistics()["objects"] == len(keys)
             assert np.array_equal(store.get_many(np.array(keys, np.int64)), rows([expected[key] for key in keys]))
         report = store.verify()
-        assert (report.checked, report.damaged) == (len(expected), [])
+        assert (report.checked, report.damaged, report.problems) == (len(expected), [], [])
         for each in (store, *left):
             each.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +17,7 @@ from seealso_pppcodes.pivots import PivotSpaces, choose_pivots
 from seealso_pppcodes.ranking import CandidateSearch, Tables
 from seealso_pppcodes.segment import Segment
 from seealso_pppcodes.state import State
-from seealso_pppcodes.statistics import describe
+from seealso_pppcodes.statistics import describe, describe_cells
 
 TAIL = 1 << 14
 """Objects that are looked through one by one; when there are more, they become a segment."""
@@ -56,6 +57,8 @@ class PPPCodesIndex(MetricIndex):
         self._trained_on = 0
         self._loaded_from: Path | None = None
         self._saved: snapshot.Saved | None = None
+        # What was last told of the cells, and of which counts.
+        self._cells: tuple[weakref.ref[np.ndarray], dict[str, str]] | None = None
         # Held while one state takes the place of another; never while anything long is done.
         self._changing = threading.Lock()
         self._merger = ThreadPoolExecutor(1, thread_name_prefix="merge")
@@ -231,7 +234,10 @@ class PPPCodesIndex(MetricIndex):
         """Objects; bytes in memory, in all and for each object by part; how large the cells are."""
         if self._spaces is None or self._state is None:
             return {"objects": 0, "bytes": 0}
-        return describe(self._spaces, self._state, self._trained_on)
+        state, told = self._state, self._cells
+        if told is None or told[0]() is not state.counts:
+            told = self._cells = weakref.ref(state.counts), describe_cells(state)
+        return describe(self._spaces, state, self._trained_on) | told[1]
 
     def close(self) -> None:
         """Finish the merging under way, and let go of memory."""

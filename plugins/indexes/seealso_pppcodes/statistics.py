@@ -13,10 +13,10 @@ LARGE = 1 << 16  # cells of so many objects are not told apart
 
 
 def describe(spaces: PivotSpaces, state: State, trained_on: int) -> dict[str, int | float | str]:
-    """Objects, bytes by part, and cells, under the words shown to people. O(cells), however many objects there are."""
+    """Objects and bytes by part, under the words shown to people; O(segments)."""
     parts = bytes_by_part(state)
     objects = max(1, state.objects)
-    shown: dict[str, int | float | str] = {
+    return {
         "objects": state.objects,
         "bytes": sum(parts.values()) + spaces.pivots.nbytes,
         "bytes_pivots": spaces.pivots.nbytes,
@@ -25,20 +25,21 @@ def describe(spaces: PivotSpaces, state: State, trained_on: int) -> dict[str, in
         "segments": len(state.segments),
         "pivots": f"{spaces.pivots.shape[0]} spaces of {spaces.pivots.shape[1]}, drawn from {trained_on} objects",
     }
-    if state.objects:
-        shown["cells"] = _cells(state)
-    return shown
 
 
-def _cells(state: State) -> str:
+def describe_cells(state: State) -> dict[str, str]:
+    """How large the cells are; nothing where there is no object. O(cells), however many objects there are."""
+    if not state.objects:
+        return {}
     # How many cells there are of each size: much quicker than to sort them.
     sizes = np.bincount(np.minimum(state.counts, LARGE).ravel())
     up_to = np.cumsum(sizes[1:])
     half, most = (int(np.searchsorted(up_to, share * up_to[-1])) + 1 for share in (0.5, 0.99))
-    return (
+    told = (
         f"{up_to[-1] / state.shape.spaces:.0f} of {state.shape.cells} in a space are in use; half hold up to {half} "
         f"objects, 99 % up to {most}, the largest {int(state.counts.max())}"
     )
+    return {"cells": told}
 
 
 def bytes_by_part(state: State) -> dict[str, int]:

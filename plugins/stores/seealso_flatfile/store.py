@@ -28,11 +28,11 @@ from seealso import (
 from seealso_flatfile.compaction import compact
 from seealso_flatfile.errors import translated
 from seealso_flatfile.files import PREAMBLE_BYTES
-from seealso_flatfile.manifest import SEGMENTS, Kind, read_kind
+from seealso_flatfile.manifest import SEGMENTS, Counts, Kind, read_kind
 from seealso_flatfile.places import absent
 from seealso_flatfile.reading import Block, blocks
 from seealso_flatfile.records import HEADER_BYTES, joined, removals, sound_payloads
-from seealso_flatfile.view import Views
+from seealso_flatfile.view import View, Views
 from seealso_flatfile.writer import Writer
 
 log = logging.getLogger("seealso")
@@ -64,6 +64,7 @@ class FlatFileStore(ObjectStore):
         self._writer = Writer(self._views)
         self._codec: Codec | None = None
         self._lossy_error: float | None = None
+        self._sampled: tuple[object, dict[str, int | float | str]] | None = None
         with translated(context.directory):
             if not self._known() and self.options.codec is not None:
                 # Before a store is made that would be bound to a codec that there is not.
@@ -257,17 +258,20 @@ class FlatFileStore(ObjectStore):
             "bytes": sum(sizes.values()),
             "bytes_free": max(0, records - counts.bytes),
             "segments": len(view.manifest.segments),
-            **self._codec_statistics(),
+            **self._codec_statistics(view, counts),
         }
 
-    def _codec_statistics(self) -> dict[str, int | float | str]:
+    def _codec_statistics(self, view: View, counts: Counts) -> dict[str, int | float | str]:
         if not self._known():
             return {"codec": self.options.chosen()}
-        # Some records, from everywhere, stand for all.
-        with translated(self.context.directory):
-            sample = self._open.some(RATIO_SAMPLE)
-        records = [record for block in self.read_blocks(sample) for record in block.records]
-        return self.codec.statistics(records, self._lossy_error)
+        # Some records, from everywhere, stand for all: until the next checkpoint, or until there are twice as many.
+        sampled = view.seen, counts.objects.bit_length()
+        if self._sampled is None or self._sampled[0] != sampled:
+            with translated(self.context.directory):
+                sample = self._open.some(RATIO_SAMPLE)
+            records = [record for block in self.read_blocks(sample) for record in block.records]
+            self._sampled = sampled, self.codec.statistics(records, self._lossy_error)
+        return self._sampled[1]
 
     def compact(self, order: np.ndarray | None, live: np.ndarray) -> None:
         """Write the live records anew, in ``order``, where that gives back a good part of the space or saves reads.
