@@ -520,8 +520,8 @@ class Collection:
     def folder_for(self, plugin: str, *, make: bool = False) -> Path:
         """The folder of a plugin's own in the collection's directory, ``extras/PLUGIN``.
 
-        For what can be made again: nobody checks it or counts on it, and a backup may leave it out. It is the plugin's to keep
-        in order, with the hooks ``removed`` and ``maintained``; it goes when the collection's directory goes.
+        For what can be made again: nobody checks it or counts on it, `status` does not count its bytes, and a backup may leave it
+        out. It is the plugin's to keep in order, with the hooks ``removed`` and ``maintained``; it goes with the directory.
 
         Args:
             plugin: the name by which the configuration selects the plugin.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import seealso
-from seealso.registry.registry import load_plugins
+from seealso.registry.loading import load_plugins
 from seealso.testing.collections import deployment_of
 
 PLUGIN = """
@@ -98,7 +98,7 @@ def test_a_package_is_named_with_its_release(tmp_path, monkeypatch):
     (package / "hooks.py").write_text("import seealso\n@seealso.hookimpl\ndef ingested(batch): pass\n")
     (package / "inner.py").write_text("def fail():\n    raise KeyError('a\\nb')\n")
     monkeypatch.syspath_prepend(tmp_path)
-    plugins = seealso.Plugins()
+    plugins = load_plugins()
 
     from acme_vision import hooks, inner
 
