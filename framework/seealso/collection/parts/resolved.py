@@ -92,7 +92,7 @@ class Parts:
         self.threads = usable_threads()
         self._extracting = threading.Lock()
         self._chosen: dict[str, Chosen[Any]] = {}
-        self._distance: Distance | None = None
+        self._metrics: dict[str, Distance] = {}
 
     def follow(self, recorded: dict[str, PluginChoice]) -> None:
         """Go by another record, for what made the collection has changed. What is made already stays in use."""
@@ -164,7 +164,7 @@ class Parts:
 
         def make(made_by: Record, scratch: Callable[[], Path]) -> MetricIndex:
             index, distance = self._as_made(INDEX, made_by), self._as_made(DISTANCE, made_by)
-            context = IndexContext(distance.cls(distance.options), store, dim, dtype, self.threads)
+            context = IndexContext(self._metric(distance), store, dim, dtype, self.threads)
             return index.cls(index.options, context)
 
         source = Descriptors(self.name, self._recipe((INDEX, DISTANCE), make), store, dim, dtype)
@@ -185,6 +185,8 @@ class Parts:
             SeealsoError: it is not installed, or has no such options any more.
         """
         recorded, chosen = PluginChoice.parse(made_by[kind.word]), self.chosen(kind)
+        if recorded == PluginChoice.parse(chosen.as_built()):
+            return chosen
         options = dict(recorded.options)
         if recorded.plugin == chosen.cls.name:
             options |= chosen.options.model_dump(mode="json", include=set(chosen.options.query_time))
@@ -263,9 +265,14 @@ class Parts:
                 f"collection {self.name}: the distance {chosen.cls.name} takes {', '.join(chosen.cls.dtypes)}, and the "
                 f"extractor's descriptors are {dtype}; choose another `distance:`"
             )
-        if self._distance is None:
-            self._distance = chosen.cls(chosen.options)
-        return self._distance
+        return self._metric(chosen)
+
+    def _metric(self, chosen: Chosen[Distance]) -> Distance:
+        """The distance of a choice, made when it is first asked for."""
+        key = json.dumps(chosen.as_choice().as_yaml(), sort_keys=True)
+        if key not in self._metrics:
+            self._metrics[key] = chosen.cls(chosen.options)
+        return self._metrics[key]
 
     def store(self, directory: Path, provenance: Provenance, *, read_only: bool) -> ObjectStore:
         """The object store in a directory.
