@@ -91,7 +91,7 @@ def _package(plugins: Plugins, kind: Kind[Any], name: str, path: Path) -> dict[P
         f"src/{package}/__init__.py": _read("package/init.txt"),
         f"src/{package}/py.typed": "",
         f"src/{package}/{kind.word}.py": _read(f"samples/{kind.word}.py"),
-        f"tests/test_{kind.word}.py": _own_import_last(_read(f"samples/test_{kind.word}.py")),
+        f"tests/test_{kind.word}.py": _test_of(kind),
         "tests/test_installed.py": installed.replace("SETTING", setting),
     }
     return {path / file: _named(text, kind, name) for file, text in texts.items()}
@@ -113,6 +113,14 @@ def _choosing(plugins: Plugins, kind: Kind[Any]) -> tuple[str, str]:
     return setting, f"{COLLECTION}\n    {chosen}"
 
 
+def _test_of(kind: Kind[Any]) -> str:
+    """The test beside the sample, where there is one: for a plugin that needs more than the name of its class."""
+    own = f"samples/test_{kind.word}.py"
+    if (files("seealso.authoring") / own).is_file():
+        return _own_import_last(_read(own))
+    return _read("package/test.txt")
+
+
 def _own_import_last(text: str) -> str:
     """The test of a sample with the import of the sample behind the others, as that of the package's own."""
     own = re.search(r"^from seealso\.authoring\.samples\..*\n", text, re.MULTILINE)
@@ -132,6 +140,7 @@ def _named(text: str, kind: Kind[Any], name: str) -> str:
     replacements = {
         "seealso.authoring.samples.": "seealso_acme.",
         "SEEALSO_VERSION": ".".join(version("seealso").split(".")[:2]),
+        "SUITE": kind.suite,
         "INTERFACE": kind.interface,
         "HOOK": kind.hook,
         "KIND": kind.word,

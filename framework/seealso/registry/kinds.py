@@ -32,6 +32,7 @@ class Kind(Generic[P]):
         hook: the hook that registers the classes.
         module: where the interface is.
         interface: the abstract class that a plugin of this kind implements.
+        suite: the module of `seealso.testing` that has its suite, which is called as the interface with ``Tests``.
         meaning: what the configuration says of the key of a collection that chooses it; empty where no such key does.
         several: a collection has several of it at once.
         optional: a collection may do without: ``false`` switches it off, and where none is installed there is none.
@@ -46,6 +47,7 @@ class Kind(Generic[P]):
     hook: str
     module: str
     interface: str
+    suite: str
     meaning: str = ""
     several: bool = False
     optional: bool = False
@@ -66,6 +68,7 @@ EXTRACTOR: Kind[Extractor] = Kind(
     "register_extractors",
     "seealso.interfaces.extractor",
     "Extractor",
+    "extractors",
     meaning="what turns an image into a descriptor",
     compared=True,
     ending="Extractor",
@@ -75,6 +78,7 @@ DISTANCE: Kind[Distance] = Kind(
     "register_distances",
     "seealso.interfaces.distance",
     "Distance",
+    "distances",
     meaning="the metric that compares descriptors",
     follows="extractor",
     ending="Distance",
@@ -84,6 +88,7 @@ INDEX: Kind[MetricIndex] = Kind(
     "register_metric_indexes",
     "seealso.interfaces.index",
     "MetricIndex",
+    "indexes",
     meaning="what narrows a search",
     compared=True,
     ending="Index",
@@ -93,6 +98,7 @@ CODEC: Kind[Codec] = Kind(
     "register_codecs",
     "seealso.interfaces.codec",
     "Codec",
+    "codecs",
     within="store",
     compared=True,
     ending="Codec",
@@ -102,6 +108,7 @@ STORE: Kind[ObjectStore] = Kind(
     "register_object_stores",
     "seealso.interfaces.store",
     "ObjectStore",
+    "stores",
     meaning="what keeps the descriptors on disk",
     compared=True,
     ending="Store",
@@ -111,6 +118,7 @@ KEYWORDS: Kind[KeywordSource] = Kind(
     "register_keyword_sources",
     "seealso.interfaces.keywords",
     "KeywordSource",
+    "keyword_sources",
     meaning="where the words that describe an image are taken from; []: from nowhere",
     several=True,
     recorded=False,
@@ -121,6 +129,7 @@ TEXT: Kind[TextIndex] = Kind(
     "register_text_indexes",
     "seealso.interfaces.text",
     "TextIndex",
+    "text_indexes",
     meaning="what finds images by such words; false: nothing does",
     optional=True,
     ending="TextIndex",
@@ -130,6 +139,7 @@ FRONTEND: Kind[Frontend] = Kind(
     "register_frontends",
     "seealso.interfaces.frontend",
     "Frontend",
+    "frontends",
     recorded=False,
     ending="Frontend",
 )

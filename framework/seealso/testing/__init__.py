@@ -1,5 +1,7 @@
 """The conformance kit: what a plugin of a kind has to do, as tests to subclass. Needs ``seealso[testing]``."""
 
+from pkgutil import iter_modules
+
 try:
     import hypothesis  # noqa: F401 - to say at once that it is missing
     import pytest
@@ -7,25 +9,8 @@ except ImportError as error:
     raise ImportError(f"seealso.testing needs {error.name}: pip install 'seealso[testing]'", name=error.name) from None
 
 # Before they are imported, so that a failing test shows its values.
-for _module in (
-    "codecs",
-    "coded_stores",
-    "distances",
-    "extractors",
-    "frontends",
-    "index_fixtures",
-    "indexes",
-    "keyword_sources",
-    "plugin_classes",
-    "shared_stores",
-    "shared_text_indexes",
-    "store_fixtures",
-    "stores",
-    "text_fixtures",
-    "text_indexes",
-    "worded_text_indexes",
-):
-    pytest.register_assert_rewrite(f"{__name__}.{_module}")
+for _module in iter_modules(__path__):
+    pytest.register_assert_rewrite(f"{__name__}.{_module.name}")
 
 # ruff: noqa: E402 - see above
 from seealso.testing.codecs import CodecTests

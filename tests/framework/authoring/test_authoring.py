@@ -4,22 +4,26 @@ import os
 import re
 import subprocess
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 
 import pytest
 
 import seealso
+from seealso.registry.kinds import KINDS
 
-# The samples, under the tests that are written beside them.
-from seealso.authoring.samples.test_codec import TestAcme as TestCodec  # noqa: F401
-from seealso.authoring.samples.test_distance import TestAcme as TestDistance  # noqa: F401
-from seealso.authoring.samples.test_extractor import TestAcme as TestExtractor  # noqa: F401
-from seealso.authoring.samples.test_frontend import TestAcme as TestFrontend  # noqa: F401
-from seealso.authoring.samples.test_index import TestAcme as TestIndex  # noqa: F401
-from seealso.authoring.samples.test_keywords import TestAcme as TestKeywords  # noqa: F401
-from seealso.authoring.samples.test_store import TestAcme as TestStore  # noqa: F401
-from seealso.authoring.samples.test_text import TestAcme as TestText  # noqa: F401
 
-KINDS = ["extractor", "distance", "index", "codec", "store", "keywords", "text", "frontend"]
+def suite_of(kind):
+    """The sample of a kind under its suite; under the tests beside it, where it needs more than the name of its class."""
+    samples = "seealso.authoring.samples"
+    if find_spec(f"{samples}.test_{kind.word}") is not None:
+        return import_module(f"{samples}.test_{kind.word}").TestAcme
+    suite = getattr(import_module(f"seealso.testing.{kind.suite}"), f"{kind.interface}Tests")
+    assert suite.class_attribute == f"{kind.word}_class"  # so it stands in what is written
+    return type("TestAcme", (suite,), {suite.class_attribute: import_module(f"{samples}.{kind.word}").Acme})
+
+
+globals().update({f"Test{word.capitalize()}": suite_of(kind) for word, kind in KINDS.items()})
 
 
 @pytest.fixture(scope="module")

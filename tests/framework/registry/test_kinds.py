@@ -35,14 +35,14 @@ def test_every_hook_that_registers_classes_is_of_a_kind():
 
 @ROWS
 def test_there_is_a_suite(kind):
-    assert getattr(import_module("seealso.testing"), f"{kind.interface}Tests").kind == kind.word
+    suite = getattr(import_module(f"seealso.testing.{kind.suite}"), f"{kind.interface}Tests")
+    assert suite.kind == kind.word
+    assert isinstance(suite.class_attribute, str)
 
 
 @ROWS
 def test_there_is_a_sample(kind):
-    samples = files("seealso.authoring") / "samples"
-    assert (samples / f"{kind.word}.py").is_file()
-    assert (samples / f"test_{kind.word}.py").is_file()
+    assert (files("seealso.authoring") / "samples" / f"{kind.word}.py").is_file()
 
 
 @ROWS
