@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage
+from hypothesis import Phase, settings
 from PIL import Image
 
 import seealso
@@ -57,6 +58,10 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
     if module_path.name in ON_TORCH and find_spec("torch") is None:
         return WithoutTorch.from_parent(parent, path=module_path)
     return None
+
+
+settings.register_profile("broken", phases=[Phase.explicit, Phase.generate], database=None)
+"""For tests that are meant to fail: the first example will do, and takes a tenth of finding the smallest."""
 
 
 def pytest_configure() -> None:
