@@ -159,9 +159,10 @@ def test_a_reader_far_behind_searches_the_rest_without_the_index(opening, add, l
     add(writer, 20)
     writer.remove([3, 45])
     cls = type(part(reader))
-    monkeypatch.setattr(cls, "add", refuse)
-    monkeypatch.setattr(cls, "train", refuse)
-    assert found(reader) == writer.ids().tolist()
+    with monkeypatch.context() as patched:
+        patched.setattr(cls, "add", refuse)
+        patched.setattr(cls, "train", refuse)
+        assert found(reader) == writer.ids().tolist()
     assert reader._open().index.part.ids().size == 40
     assert set(held_snapshots()) == set(held)
     # What comes then is read alone.

@@ -395,7 +395,7 @@ def test_killed_while_indexing(opening, tmp_path, make_photos, text):
         import seealso
         plugins = {[str(path) for path in PLUGINS]!r}
         collection = seealso.open({str(tmp_path / "c")!r}, plugins=plugins, extractor="thumbnail", text={text!r})
-        seealso.collection.derived.live_text.COMMIT_SECONDS = 0
+        seealso.collection.derived.keeper.FOLLOW_SECONDS = 0
         collection.parts.extractor.batch_size = 4
         calls = 0
         def told(progress):
