@@ -22,7 +22,7 @@ def more(folder: Path, count: int) -> Path:
 def found(collection: seealso.Collection) -> list[int]:
     """The IDs of all neighbours of the first object."""
     ids = collection.ids()
-    return sorted(hit.id for hit in collection.similar(int(ids[0]), 1000).hits)
+    return sorted(hit.id for hit in collection.similar(int(ids[0]), 10_000).hits)
 
 
 def part(collection: seealso.Collection) -> seealso.MetricIndex:

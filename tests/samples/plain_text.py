@@ -18,6 +18,7 @@ class PlainText(seealso.TextIndex):
     def __init__(self, options, context):
         super().__init__(options, context)
         self._documents = {}
+        self._change = None
 
     def add(self, ids, documents):
         new = {
@@ -40,6 +41,12 @@ class PlainText(seealso.TextIndex):
         except (OSError, ValueError):
             raise seealso.FormatError(f"{directory}: not a snapshot of this index") from None
         self._documents = {int(id_): document for id_, document in read.items()}
+        # An earlier release of it wrote this number itself.
+        recorded = directory / "change.json"
+        self._change = json.loads(recorded.read_text()) if recorded.exists() else None
+
+    def loaded_change(self):
+        return self._change
 
     def _fits(self, document, term):
         texts = [text for field, text in document if term.field in ("", field)]

@@ -1,0 +1,167 @@
+"""The text index as one of what is derived: it follows, is behind, is refused; and what an earlier release left is adopted."""
+
+import json
+import shutil
+
+import pytest
+
+import seealso
+from conftest import THUMBNAIL, read_only
+from seealso.catalogue.writer import CatalogWriter
+from seealso.collection.derived.scratch import Scratch, remove_left
+from vector_collections import PLUGINS, refuse
+
+
+@pytest.fixture
+def photos(tmp_path, make_photos):
+    """A folder of twelve photographs, with words for each."""
+    for number, photo in enumerate(make_photos(tmp_path / "photos", 12)):
+        photo.with_suffix(".txt").write_text(f"a bird, number {number}")
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def opening(tmp_path, limits, monkeypatch):
+    monkeypatch.setattr("seealso.collection.intake.reading.SETTLED_NS", -1)
+    opened = []
+
+    def opening(**settings):
+        settings = {"extractor": "thumbnail", "text": "plain-text", **settings}
+        opened.append(seealso.open(tmp_path / "c", plugins=[*PLUGINS, THUMBNAIL], **settings))
+        return opened[-1]
+
+    yield opening
+    for collection in opened:
+        collection.close()
+
+
+def birds(collection) -> int:
+    return len(collection.text("bird", 100).hits)
+
+
+def reword(photos, opening, count):
+    """Have so many photographs described otherwise."""
+    for sidecar in sorted(photos.glob("*.txt"))[:count]:
+        sidecar.write_text("a cat")
+    opening().index([photos])
+
+
+def test_far_behind_it_answers_from_the_newest_snapshot(opening, photos, limits, monkeypatch):
+    limits(tail=3)
+    opening().index([photos])
+    reader = opening()
+    assert birds(reader) == 12
+    with monkeypatch.context() as patched:
+        patched.setattr("seealso.collection.derived.keeper.Keeper._save", lambda _: None)
+        reword(photos, opening, 5)
+    monkeypatch.setattr(type(reader._open().text.part), "add", refuse)
+    answer = reader.text("bird", 100)
+    assert (answer.matched, answer.unsearched) == (12, 5)
+    assert reader.similar(1, where="bird").unsearched == 5
+    assert reader.text("cat").hits == ()
+    # Opened anew it is as far behind.
+    assert opening().text("cat").unsearched == 5
+
+
+def test_without_a_snapshot_it_is_built_for_a_few_and_refused_for_many(opening, photos, limits):
+    opening().index([photos])
+    shutil.rmtree(opening().path / "text")
+    assert birds(opening()) == 12
+    limits(tail=3)
+    with pytest.raises(seealso.CollectionError, match=r"the text index is not built, .* run `seealso rebuild`"):
+        opening().text("bird")
+    assert opening().status()["text"] == {"objects": 0, "bytes": 0}
+    opening().rebuild()
+    assert birds(opening()) == 12
+
+
+def test_objects_without_words_are_nothing_to_catch_up_with(opening, photos, limits, make_photos, monkeypatch):
+    limits(tail=3)
+    opening().index([photos])
+    with monkeypatch.context() as patched:
+        patched.setattr("seealso.collection.derived.keeper.Keeper._save", lambda _: None)
+        make_photos(photos / "more", 9, seed=5)
+        opening().index([photos])
+    assert opening().text("bird").unsearched == 0
+
+
+def as_an_earlier_release_left_it(collection):
+    """Its text index in a folder with a number, changed in place, and named by a record."""
+    directory = collection.path / "text"
+    (snapshot,) = (path for path in directory.iterdir() if path.is_dir())
+    change = json.loads((snapshot / "snapshot.json").read_text())["change"]
+    (snapshot / "snapshot.json").unlink()
+    (snapshot / "change.json").write_text(str(change))
+    snapshot.rename(directory / "1")
+    (directory / "CURRENT").write_text(json.dumps({"folder": "1", "made_by": "plain-text"}))
+    return directory
+
+
+@pytest.fixture
+def earlier(opening, photos):
+    """The folder of the text index of a collection of an earlier release."""
+    opening().index([photos])
+    return as_an_earlier_release_left_it(opening())
+
+
+def test_what_an_earlier_release_left_is_a_first_snapshot(opening, earlier, limits, caplog):
+    limits(tail=0)
+    reader = opening()
+    assert birds(reader) == 12
+    assert caplog.text == ""
+    writer = opening()
+    writer.remove([1])
+    assert not (earlier / "1").exists()
+    assert len(list(earlier.rglob("snapshot.json"))) == 1
+    assert birds(opening()) == birds(reader) == 11
+    assert opening().verify().problems == []
+
+
+def test_what_an_earlier_release_left_is_asked_on_a_read_only_disk(opening, earlier, limits):
+    limits(tail=0)
+    with read_only(earlier.parent):
+        assert birds(opening()) == 12
+
+
+@pytest.mark.parametrize("record", ["{", "[]", '{"folder": "../..", "made_by": "plain-text"}', '{"folder": "7"}'])
+def test_a_damaged_record_of_an_earlier_release_is_no_snapshot(opening, earlier, record):
+    (earlier / "CURRENT").write_text(record)
+    collection = opening()
+    assert birds(collection) == 12
+    collection.maintain()
+    assert [path.name for path in earlier.iterdir() if path.is_dir()] == [(earlier / "CURRENT").read_text()]
+
+
+def test_a_damaged_text_index_of_an_earlier_release_is_passed_over(opening, earlier, caplog):
+    (earlier / "1" / "documents.json").write_text("{")
+    assert birds(opening()) == 12
+    assert caplog.text.count("cannot be used") == 1
+
+
+def test_one_of_an_earlier_release_that_has_missed_removals(opening, earlier, limits):
+    catalog = CatalogWriter(opening().path)
+    catalog.forget_removals(catalog.change() + 1)
+    catalog.close()
+    limits(tail=0)
+    with pytest.raises(seealso.CollectionError, match="is not built"):
+        birds(opening())
+    opening().maintain()
+    assert birds(opening()) == 12
+
+
+def test_scratch_folders_go_with_their_owner(tmp_path):
+    ours, left = Scratch(lambda: tmp_path), tmp_path / "scratch-of-a-killed-process"
+    left.mkdir()
+    used = [ours.folder(), ours.folder()]
+    (used[0] / "file").write_text("large")
+    remove_left(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted(used)
+    ours.close()
+    assert list(tmp_path.iterdir()) == []
+    elsewhere = Scratch(lambda: None)
+    folder = elsewhere.folder()
+    assert folder.is_dir()
+    assert tmp_path not in folder.parents
+    elsewhere.close()
+    assert not folder.exists()
+    remove_left(tmp_path / "none such")
