@@ -19,13 +19,15 @@ from crops import crop_descriptors
 from object_store import open_store
 from report import Figure, arguments, report
 from rivals import make_index
-from seealso.collection.derived.live_text import LiveText
 
 import seealso
 from seealso.catalogue.reader import Catalog
 from seealso.catalogue.rows import Description, FileState, Location, ObjectRow
 from seealso.catalogue.writer import CatalogWriter, create_catalog
-from seealso.collection.search.refinement import search
+from seealso.collection.derived.view import View
+from seealso.collection.search.hits import nearest_hits
+from seealso.collection.search.refinement import Refinement, Wanted
+from seealso.collection.search.stopwatch import Stopwatch
 
 K = 10
 CANDIDATES = 5000
@@ -46,28 +48,26 @@ class World:
         self.store = open_store("flat-file", "sparse", folder / "store", dim)
         self.index = make_index("ppp-codes", dim, 1, self.store)
         self.index.train(np.array(descriptors[random.permutation(self.size)[: self.index.sample_size]]))
+        cls = seealso.load_plugins().get("text", "tantivy")
+        self.text = cls(cls.Options(), seealso.TextContext(lambda: Path(tempfile.mkdtemp(dir=folder))))
         for start in range(0, self.size, BATCH):
             part = np.array(descriptors[start : start + BATCH])
             ids = 1 + start + np.arange(len(part))
             self.store.put_many(ids, part)
             self.index.add(ids, part)
+            self.text.add(ids, [self._words(int(id_)) for id_ in ids])
             rows = [ObjectRow(int(id_), int(id_).to_bytes(32), 1, 1, 1) for id_ in ids]
             writer.commit(rows, [self._location(int(id_)) for id_ in ids], [])
         self.store.flush()
-        cls = seealso.load_plugins().get("text", "tantivy")
-        self.text = LiveText(
-            lambda directory, read_only: cls(cls.Options(), seealso.TextContext(directory, read_only)),
-            "benchmark",
-            folder / "text",
-        )
-        with self.text.updating(writer):
-            pass
         writer.close()
         self.catalog = Catalog(folder)
         self.distance = seealso.load_plugins().get("distance", "euclidean")()
 
+    def _words(self, id_: int) -> tuple[seealso.Words, ...]:
+        return tuple(seealso.Words("keywords", word) for word, holds in self.holds.items() if holds[id_ - 1])
+
     def _location(self, id_: int) -> Location:
-        words = tuple(seealso.Words("keywords", word) for word, holds in self.holds.items() if holds[id_ - 1])
+        words = self._words(id_)
         description = Description(b"1", {"table": words} if words else {})
         return Location(b"/%d.jpg" % id_, id_, FileState(b"", 0), description)
 
@@ -75,10 +75,11 @@ class World:
         """As a collection does it."""
         allowed = None
         if where is not None:
-            allowed = seealso.IdSet(self.text.matching(self.catalog, seealso.TextQuery.parse(where)))
-        hits, cost = search(
-            self.catalog, self.store, self.index, self.distance, query, k=K, candidates=CANDIDATES, allowed=allowed
-        )
+            allowed = seealso.IdSet(self.text.matching(seealso.TextQuery.parse(where)))
+        wanted, cost = Wanted(K, CANDIDATES, allowed=allowed), seealso.Cost()
+        view = View(self.index)
+        best = Refinement(self.store, view, self.distance, query, wanted, cost, Stopwatch()).run().within(None)
+        hits = nearest_hits(self.catalog, *best, K, 0)
         return hits, cost, self.size if allowed is None else len(allowed)
 
     def close(self) -> None:
