@@ -506,7 +506,8 @@ def test_a_power_cut(tmp_path):
     import os
     from seealso.collection.derived.snapshots import Snapshots
     snapshots = Snapshots(pathlib.Path({str(snapshots.directory)!r}))
-    current = snapshots.current()
+    name = snapshots.current_name()
+    current = snapshots.hold(name) if name else None
     i = index(current and current.directory)
     first = current.change if current else 0
     for turn in range(first + 1, first + 11):
@@ -523,8 +524,7 @@ def test_a_power_cut(tmp_path):
         printed, errors = child.communicate()
         assert printed == f"{expected}\n", errors
         disk.cut()
-        current = snapshots.current()
-        assert current is not None
+        current = snapshots.hold(snapshots.current_name())
         assert current.change == expected
         reader = text_fixtures.make_text_index(TantivyIndex, tmp_path / "scratch", current.directory)
         assert found(reader, "bird") == list(range(1, expected + 1))
