@@ -18,6 +18,7 @@ from hypothesis import Phase, settings
 from PIL import Image
 
 import seealso
+from warm_program import WarmProgram
 
 SAMPLES = Path(__file__).parent / "samples"
 THUMBNAIL = SAMPLES / "thumbnail.py"
@@ -85,6 +86,14 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
     cache = tmp_path_factory.getbasetemp() / "cache"
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / "data"))
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmProgram]:
+    """The program ``seealso``, for many commands that are run to their end: each is a process that starts in a moment."""
+    # The path of a socket has to be short.
+    with WarmProgram(tmp_path_factory.mktemp("p")) as program:
+        yield program
 
 
 @pytest.fixture(scope="session")
