@@ -1,6 +1,6 @@
 """The plugin sqlite does what the framework asks of its kind."""
 
-from seealso.testing.stores import ObjectStoreTests
+from seealso.testing import ObjectStoreTests
 
 from seealso_sqlite.store import SqliteStore
 

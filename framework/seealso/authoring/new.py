@@ -140,7 +140,6 @@ def _named(text: str, kind: Kind[Any], name: str) -> str:
     replacements = {
         "seealso.authoring.samples.": "seealso_acme.",
         "SEEALSO_VERSION": ".".join(version("seealso").split(".")[:2]),
-        "SUITE": kind.suite,
         "INTERFACE": kind.interface,
         "HOOK": kind.hook,
         "KIND": kind.word,

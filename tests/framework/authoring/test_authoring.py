@@ -12,6 +12,7 @@ from importlib.util import find_spec
 import pytest
 
 import seealso
+import seealso.testing
 from seealso.registry.kinds import KINDS
 
 
@@ -20,7 +21,7 @@ def suite_of(kind):
     samples = "seealso.authoring.samples"
     if find_spec(f"{samples}.test_{kind.word}") is not None:
         return import_module(f"{samples}.test_{kind.word}").TestAcme
-    suite = getattr(import_module(f"seealso.testing.{kind.suite}"), f"{kind.interface}Tests")
+    suite = getattr(seealso.testing, f"{kind.interface}Tests")
     assert suite.class_attribute == f"{kind.word}_class"  # so it stands in what is written
     return type("TestAcme", (suite,), {suite.class_attribute: import_module(f"{samples}.{kind.word}").Acme})
 

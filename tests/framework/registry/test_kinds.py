@@ -1,12 +1,12 @@
 """The table of kinds: every row has its interface, its hook, its suite and its sample."""
 
 import inspect
-from importlib import import_module
 from importlib.resources import files
 
 import pytest
 
 import seealso
+import seealso.testing
 from seealso.configuration.models import CollectionConfig
 from seealso.interfaces.plugin import Plugin
 from seealso.registry import hookspecs
@@ -35,7 +35,8 @@ def test_every_hook_that_registers_classes_is_of_a_kind():
 
 @ROWS
 def test_there_is_a_suite(kind):
-    suite = getattr(import_module(f"seealso.testing.{kind.suite}"), f"{kind.interface}Tests")
+    suite = getattr(seealso.testing, f"{kind.interface}Tests")
+    assert suite.__module__ == f"seealso.testing.{kind.suite}"
     assert suite.kind == kind.word
     assert isinstance(suite.class_attribute, str)
 
