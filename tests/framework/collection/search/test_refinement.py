@@ -85,7 +85,7 @@ def test_the_query_itself_can_be_left_out(collection):
 
 def test_what_is_left_out_is_asked_for_beside_the_candidates(collection, monkeypatch):
     """For the one that is missing an index would search as far again as for all before it."""
-    index = type(collection._current().index.index)
+    index = type(collection._current().index.part)
     candidates = index.candidates
     asked = []
 
