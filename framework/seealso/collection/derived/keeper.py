@@ -456,9 +456,8 @@ class Keeper(Generic[D]):
         found: dict[str, int | float | str] = {"objects": 0, "bytes": 0}
         if state is not None:
             found = dict(state.part.statistics())
-        missing = (
-            0 if state is None or not self._source.bytes_each else catalog.counts().objects - int(found["objects"])
-        )
+        # Of words only those that are described could be counted, which takes long.
+        missing = catalog.counts().objects - int(found["objects"]) if self._source.bytes_each else 0
         return found | {"missing": missing} if missing > 0 else found
 
     def close(self) -> None:

@@ -1,0 +1,228 @@
+"""What a changed option of the index, and a killed or interrupted writer, cost the queries that come after.
+
+    python benchmarks/replay.py [--quick] [--json FILE]
+
+Queries are ``seealso similar id:5`` in a new process. With and without what is measured they take turns, and medians are
+compared: machines are noisy. Descriptors are clustered, 32 values each; images are made, and their extractor is a cheap one.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from PIL import Image
+from report import Figure, arguments, report
+from synthetic import CHUNK, Clusters, Nearest
+
+import seealso
+
+DIM = 32
+NEIGHBOURS = 10
+CHEAP = '''
+import numpy as np
+from PIL import Image
+
+import seealso
+
+
+class Cheap(seealso.Extractor):
+    """The pixels themselves."""
+
+    name = "cheap"
+    min_side = 4
+    batch_size = 64
+
+    @property
+    def provenance(self):
+        return seealso.Provenance("cheap", "", "resized to 4 × 4", dim=48)
+
+    def prepare(self, image):
+        return np.asarray(image.resize((4, 4), Image.Resampling.BOX))
+
+    def extract(self, batch):
+        return batch.reshape(len(batch), -1).astype(np.float32)
+
+
+@seealso.hookimpl
+def register_extractors():
+    return [Cheap]
+'''
+WRITER = """
+import sys
+import seealso
+deployment = seealso.Deployment.load()
+with deployment.collection("c") as collection:
+    def told(done):
+        print(done, flush=True)
+    if sys.argv[1].endswith(".npy"):
+        collection.import_descriptors(sys.argv[1], progress=lambda done, total: told(done))
+    else:
+        collection.index([sys.argv[1]], progress=lambda progress: told(progress.extracted))
+"""
+
+
+class Home:
+    """A folder with a configuration and a collection."""
+
+    def __init__(self, folder: Path, path: Path, index: str = "ppp-codes") -> None:
+        folder.mkdir()
+        self.path = path
+        self.file = folder / "seealso.yaml"
+        (folder / "cheap.py").write_text(CHEAP)
+        self.file.write_text(
+            f"plugins: [cheap.py]\ncollections:\n  c: {{path: {path}, extractor: cheap, index: {index}, text: false}}\n"
+        )
+
+    def environment(self) -> dict[str, str]:
+        """With which a process uses it."""
+        return os.environ | {"SEEALSO_CONFIG": str(self.file)}
+
+    def write(self, what: Path) -> subprocess.Popen[str]:
+        """Start a process that imports a file, or indexes a folder; it prints how many are done."""
+        command = [sys.executable, "-c", WRITER, str(what)]
+        return subprocess.Popen(
+            command, env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+
+    def similar(self) -> tuple[float, int]:
+        """Ask once in a new process; the seconds, and the lines on standard error."""
+        command = [sys.executable, "-m", "seealso_cli", "similar", "id:5", "-k", str(NEIGHBOURS)]
+        started = time.perf_counter()
+        done = subprocess.run(command, env=self.environment(), check=True, capture_output=True, text=True)
+        return time.perf_counter() - started, len(done.stderr.splitlines())
+
+    @contextmanager
+    def open(self) -> Iterator[seealso.Collection]:
+        """The collection, in this process."""
+        deployment = seealso.Deployment.load(self.file)
+        with deployment.collection("c") as collection:
+            yield collection
+
+
+def stop(home: Home, what: Path, after: int, how: signal.Signals, *, ask: bool = False) -> tuple[int, float]:
+    """Stop a writer when so many are done; returns how many it had committed for certain, and the longest query meanwhile."""
+    committed, slowest, server = 0, 0.0, None
+    with home.write(what) as writer:
+        assert writer.stdout is not None
+        for line in writer.stdout:
+            committed = int(line)
+            if ask and committed > after // 4:
+                server = server or seealso.Deployment.load(home.file).collection("c")
+                started = time.perf_counter()
+                server.similar(5, NEIGHBOURS)
+                slowest = max(slowest, time.perf_counter() - started)
+            if committed >= after:
+                writer.send_signal(how)
+                break
+        writer.communicate()
+    if server is not None:
+        started = time.perf_counter()
+        server.similar(5, NEIGHBOURS)
+        slowest = max(slowest, time.perf_counter() - started)
+        server.close()
+    return committed, slowest
+
+
+def recall(home: Home, queries: np.ndarray, truth: np.ndarray) -> float:
+    """The share of the true nearest that is found."""
+    with home.open() as collection:
+        found = [
+            np.isin(truth[row], [hit.id for hit in collection.similar_to_descriptor(query, NEIGHBOURS).hits]).mean()
+            for row, query in enumerate(queries)
+        ]
+    return float(np.mean(found))
+
+
+def changed_option(folder: Path, whole: Home, descriptors: np.ndarray, rounds: int) -> list[Figure]:
+    """One option of the index is another than what it was made with."""
+    changed = Home(folder / "changed", whole.path, "{plugin: ppp-codes, prefix_length: 6}")
+    pairs = [(whole.similar(), changed.similar()) for _ in range(rounds)]
+    ratio = median(after[0] / before[0] for before, after in pairs)
+    queries = np.ascontiguousarray(Clusters().queries(100)[:, :DIM])
+    nearest = Nearest(queries, NEIGHBOURS)
+    for start in range(0, len(descriptors), CHUNK):
+        nearest.offer(1 + start, descriptors[start : start + CHUNK])
+    before, after = recall(whole, queries, nearest.ids), recall(changed, queries, nearest.ids)
+    lines = max(after[1] for _, after in pairs)
+    seconds = median(first[0] for first, _ in pairs)
+    return [
+        Figure(
+            "query with one option changed, over one without", ratio, "", "<= 1.2", ratio <= 1.2, f"{seconds:.2f} s"
+        ),
+        Figure("lines of warning", lines, "", "= 1", lines == 1, "none without the change"),
+        Figure("recall with one option changed", after, "", "as without", after == before, f"{before:.4f} without"),
+    ]
+
+
+def stopped(
+    folder: Path, name: str, what: Path, count: int, how: signal.Signals, undisturbed: Home, *, ask: bool = False
+) -> list[Figure]:
+    """A writer that is stopped at 90 %: what the next two queries take more, and what is missing."""
+    home = Home(folder / name.replace(" ", "-"), folder / f"{name.replace(' ', '-')}.seealso")
+    committed, slowest = stop(home, what, int(0.9 * count), how, ask=ask)
+    more = [home.similar()[0] - undisturbed.similar()[0] for _ in range(2)]
+    with home.open() as collection:
+        there = collection.counts().objects
+        behind = int(collection.status()["index"].get("missing", 0))  # type: ignore[attr-defined]
+        missing = max(0, committed - there) + len(collection.verify().problems)
+    figures = [
+        Figure(
+            f"{name}: the next two queries take more",
+            max(more),
+            "s",
+            "<= 2",
+            max(more) <= 2,
+            f"{more[0]:.2f}, {more[1]:.2f}",
+        ),
+        Figure(f"{name}: committed and missing", missing, "objects", "0", missing == 0, f"{there:,} are there"),
+        Figure(f"{name}: left for the next writer", behind, "objects", "<= 100,000", behind <= 100_000),
+    ]
+    if ask:
+        figures.append(Figure(f"{name}: the longest query of a server meanwhile", slowest, "s"))
+    return figures
+
+
+def main() -> None:
+    """Measure and report."""
+    options = arguments(__doc__ or "", objects=600_000, images=5000, rounds=7)
+    objects, images = (30_000, 300) if options.quick else (options.objects, options.images)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        clusters = Clusters()
+        chunks = [clusters.chunk(number)[:, :DIM] for number in range(-(-objects // CHUNK))]
+        descriptors = np.concatenate(chunks)[:objects]
+        np.save(folder / "descriptors.npy", descriptors)
+        (folder / "images").mkdir()
+        for number, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (images, 8, 8, 3), np.uint8)):
+            Image.fromarray(pixels).save(folder / "images" / f"{number:06d}.png")
+
+        figures = []
+        for what, source, count in (
+            ("import", folder / "descriptors.npy", objects),
+            ("index", folder / "images", images),
+        ):
+            whole = Home(folder / what, folder / f"{what}.seealso")
+            started = time.perf_counter()
+            with whole.write(source) as writer:
+                writer.communicate()
+            seconds = time.perf_counter() - started
+            figures.append(Figure(f"{what}, undisturbed", count / seconds, "objects/s", beside=f"{seconds:.0f} s"))
+            if what == "import":
+                figures += changed_option(folder, whole, descriptors, 3 if options.quick else options.rounds)
+            killed, interrupted = signal.SIGKILL, signal.SIGINT
+            figures += stopped(folder, f"{what} killed", source, count, killed, whole)
+            figures += stopped(folder, f"{what} interrupted", source, count, interrupted, whole)
+            figures += stopped(folder, f"{what} killed beside a server", source, count, killed, whole, ask=True)
+    report("Replay", figures, options.json)
+
+
+if __name__ == "__main__":
+    main()
