@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ class State(Generic[D]):
         source: where it comes from.
         part: the thing itself.
         made_by: what it was made of.
+        forget: removes the folders that it was lent, when it is closed; or by itself, when nobody has it any more.
         applied: the number of the newest change of which it holds everything.
         trained: whether objects can be added.
         among: how many objects there were when it was trained; None where that is not known.
@@ -40,6 +42,7 @@ class State(Generic[D]):
     source: Source[D]
     part: D
     made_by: Record
+    forget: Callable[[], object]
     applied: int = 0
     trained: bool = False
     among: int | None = None
@@ -50,8 +53,8 @@ class State(Generic[D]):
     def empty(cls, source: Source[D], made_by: Record, scratch: Scratch) -> Self:
         """One that holds nothing yet."""
         part = source.make(made_by, scratch.folder)
-        weakref.finalize(part, scratch.close)
-        return cls(source, part, made_by, trained=part.sample_size == 0)
+        forget = weakref.finalize(part, scratch.close)
+        return cls(source, part, made_by, forget, trained=part.sample_size == 0)
 
     @classmethod
     def load(cls, source: Source[D], snapshot: Snapshot, scratch: Scratch) -> Self:
@@ -125,4 +128,5 @@ class State(Generic[D]):
         """Let go of all."""
         with suppress(Exception):
             self.part.close()
+        self.forget()
         self.release()

@@ -149,6 +149,19 @@ def test_one_of_an_earlier_release_that_has_missed_removals(opening, earlier, li
     assert birds(opening()) == 12
 
 
+def test_nothing_but_snapshots_is_left_when_a_collection_is_closed(opening, photos, tmp_path):
+    collection = opening(text="tantivy")
+    collection.index([photos])
+    reword(photos, lambda: collection, 5)
+    assert birds(collection) == 7
+    asked = collection._open().text.part
+    collection.close()
+    # Whoever still has the index in hand does not keep its folders alive.
+    assert [path.name[:8] for path in (tmp_path / "c/text").iterdir() if path.is_dir()] == ["00000000"]
+    with pytest.raises(seealso.CollectionError, match="closed"):
+        asked.suggest("b", 3)
+
+
 def test_scratch_folders_go_with_their_owner(tmp_path):
     ours, left = Scratch(lambda: tmp_path), tmp_path / "scratch-of-a-killed-process"
     left.mkdir()
