@@ -15,9 +15,10 @@ import numpy as np
 from seealso.catalogue.reader import Catalog
 from seealso.collection.derived import limits as limits_module
 from seealso.collection.derived.checkpoints import Checkpoints
+from seealso.collection.derived.loader import Loader
 from seealso.collection.derived.missing import Missing
-from seealso.collection.derived.scratch import Scratch, remove_left
-from seealso.collection.derived.snapshots import Snapshot, Snapshots
+from seealso.collection.derived.scratch import remove_left
+from seealso.collection.derived.snapshots import Snapshots
 from seealso.collection.derived.source import Record, Source
 from seealso.collection.derived.state import State
 from seealso.collection.derived.view import View
@@ -30,7 +31,6 @@ D = TypeVar("D", bound=Derived[Any])
 
 PATIENCE = 1.0  # seconds that a query waits for whoever changes the thing; then it takes what there is
 FOLLOW_SECONDS = 0.5  # between two replays of what was committed without its content
-_told: set[str] = set()  # warnings: each once a process
 
 
 class Keeper(Generic[D]):
@@ -52,12 +52,12 @@ class Keeper(Generic[D]):
         self._source = source
         self._snapshots = Snapshots(directory)
         self._limits = limits_module.LIMITS
+        self._loader = Loader(source, self._snapshots, lambda: directory if self._following else None)
         self._checkpoints = Checkpoints(self._limits, source.bytes_each)
         self._lock = threading.RLock()  # held while it is changed
         self._state: State[D] | None = None
         self._looking = threading.Lock()  # held while it is looked up what is missing
         self._known: tuple[State[D] | None, Missing] = (None, Missing.after(0))
-        self._refused: set[str] = set()  # snapshots that cannot be used
         self._following = False  # whether a writer is at work in this process
         self._followed = 0.0
         self._renewing: threading.Thread | None = None
@@ -88,7 +88,7 @@ class Keeper(Generic[D]):
         """
         state = self._state
         # A plain look first: nearly every query finds that there is nothing to do, and takes no lock.
-        if state is None or state.applied < catalog.change() or not self._answers(state):
+        if state is None or state.applied < catalog.change() or state.made_by != self._source.made_by:
             if self._lock.acquire(timeout=PATIENCE):
                 try:
                     self._come_near(catalog)
@@ -128,26 +128,29 @@ class Keeper(Generic[D]):
 
     def _come_near(self, catalog: Catalog) -> None:
         """Replay what is missing where that is little; else take a newer snapshot where there is one."""
-        state, tail = self._state, self._limits.tail
-        if state is None or state.too_old(catalog) or state.outgrown(catalog) or self._is_behind(catalog, state, tail):
-            if not self._following:
-                self._take_newer(catalog)
+        state = self._state
+        as_wanted = state is not None and state.made_by == self._source.made_by and not state.outgrown(catalog)
+        if not self._following and (not as_wanted or self._is_behind(catalog)):
+            self._take_newer(catalog)
             state = self._state
-        if state is not None and not self._answers(state):
+        if (state is not None and not self._source.answers(state.made_by)) or self._is_behind(catalog):
             # What only a writer can change.
             return
-        if self._is_behind(catalog, state, tail) or not self._source.anything(catalog):
-            return
-        if state is None:
-            state = self._state = self._empty(self._source.made_by)
-        if self._following and not state.trained:
+        if state is None and self._source.anything(catalog):
+            state = self._state = self._loader.empty(self._source.made_by)
+        if state is None or (self._following and not state.trained):
             # The writer trains it on more than there is now.
             return
         while state.train(catalog) and state.applied < catalog.change():
             state.step(catalog)
 
-    def _is_behind(self, catalog: Catalog, state: State[D] | None, objects: int) -> bool:
-        return self._missing(catalog, state).more_than(objects)
+    def _is_behind(self, catalog: Catalog) -> bool:
+        """Whether more is missing of what can be asked than a query may replay."""
+        state = self._state
+        if state is not None and state.too_old(catalog):
+            return True
+        asked = state if state is not None and self._answers(state) else None
+        return self._missing(catalog, asked).more_than(self._limits.tail)
 
     def _refusal(self, state: State[D] | None, catalog: Catalog) -> str:
         what, objects = self._source.what, catalog.counts().objects
@@ -168,60 +171,12 @@ class Keeper(Generic[D]):
             self._take_newer(catalog)
 
     def _take_newer(self, catalog: Catalog) -> None:
-        """Take the newest snapshot that can be used, where it holds more than what there is; let go of what is too old."""
+        """Take the newest snapshot where it is better than what there is; let go of what is too old."""
         if self._state is not None and self._state.too_old(catalog):
             self._take(None)
-        found = next(self._usable(catalog), None)
+        found = self._loader.newest(catalog, self._state)
         if found is not None:
             self._take(found)
-
-    def _usable(self, catalog: Catalog) -> Iterator[State[D]]:
-        """The snapshots that can be used and hold more than what there is, the newest first."""
-        for name in self._snapshots.whole():
-            if name not in self._refused and (state := self._load(name, catalog)):
-                yield state
-        earlier = self._source.earlier(self._snapshots.directory)
-        if earlier is not None and self._state is None and (state := self._load_earlier(*earlier, catalog)):
-            yield state
-
-    def _load(self, name: str, catalog: Catalog) -> State[D] | None:
-        folder = self._snapshots.directory / name
-        try:
-            snapshot = self._snapshots.hold(name)
-        except FileNotFoundError:
-            # A writer has replaced it just now.
-            return None
-        except (OSError, ValueError) as error:
-            self._refuse(folder, error)
-            return None
-        if self._state is not None and not _holds_more(snapshot, self._state):
-            snapshot.release()
-            return None
-        try:
-            state = State.load(self._source, snapshot, self._scratch())
-        except Exception as error:
-            snapshot.release()
-            self._refuse(folder, error)
-            return None
-        if state.too_old(catalog):
-            state.close()
-            return None
-        return state
-
-    def _load_earlier(self, folder: Path, made_by: Record, catalog: Catalog) -> State[D] | None:
-        if folder.name in self._refused:
-            return None
-        try:
-            state = State.load_earlier(self._source, folder, made_by, self._scratch())
-        except Exception as error:
-            self._refuse(folder, error)
-            return None
-        return None if state.too_old(catalog) else state
-
-    def _refuse(self, folder: Path, error: Exception) -> None:
-        self._refused.add(folder.name)
-        reason = " ".join(str(error).split())
-        self._warn(f"the {self._source.what} snapshot {folder} cannot be used ({reason})")
 
     def _take(self, state: State[D] | None) -> None:
         """Put another one in the place of what there is; queries that are under way go on with that."""
@@ -229,25 +184,12 @@ class Keeper(Generic[D]):
         if before is not None:
             before.release()
 
-    def _scratch(self) -> Scratch:
-        return Scratch(lambda: self._snapshots.directory if self._following else None)
-
-    def _empty(self, made_by: Record) -> State[D]:
-        return State.empty(self._source, made_by, self._scratch())
-
-    def _warn(self, message: str) -> None:
-        message = f"collection {self._source.collection}: {message}"
-        if message not in _told:
-            _told.add(message)
-            log.warning("%s", message)
-
     def _warn_if_other(self, state: State[D] | None) -> None:
         if state is None or state.made_by == self._source.made_by:
             return
         how = "it is used as it was made" if self._source.answers(state.made_by) else "queries do without it"
-        self._warn(
-            f"the {self._source.what} was made {self._source.difference(state.made_by)}; {how} until `seealso rebuild`"
-        )
+        difference = self._source.difference(state.made_by)
+        self._source.warn(f"the {self._source.what} was made {difference}; {how} until `seealso rebuild`")
 
     # Writing
 
@@ -278,7 +220,7 @@ class Keeper(Generic[D]):
     def _prepare(self, catalog: Catalog) -> None:
         with self._lock:
             self._take_newer(catalog)
-            if self._state is None and self._is_behind(catalog, None, 0):
+            if self._state is None and self._source.anything(catalog):
                 self._log_building("there is no snapshot that can be used")
         self._warn_if_other(self._state)
         self.catch_up(catalog)
@@ -291,9 +233,9 @@ class Keeper(Generic[D]):
         with self._lock:
             if self._state is not None and self._state.too_old(catalog):
                 self._log_building("removals that it has not seen were forgotten")
-                self._take(self._empty(self._source.made_by))
+                self._take(self._loader.empty(self._source.made_by))
             if self._state is None and self._source.anything(catalog):
-                self._state = self._empty(self._source.made_by)
+                self._state = self._loader.empty(self._source.made_by)
         while True:
             with self._lock:
                 # Anew each time: another one may have taken its place.
@@ -325,7 +267,7 @@ class Keeper(Generic[D]):
             self._checkpoints.came(int(ids.size))
             state = self._state
             if state is None:
-                state = self._state = self._empty(self._source.made_by)
+                state = self._state = self._loader.empty(self._source.made_by)
             if state.trained and state.applied == change - 1:
                 if ids.size:
                     state.part.add(ids, content)
@@ -363,7 +305,7 @@ class Keeper(Generic[D]):
         self._join()
         try:
             with self._lock:
-                if self._state is not None and not self._is_behind(catalog, self._state, self._limits.tail):
+                if self._state is not None and not self._is_behind(catalog):
                     self.catch_up(catalog)
                 self._save()
         except Exception as error:
@@ -387,7 +329,7 @@ class Keeper(Generic[D]):
 
     def _built(self, catalog: Catalog, made_by: Record) -> State[D]:
         """A new one beside the one that there is, from nothing; nearly up to date."""
-        fresh = self._empty(made_by)
+        fresh = self._loader.empty(made_by)
         while fresh.train(catalog) and fresh.applied < catalog.change():
             if self._abandon.is_set():
                 raise InterruptedError("it was given up")
@@ -468,9 +410,3 @@ class Keeper(Generic[D]):
             if self._state is not None:
                 self._state.close()
                 self._state = None
-
-
-def _holds_more(snapshot: Snapshot, state: State[Any]) -> bool:
-    """Whether a snapshot is newer, or was trained among more objects."""
-    younger = snapshot.among is not None and (state.among is None or snapshot.among > state.among)
-    return snapshot.change > state.applied or younger

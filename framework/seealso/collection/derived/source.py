@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ import numpy as np
 
 from seealso.catalogue.reader import Catalog
 from seealso.interfaces.derived import Derived
+
+log = logging.getLogger("seealso")
+_told: set[str] = set()  # warnings
 
 D = TypeVar("D", bound=Derived[Any])
 
@@ -57,6 +61,13 @@ class Source(ABC, Generic[D]):
         self.made_by = recipe.made_by
         self.as_made = recipe.as_made
         self.make = recipe.make
+
+    def warn(self, message: str) -> None:
+        """Log a warning about it; each once a process."""
+        message = f"collection {self.collection}: {message}"
+        if message not in _told:
+            _told.add(message)
+            log.warning("%s", message)
 
     def answers(self, made_by: Record) -> bool:
         """Whether one that was made so can be asked at all."""

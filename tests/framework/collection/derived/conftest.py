@@ -18,7 +18,7 @@ def limits(monkeypatch):
             given["flat_bytes"] = flat * DIM * 4
         monkeypatch.setattr("seealso.collection.derived.limits.LIMITS", Limits(**given))
 
-    monkeypatch.setattr("seealso.collection.derived.keeper._told", set())
+    monkeypatch.setattr("seealso.collection.derived.source._told", set())
     return set_limits
 
 

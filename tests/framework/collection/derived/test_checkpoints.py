@@ -138,7 +138,9 @@ def check_and_go_on(run, left, monkeypatch):
     committed = run.committed()
     added = []
     with run.open() as reader, monkeypatch.context() as patched:
-        cls = type(reader._open().index.part or reader._open().index._empty(reader._open().index._source.made_by).part)
+        cls = type(
+            reader._open().index.part or reader._open().index._loader.empty(reader._open().index._source.made_by).part
+        )
         add = cls.add
         patched.setattr(cls, "add", lambda self, ids, content: (added.append(len(ids)), add(self, ids, content))[1])
         assert set(committed) <= set(found(reader)) == set(reader.ids().tolist())

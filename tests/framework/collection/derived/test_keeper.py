@@ -513,3 +513,44 @@ def test_what_differs_from_the_catalogue_is_told(opening, add):
 def test_the_size_of_a_descriptor_counts(reopen, add):
     add(reopen(), 4)
     assert reopen()._open().index._source.bytes_each == DIM * 4
+
+
+@pytest.mark.parametrize("settings", [{"index": {"plugin": "pivot", "chosen": 1}}, {"distance": "manhattan"}])
+def test_a_server_takes_what_another_process_has_rebuilt(reopen, add, settings):
+    add(reopen(), 40)
+    server = reopen(**settings)
+    assert len(found(server)) == 40
+    before = server._open().index.part
+    assert len(found(server)) == 40
+    assert server._open().index.part is before
+    reopen(**settings).rebuild()
+    assert len(found(server)) == 40
+    assert server._open().index.part is not before
+    assert made_by(server) == server._open().index._source.made_by
+
+
+def test_with_another_distance_the_ids_are_read_once(reopen, add, limits, monkeypatch):
+    limits(tail=10)
+    add(reopen(), 40)
+    server = reopen(distance="manhattan")
+    server.similar(3, 5)
+    catalog = server._open().catalog
+    monkeypatch.setattr(catalog, "ids", refuse)
+    assert len(server.similar(3, 5).hits) == 5
+
+
+def test_a_snapshot_that_is_replaced_while_it_is_opened(reopen, add, monkeypatch, caplog):
+    """Between reading its name and holding it: the next one is taken."""
+    add(reopen(), 40)
+    snapshots = type(reopen()._open().index._snapshots)
+    hold, held = snapshots.hold, []
+
+    def hold_late(self, name):
+        held.append(name)
+        if len(held) == 1:
+            raise FileNotFoundError(name)
+        return hold(self, name)
+
+    monkeypatch.setattr(snapshots, "hold", hold_late)
+    assert reopen()._open().index.part.ids().size == 40
+    assert caplog.text == ""
