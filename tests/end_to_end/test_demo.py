@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,16 +10,16 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def program(folder: Path, name: str, script: str) -> None:
+def write(folder: Path, name: str, script: str) -> None:
     (folder / name).write_text(f"#!/bin/sh\n{script}\n")
     (folder / name).chmod(0o755)
 
 
 @pytest.fixture
-def demo(tmp_path):
+def demo(tmp_path, program):
     """Run the demonstration in a directory of its own, with a folder of photographs."""
     (tmp_path / "bin").mkdir()
-    program(tmp_path / "bin", "seealso", f'exec "{sys.executable}" -W error -m seealso_cli "$@"')
+    program.write(tmp_path / "bin" / "seealso")
     shutil.copytree(ROOT / "demo", tmp_path / "demo")
 
     def demo(photos: str = "", **variables: str) -> subprocess.CompletedProcess:
@@ -72,15 +71,13 @@ def test_a_folder_without_photographs(demo, tmp_path, make_photos):
 def test_the_sample_is_fetched_into_a_cache_of_any_name(demo, tmp_path, make_photos):
     make_photos(tmp_path / "stamps", 3)
     pictures = "usr/share/tuxpaint/stamps"
-    program(
+    write(
         tmp_path / "bin",
         "apt-get",
         'for option; do case "$option" in Dir::State::Lists=*) test -d "${option#*=}/partial" || exit 9 ;; esac; done\n'
         'case "$*" in *download*) touch tuxpaint-stamps-default_1_all.deb ;; esac',
     )
-    program(
-        tmp_path / "bin", "dpkg", f'mkdir -p "$3/{pictures}"; cp "{tmp_path}"/stamps/* "$3/{pictures}"; test -f "$2"'
-    )
+    write(tmp_path / "bin", "dpkg", f'mkdir -p "$3/{pictures}"; cp "{tmp_path}"/stamps/* "$3/{pictures}"; test -f "$2"')
     # A new cache holds no converted network either; that is shared.
     cache = tmp_path / "my cache"
     (cache / "seealso").mkdir(parents=True)

@@ -47,7 +47,7 @@ OWN = [page for page in PAGES if page.stem not in RUN_ELSEWHERE]
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory, photographs):
+def home(tmp_path_factory, photographs, program):
     """A home directory with a folder Pictures, and the program on the path."""
     home = tmp_path_factory.mktemp("home")
     (home / "Pictures").mkdir()
@@ -55,9 +55,7 @@ def home(tmp_path_factory, photographs):
         image.resize((320, 240)).save(home / "Pictures" / f"{name}.jpg")
     (home / "Pictures" / "coffee.txt").write_text("coffee")
     (home / "bin").mkdir()
-    program = home / "bin" / "seealso"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -W error -m seealso_cli "$@"\n')
-    program.chmod(0o755)
+    program.write(home / "bin" / "seealso")
     return home
 
 

@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -28,18 +26,13 @@ def photos(tmp_path_factory, photographs):
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory, photos):
+def home(tmp_path_factory, photos, program):
     """A configuration with nothing but a path, indexed by the command line."""
     home = tmp_path_factory.mktemp("home")
     (home / "seealso.yaml").write_text("collections:\n  photos: {path: ./photos.seealso}\n")
-    done = run(home, "index", str(photos))
+    done = program.run("index", str(photos), cwd=home)
     assert done.returncode == 0, done.stderr
     return home
-
-
-def run(home, *arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-W", "error", "-m", "seealso_cli", *arguments]
-    return subprocess.run(command, cwd=home, capture_output=True, text=True, timeout=120)
 
 
 def test_random_crops_find_their_photograph_first(home, photographs, tmp_path):
@@ -99,34 +92,34 @@ def test_descriptors_do_not_depend_on_the_batch_they_came_in(home, photos):
             np.testing.assert_allclose(collection.descriptors([hit.id]), alone, rtol=1e-3, atol=1e-3)
 
 
-def test_the_command_line_does_it(home, photos):
-    done = run(home, "similar", str(photos / "rocket" / "crop 0.png"), "-k", "3", "--json")
+def test_the_command_line_does_it(home, photos, program):
+    done = program.run("similar", str(photos / "rocket" / "crop 0.png"), "-k", "3", "--json", cwd=home)
     assert done.returncode == 0, done.stderr
     hits = json.loads(done.stdout)["hits"]
     assert {os.path.basename(os.path.dirname(hit["path"])) for hit in hits} == {"rocket"}
-    assert run(home, "index", str(photos)).stdout.startswith("nothing to do: 48 files unchanged")
-    assert run(home, "verify").returncode == 0
+    assert program.run("index", str(photos), cwd=home).stdout.startswith("nothing to do: 48 files unchanged")
+    assert program.run("verify", cwd=home).returncode == 0
 
 
-def test_a_damaged_index_is_told(home, tmp_path):
+def test_a_damaged_index_is_told(home, tmp_path, program):
     """Whatever it says meanwhile, and what to do is what helps."""
     shutil.copytree(home, tmp_path / "home")
     with (tmp_path / "home" / "seealso.yaml").open("w") as file:
         file.write("collections:\n  photos: {path: ./photos.seealso, index: ppp-codes}\n")
-    assert run(tmp_path / "home", "rebuild").returncode == 0
+    assert program.run("rebuild", cwd=tmp_path / "home").returncode == 0
     (codes,) = (tmp_path / "home" / "photos.seealso" / "index").rglob("0_codes.npy")
     content = bytearray(codes.read_bytes())
     content[-1] ^= 1
     codes.write_bytes(content)
-    done = run(tmp_path / "home", "verify")
+    done = program.run("verify", cwd=tmp_path / "home")
     assert done.returncode == 1
     assert "0_codes fails its checksum; run `seealso rebuild`" in done.stdout + done.stderr
-    assert run(tmp_path / "home", "similar", "id:1").returncode == 0
-    assert run(tmp_path / "home", "rebuild").returncode == 0
-    assert run(tmp_path / "home", "verify").returncode == 0
+    assert program.run("similar", "id:1", cwd=tmp_path / "home").returncode == 0
+    assert program.run("rebuild", cwd=tmp_path / "home").returncode == 0
+    assert program.run("verify", cwd=tmp_path / "home").returncode == 0
 
 
-def test_a_collection_of_another_model_is_refused(home, photos, tmp_path):
+def test_a_collection_of_another_model_is_refused(home, photos, tmp_path, program):
     """By its weights here, and by its preprocessing: a query and an ingest say what differs, and change nothing."""
     (home / "other.yaml").write_text(
         "collections:\n  photos: {path: ./photos.seealso, extractor: thumbnail}\n"
@@ -136,11 +129,13 @@ def test_a_collection_of_another_model_is_refused(home, photos, tmp_path):
     with open(crop_file, "wb") as file:
         file.write((photos / "coffee" / "whole.jpg").read_bytes() + b"\0")
     for command in (["index", str(photos)], ["similar", str(crop_file)]):
-        done = run(home, "--config", "other.yaml", *command)
+        done = program.run("--config", "other.yaml", *command, cwd=home)
         assert done.returncode == 1
         assert len(done.stderr.splitlines()) == 1
         assert "was made by another extractor: plugin is 'thumbnail' and was 'onnx'" in done.stderr
         assert "another `path:`" in done.stderr
     # What needs no extraction is answered.
-    assert run(home, "--config", "other.yaml", "similar", "id:1").returncode == 0
-    assert run(home, "--config", "other.yaml", "similar", str(photos / "coffee" / "whole.jpg")).returncode == 0
+    assert program.run("--config", "other.yaml", "similar", "id:1", cwd=home).returncode == 0
+    assert (
+        program.run("--config", "other.yaml", "similar", str(photos / "coffee" / "whole.jpg"), cwd=home).returncode == 0
+    )
