@@ -1,6 +1,8 @@
 # Two commands are all the set-up there is:
 #   make demo     install into .venv, index photographs, look for similar ones (PHOTOS=~/Pictures for your own)
 #   make test     install the test extras too, and run every check and test
+# The campaigns of the tests (power cuts, kills, damaged files) at full length, which is for before a release:
+#   make torture
 # The documentation as a site, in build/site:
 #   make docs     install what that takes, and build it
 # Without torch, which is some 6 GB:
@@ -9,11 +11,13 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+# Whichever process has nothing left takes over tests of another.
+PARALLEL := --numprocesses auto --dist worksteal
 
 # The tests start hundreds of processes, and the checks compile as much: none shall compile what another did.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo docs test test-light check clean
+.PHONY: help demo docs test test-light torture check ruff types imports clean
 
 help:
 	@sed -n 's/^#  *make/make/p' Makefile
@@ -43,20 +47,29 @@ $(VENV)/installed-docs: $(BIN)/python pyproject.toml
 demo: $(VENV)/installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh demo/run.sh
 
+# The checks side by side, each with its output in one piece.
 check: $(VENV)/installed-test
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target types ruff imports
+
+ruff:
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
+
+types:
+	$(BIN)/mypy --num-workers 2
+
+imports:
 	$(BIN)/lint-imports
 
 test: check
-	$(BIN)/python -m pytest --numprocesses auto
+	$(BIN)/python -m pytest $(PARALLEL)
 
 test-light: $(VENV)/installed-test-light
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
-	$(BIN)/lint-imports
-	$(BIN)/python -m pytest --numprocesses auto
+	@$(MAKE) --no-print-directory ruff imports
+	$(BIN)/python -m pytest $(PARALLEL)
+
+torture: $(VENV)/installed-test
+	TORTURE=1 $(BIN)/python -m pytest $(PARALLEL) -m torture
 
 docs: $(VENV)/installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import seealso
+from campaigns import WHOLE, campaign
 from conftest import THUMBNAIL
 from durability.power_cut import PowerCut, compile_layer
 
@@ -158,8 +159,17 @@ def change_the_folder(photos: Path, make_photos) -> None:
     make_photos(photos / "new", 20, seed=77)
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.torture
+@pytest.mark.parametrize(
+    ("step", "when"),
+    # As a rule one moment of each step, by turns.
+    [
+        (step, when)
+        for number, step in enumerate(STEPS)
+        for turn, when in enumerate(("before", "after"))
+        if WHOLE or number % 2 == turn
+    ],
+)
 def test_power_fails_at_a_step(story, layer, tmp_path, make_photos, step, when):
     """First in a fresh collection, then when the folder has changed: killed at the step, and unsynced writes dropped."""
     cut = PowerCut(layer, story.disk, tmp_path / "scratch")
@@ -178,15 +188,17 @@ def test_power_fails_at_a_step(story, layer, tmp_path, make_photos, step, when):
     assert killed, "the step was never reached"
 
 
+@pytest.mark.torture
 def test_killed_at_random_moments(story, make_photos):
-    """Twenty times ``kill -9``; every other time the folder has changed in between."""
+    """``kill -9``, five or twenty times; at every fifth the folder has changed since."""
     rng = random.Random(7)
     started = time.monotonic()
     story.run()
     usual = time.monotonic() - started
     shutil.rmtree(story.collection)
     killed = 0
-    for turn in range(20):
+    turns = campaign(5, 20)
+    for turn in range(turns):
         child = story.start()
         while not story.told() and child.poll() is None:
             time.sleep(0.001)
@@ -205,4 +217,4 @@ def test_killed_at_random_moments(story, make_photos):
                     assert set(present) <= set(collection.ids().tolist())
                 if collection.exists():
                     assert collection.verify().problems == []
-    assert killed >= 10
+    assert killed >= turns // 2

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import seealso
+from campaigns import campaign
 from plugins import caffe_files
 from plugins.caffe_files import blob, field, layer, model
 from seealso_decaf import caffe
@@ -137,7 +138,8 @@ def test_a_file_cut_short_anywhere(file, old):
             read_caffemodel(file, SHAPES)
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.torture
+@settings(max_examples=campaign(50, 200), deadline=None)
 @given(st.data(), st.booleans())
 def test_damage_anywhere_is_an_error_or_other_values(tmp_path_factory, data, old):
     file = tmp_path_factory.mktemp("fuzz") / "net.caffemodel"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import seealso
+from campaigns import campaign
 from conftest import small_disk
 from durability.power_cut import PowerCut, compile_layer
 from plugins.flatfile_files import open_store, segment, segments, start
@@ -132,9 +133,10 @@ opened.close()
 """
 
 
-@pytest.mark.parametrize("step", range(8))
+@pytest.mark.torture
+@pytest.mark.parametrize("step", range(0, 8, campaign(4, 1)))
 def test_power_fails(layer, tmp_path, step):
-    """At every eighth of the calls that change a file or sync it: what was flushed is there, what was not is whole or gone."""
+    """At each fifth of the calls of this remainder by eight that change a file or sync it: what was flushed is there, what was not is whole or gone."""
     (tmp_path / "disk").mkdir()
     for last in range(1 + step, 400, 8 * 5):
         disk = PowerCut(layer, tmp_path / "disk", tmp_path / "scratch")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import seealso
+from campaigns import campaign
 from image_files import (
     KINDS,
     LINEAR_GREY,
@@ -304,7 +305,8 @@ def test_the_samples_are_whole():
         assert decode_image(data).image.mode == "RGB", kind
 
 
-@settings(max_examples=400, deadline=None)
+@pytest.mark.torture
+@settings(max_examples=campaign(100, 400), deadline=None)
 @given(
     kind=st.sampled_from(sorted(SAMPLES)),
     changes=st.lists(st.tuples(st.integers(0, 1 << 16), st.binary(min_size=1, max_size=4)), max_size=6),
