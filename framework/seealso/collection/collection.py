@@ -15,9 +15,9 @@ from seealso.catalogue.reader import Catalog
 from seealso.catalogue.rows import Failure
 from seealso.catalogue.writer import CatalogWriter
 from seealso.collection.intake.importing import Import, ImportReport, read_names
-from seealso.collection.intake.ingest import Ingest, IngestParts, IngestReport, Progress
-from seealso.collection.intake.prune import prune, prune_failures
-from seealso.collection.intake.scan import Scan, ScanRules, is_absent
+from seealso.collection.intake.ingest import IngestReport, Progress
+from seealso.collection.intake.intake import Intake
+from seealso.collection.intake.scan import ScanRules
 from seealso.collection.intake.vector_files import open_vectors
 from seealso.collection.parts import resolved as parts_module
 from seealso.collection.parts.creation import create, exists, explain_absence
@@ -33,7 +33,6 @@ from seealso.collection.upkeep.maintain import Checkup, Upkeep, bytes_below, byt
 from seealso.configuration.models import Config
 from seealso.durability import make_directory, writing_in
 from seealso.errors import CollectionError, ConfigError, QueryError, SeealsoError
-from seealso.images.decoding import DecodedImage
 from seealso.imported.extractor import Imported
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.extractor import Provenance
@@ -44,7 +43,7 @@ from seealso.interfaces.records import Counts, ObjectRecord
 from seealso.interfaces.store import ObjectStore
 from seealso.interfaces.text import Words
 from seealso.layout import extras_of
-from seealso.paths import PathLike, absolute, shown_path
+from seealso.paths import PathLike, absolute
 from seealso.registry.kinds import EXTRACTOR, STORE
 from seealso.registry.registry import Plugins
 
@@ -212,31 +211,17 @@ class Collection:
                 # Before it is kept: what does not fit is refused.
                 self.parts.chosen_sources(keywords)
                 writer.set_meta(parts_module.sources_record(keywords))
-            missing = dict.fromkeys(path for path in given if is_absent(path))
-            present = [path for path in given if path not in missing]
-            scan = Scan(present, ScanRules(tuple(include), tuple(exclude), hidden), os.fsencode(self.path))
-            report = self._ingest(opened, writer, scan, progress, present)
-            for path in missing:
-                if prune and any(True for _ in writer.locations_below(path)):
-                    report.warnings.append(
-                        f"{shown_path(path)}: it is not there; what was found there before is dropped"
-                    )
-                else:
-                    report.unusable.append(f"{shown_path(path)}: there is no such file or folder")
-            self._drop(opened, writer, given, prune, report)
-        return report
+            rules = ScanRules(tuple(include), tuple(exclude), hidden)
+            return self._intake(opened, writer).index(given, rules, prune, progress)
 
     def retry_failures(self, progress: Callable[[Progress], None] = lambda progress: None) -> IngestReport:
         """Try again just the files that failed, changed or not."""
         with self._writing() as (opened, writer):
             self.parts.check_provenance(opened.provenance)
-            paths = [failure.path for failure in writer.failures()]
-            scan = Scan([path for path in paths if not is_absent(path)])
-            report = self._ingest(opened, writer, scan, progress, paths, retry=True)
-            # Nobody named these paths; what still fails is told by `failures`.
-            report.unusable.clear()
-            self._drop(opened, writer, [], False, report)
-        return report
+            return self._intake(opened, writer).retry_failures(progress)
+
+    def _intake(self, opened: Opened, writer: CatalogWriter) -> Intake:
+        return Intake(self.name, self, self.parts, self.plugins, opened, writer)
 
     def import_descriptors(
         self,
@@ -286,12 +271,10 @@ class Collection:
             CollectionBusy: another process is writing.
             CollectionReadOnly: nothing can be written there.
         """
-        report = IngestReport()
         with self._writing() as (opened, writer):
             records = writer.records([int(id_) for id_ in ids])
             writer.remove_locations([path for record in records.values() for path in record.paths])
-            self._drop(opened, writer, [], False, report)
-        return report.removed
+            return self._intake(opened, writer).drop()
 
     @contextmanager
     def _as_imported(self, choice: PluginChoice) -> Iterator[Collection]:
@@ -303,64 +286,6 @@ class Collection:
                 collection._parts = collection._found = None
                 self._parts = self._found = None
             yield collection
-
-    def _ingest(
-        self,
-        opened: Opened,
-        writer: CatalogWriter,
-        scan: Scan,
-        progress: Callable[[Progress], None],
-        paths: Sequence[bytes],
-        *,
-        retry: bool = False,
-    ) -> IngestReport:
-        """Take in what a scan finds, and forget the failures below ``paths`` that are failures no more."""
-        describer = self.parts.describer(parts_module.recorded_sources(writer))
-        describer.begin()
-        parts = IngestParts(
-            self.name,
-            opened.catalog,
-            writer,
-            opened.store,
-            opened.index,
-            self.parts.extractor,
-            self.parts.extract,
-            describer,
-            opened.text,
-            self.settings.images,
-            self.plugins,
-            self.parts.threads,
-            self._tell_decoded,
-        )
-        run = Ingest(parts, scan, progress, retry=retry)
-        report = run.run()
-        prune_failures(writer, paths, run.problem_paths)
-        return report
-
-    def _tell_decoded(self, digest: bytes, data: bytes, decoded: DecodedImage) -> None:
-        self.plugins.observe("decoded", collection=self.name, digest=digest, data=data, decoded=decoded, of=self)
-
-    def _tell_removed(self, ids: np.ndarray) -> None:
-        self.plugins.observe("removed", collection=self.name, ids=ids)
-
-    def _drop(
-        self,
-        opened: Opened,
-        writer: CatalogWriter,
-        paths: Sequence[bytes],
-        force: bool | None,
-        report: IngestReport,
-    ) -> None:
-        """Drop what is gone from disk, and the objects that no file holds any more."""
-        if force is not False:
-            pruned = prune(writer, paths, force=bool(force))
-            report.locations_removed = pruned.locations
-            report.warnings += pruned.warnings
-        for ids in writer.remove_unplaced():
-            report.removed += int(ids.size)
-            opened.store.remove_many(ids)
-            self._tell_removed(ids)
-        opened.store.flush()
 
     # The way out
 
@@ -591,7 +516,7 @@ class Collection:
         """
         with self._writing() as (opened, writer):
             before = bytes_below(self.path)
-            dropped, removed = keep_up(writer, opened, self._tell_removed)
+            dropped, removed = keep_up(writer, opened, self._intake(opened, writer).tell_removed)
             remove_other_stores(self.path, writer)
             self.plugins.observe("maintained", collection=self.name, of=self)
             return Upkeep(dropped, removed, before, bytes_below(self.path))

@@ -1,0 +1,121 @@
+"""What a writer does to a collection: takes in what is found, and drops what is gone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from seealso.catalogue.writer import CatalogWriter
+from seealso.collection.intake.ingest import Ingest, IngestParts, IngestReport, Progress
+from seealso.collection.intake.prune import prune, prune_failures
+from seealso.collection.intake.scan import Scan, ScanRules, is_absent
+from seealso.collection.parts.opened import Opened
+from seealso.collection.parts.resolved import Parts, recorded_sources
+from seealso.images.decoding import DecodedImage
+from seealso.interfaces.observed import Observed
+from seealso.paths import shown_path
+from seealso.registry.registry import Plugins
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """The way in, for as long as a writer holds the lock.
+
+    Attributes:
+        name: the collection's.
+        of: the collection, as observers see it.
+        parts: the plugins in force.
+        plugins: told of what happens.
+        opened: what is open.
+        writer: of its catalogue.
+    """
+
+    name: str
+    of: Observed
+    parts: Parts
+    plugins: Plugins
+    opened: Opened
+    writer: CatalogWriter
+
+    def index(
+        self, given: Sequence[bytes], rules: ScanRules, force: bool | None, progress: Callable[[Progress], None]
+    ) -> IngestReport:
+        """Take in what is new, changed or moved below the paths given; drop what is gone.
+
+        Args:
+            given: absolute paths.
+            rules: which files are taken.
+            force: whether to drop what is gone: False never, True always, None when it is surely gone.
+            progress: told how far it is.
+        """
+        missing = dict.fromkeys(path for path in given if is_absent(path))
+        present = [path for path in given if path not in missing]
+        report = self._ingest(Scan(present, rules, os.fsencode(self.of.path)), progress, present)
+        for path in missing:
+            if force and any(True for _ in self.writer.locations_below(path)):
+                report.warnings.append(f"{shown_path(path)}: it is not there; what was found there before is dropped")
+            else:
+                report.unusable.append(f"{shown_path(path)}: there is no such file or folder")
+        if force is not False:
+            pruned = prune(self.writer, given, force=bool(force))
+            report.locations_removed = pruned.locations
+            report.warnings += pruned.warnings
+        report.removed = self.drop()
+        return report
+
+    def retry_failures(self, progress: Callable[[Progress], None]) -> IngestReport:
+        """Try again just the files that failed, changed or not."""
+        paths = [failure.path for failure in self.writer.failures()]
+        scan = Scan([path for path in paths if not is_absent(path)])
+        report = self._ingest(scan, progress, paths, retry=True)
+        # Nobody named these paths; what still fails is told by `failures`.
+        report.unusable.clear()
+        report.removed = self.drop()
+        return report
+
+    def drop(self) -> int:
+        """Drop the objects that no file holds any more; returns how many there were."""
+        removed = 0
+        for ids in self.writer.remove_unplaced():
+            removed += int(ids.size)
+            self.opened.store.remove_many(ids)
+            self.tell_removed(ids)
+        self.opened.store.flush()
+        return removed
+
+    def tell_removed(self, ids: np.ndarray) -> None:
+        """Tell observers that objects, int64 ``(n,)``, are gone."""
+        self.plugins.observe("removed", collection=self.name, ids=ids)
+
+    def _ingest(
+        self, scan: Scan, progress: Callable[[Progress], None], paths: Sequence[bytes], *, retry: bool = False
+    ) -> IngestReport:
+        """Take in what a scan finds, and forget the failures below ``paths`` that are failures no more."""
+        describer = self.parts.describer(recorded_sources(self.writer))
+        describer.begin()
+        opened = self.opened
+        parts = IngestParts(
+            collection=self.name,
+            catalog=opened.catalog,
+            writer=self.writer,
+            store=opened.store,
+            index=opened.index,
+            extractor=self.parts.extractor,
+            extract=self.parts.extract,
+            describer=describer,
+            text=opened.text,
+            limits=self.of.limits,
+            plugins=self.plugins,
+            threads=self.parts.threads,
+            tell_decoded=self._tell_decoded,
+        )
+        run = Ingest(parts, scan, progress, retry=retry)
+        report = run.run()
+        prune_failures(self.writer, paths, run.problem_paths)
+        return report
+
+    def _tell_decoded(self, digest: bytes, data: bytes, decoded: DecodedImage) -> None:
+        self.plugins.observe("decoded", collection=self.name, digest=digest, data=data, decoded=decoded, of=self.of)
