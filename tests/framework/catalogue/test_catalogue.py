@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 import seealso
 from seealso.catalogue.reader import Catalog
-from seealso.catalogue.rows import Failure, FileState, Location, ObjectRow
+from seealso.catalogue.rows import Description, Failure, FileState, Location, ObjectRow
 from seealso.catalogue.writer import CatalogWriter, create_catalog
+from seealso.interfaces.text import Words
 from seealso.layout import CATALOGUE
 
 STATE = FileState(b"s" * 32, 1)
@@ -137,6 +138,34 @@ def test_an_object_goes_when_its_last_location_does(writer):
     assert writer.removed_ids(after_change=1).tolist() == [1]
     assert writer.removed_ids(after_change=2).tolist() == []
     assert writer.ids(after_change=1).tolist() == []
+
+
+def test_changes_can_be_replayed_step_by_step(writer):
+    for first in (1, 4, 6, 9):
+        ids = range(first, {1: 4, 4: 6, 6: 9, 9: 10}[first])
+        writer.commit([row(id_) for id_ in ids], [Location(b"/%d" % id_, id_, STATE) for id_ in ids], [])
+    writer.remove_locations([b"/2", b"/9"])
+    assert [ids.tolist() for ids in writer.remove_unplaced()] == [[2, 9]]
+    # Whole changes, of about so many objects.
+    assert [writer.step(0, count) for count in (1, 2, 3, 4, 5, 7, 8)] == [1, 1, 2, 2, 3, 3, 5]
+    assert (writer.step(3, 1), writer.step(5, 1)) == (5, 5)
+    steps = [(0, 1), (1, 3), (3, 5)]
+    assert [writer.ids(*step).tolist() for step in steps] == [[1, 3], [4, 5, 6, 7, 8], []]
+    assert [writer.removed_ids(*step).tolist() for step in steps] == [[], [], [2, 9]]
+
+
+def test_only_what_got_or_lost_words_is_redescribed(writer):
+    def described(*words):
+        return Description(b"", {"sidecar": tuple(Words("caption", word) for word in words)} if words else {})
+
+    writer.commit([row(1), row(2)], [Location(b"/1", 1, STATE), Location(b"/2", 2, STATE)], [])
+    assert writer.redescribed_ids(0).tolist() == []
+    writer.commit([row(3), row(4)], [Location(b"/3", 3, STATE, described("bird")), Location(b"/4", 4, STATE)], [])
+    writer.commit([], [Location(b"/1", 1, STATE, described("cat"))], [])
+    assert writer.redescribed_ids(0).tolist() == [1, 3]
+    assert (writer.redescribed_ids(0, 2).tolist(), writer.redescribed_ids(2).tolist()) == ([1, 3], [1])
+    writer.commit([], [Location(b"/1", 1, STATE, described()), Location(b"/3", 3, STATE, described())], [])
+    assert (writer.described(), writer.redescribed_ids(3).tolist()) == (False, [1, 3])
 
 
 def test_swapped_files_keep_their_objects(writer):

@@ -365,6 +365,26 @@ def test_a_half_written_snapshot_is_not_seen(opening, add, left, caplog):
     assert not half.exists()
 
 
+def test_pivots_of_another_generation_than_the_codes_are_passed_over(reopen, add, caplog):
+    writer = reopen(index="ppp-codes")
+    add(writer, 300)
+    nearest = [hit.id for hit in writer.similar(3, 10).hits]
+    directory = writer.path / "index"
+    first = (directory / (directory / "CURRENT").read_text() / "pivots.npy").read_bytes()
+    add(writer, 1000)
+    writer.close()
+    current = directory / (directory / "CURRENT").read_text()
+    assert (current / "pivots.npy").read_bytes() != first
+    (current / "pivots.npy").write_bytes(first)
+    expected = [hit.id for hit in reopen(index="exact").similar(3, 10).hits]
+    assert caplog.text.count("pivots fails its checksum") == 1
+    caplog.clear()
+    late = reopen(index="ppp-codes")
+    assert [hit.id for hit in late.similar(3, 10).hits] == expected != nearest
+    late.rebuild()
+    assert reopen(index="ppp-codes").verify().problems == []
+
+
 # Building anew
 
 
