@@ -203,8 +203,8 @@ class Keeper(Generic[D]):
         """
         self._following = True
         self._abandon.clear()
-        remove_left(self._snapshots.directory)
         try:
+            remove_left(self._snapshots.directory)
             if not anew:
                 self._prepare(catalog)
             yield
@@ -317,6 +317,8 @@ class Keeper(Generic[D]):
     def rebuild(self, catalog: Catalog) -> None:
         """Build it from the catalogue and the store, as the configuration says; then it takes the place of the one before."""
         self.finish()
+        with self._lock:
+            self._take_newer(catalog)
         self._log_building("as asked", logging.INFO)
         if self._state is None:
             # Nothing is spoilt by checkpoints: there is no whole one that they would replace.

@@ -9,6 +9,7 @@ import seealso
 from conftest import THUMBNAIL, read_only
 from seealso.catalogue.writer import CatalogWriter
 from seealso.collection.derived.scratch import Scratch, remove_left
+from seealso.collection.derived.snapshots import Snapshots
 from vector_collections import PLUGINS, refuse
 
 
@@ -73,6 +74,24 @@ def test_without_a_snapshot_it_is_built_for_a_few_and_refused_for_many(opening, 
     assert opening().status()["text"] == {"objects": 0, "bytes": 0}
     opening().rebuild()
     assert birds(opening()) == 12
+
+
+def test_while_it_is_rebuilt_the_old_one_stays(opening, photos, limits, monkeypatch):
+    """Also where nobody had opened it before: no checkpoint of the new one takes its place."""
+    opening().index([photos])
+    reword(photos, opening, 4)
+    limits(objects=4)
+    saved = []
+    save = Snapshots.save
+
+    def save_and_tell(self, change, made_by, write, among):
+        saved.append("text" in made_by)
+        save(self, change, made_by, write, among)
+
+    monkeypatch.setattr(Snapshots, "save", save_and_tell)
+    opening().rebuild()
+    assert saved.count(True) == 1
+    assert birds(opening()) == 8
 
 
 def test_objects_without_words_are_nothing_to_catch_up_with(opening, photos, limits, make_photos, monkeypatch):
