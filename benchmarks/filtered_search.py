@@ -22,7 +22,7 @@ from rivals import make_index
 
 import seealso
 from seealso.catalogue.reader import Catalog
-from seealso.catalogue.rows import Description, FileState, Location, ObjectRow
+from seealso.catalogue.rows import Annotation, FileState, Location, ObjectRow
 from seealso.catalogue.writer import CatalogWriter, create_catalog
 from seealso.collection.derived.view import View
 from seealso.collection.search.hits import nearest_hits
@@ -68,8 +68,8 @@ class World:
 
     def _location(self, id_: int) -> Location:
         words = self._words(id_)
-        description = Description(b"1", {"table": words} if words else {})
-        return Location(b"/%d.jpg" % id_, id_, FileState(b"", 0), description)
+        annotation = Annotation(b"1", {"table": words} if words else {})
+        return Location(b"/%d.jpg" % id_, id_, FileState(b"", 0), annotation)
 
     def ask(self, query: np.ndarray, where: str | None) -> tuple[tuple[seealso.Hit, ...], seealso.Cost, int]:
         """As a collection does it."""

@@ -52,7 +52,7 @@ def table(model: type[BaseModel]) -> Iterator[str]:
     """The keys of a model."""
     yield "| key | what it may be | default | meaning |"
     yield "|---|---|---|---|"
-    for option in seealso.describe_options(model):
+    for option in seealso.options_of(model):
         default = "required" if option.default is None else f"`{option.default}`"
         cells = [f"`{option.name}`", option.type, default, option.description]
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

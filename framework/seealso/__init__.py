@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from seealso.configuration.models import Config as Config
     from seealso.configuration.models import load_config as load_config
     from seealso.configuration.options import Option as Option
-    from seealso.configuration.options import describe_options as describe_options
+    from seealso.configuration.options import options_of as options_of
     from seealso.configuration.reading import find_config as find_config
     from seealso.configuration.reading import read_plugin_files as read_plugin_files
     from seealso.configuration.schema import configuration_schema as configuration_schema
@@ -181,7 +181,7 @@ _MODULES = {
     "seealso.interfaces.store": ("EncodedBlock", "ObjectStore", "StoreContext", "StoreOptions", "StoreReport"),
     "seealso.interfaces.text": ("TextContext", "TextHits", "TextIndex", "Words"),
     "seealso.authoring.new": ("write_new_plugin",),
-    "seealso.configuration.options": ("Option", "describe_options"),
+    "seealso.configuration.options": ("Option", "options_of"),
     "seealso.configuration.schema": ("configuration_schema",),
     "seealso.opening": ("open",),
     "seealso.paths": ("shown_path", "uri_of_path"),

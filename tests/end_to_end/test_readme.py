@@ -100,7 +100,7 @@ def test_the_plugins(home, run):
         descriptors = colours.descriptors(colours.ids())
         assert descriptors.shape == (16, 125)
         assert abs(descriptors.sum(axis=1) - 1).max() < 1e-5
-        assert "manhattan" in str(colours.described_parts()["distance"])
+        assert "manhattan" in str(colours.choices()["distance"])
 
 
 @pytest.mark.parametrize("name", PAGES)

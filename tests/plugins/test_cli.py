@@ -384,7 +384,7 @@ def test_plugins(call, home):
         "version": seealso.__version__,
         "provides": {"store": ["lmdb"]},
         "lacking": {},
-        "options": {"store": {"lmdb": [asdict(option) for option in seealso.describe_options(LmdbStore.Options)]}},
+        "options": {"store": {"lmdb": [asdict(option) for option in seealso.options_of(LmdbStore.Options)]}},
     } in listed["plugins"]
     assert listed["defaults"] == {
         "extractor": ["onnx"],

@@ -127,7 +127,7 @@ class Catalog:
     def existing(self, ids: np.ndarray) -> np.ndarray:
         """Those of ``ids`` that are objects, ascending."""
         found: list[int] = []
-        for part in parts_of([int(i) for i in ids]):
+        for part in pages_of([int(i) for i in ids]):
             found += (row[0] for row in self._all(f"SELECT id FROM objects WHERE id IN ({marks(part)})", part))
         return np.array(sorted(found), dtype=np.int64)
 
@@ -152,7 +152,7 @@ class Catalog:
     def records(self, ids: Sequence[int]) -> dict[int, ObjectRecord]:
         """The objects of ``ids`` that exist, with their paths."""
         found: dict[int, ObjectRecord] = {}
-        for part in parts_of(list(ids)):
+        for part in pages_of(list(ids)):
             paths: dict[int, list[bytes]] = {}
             with self._lock:
                 rows = self._all(
@@ -172,7 +172,7 @@ class Catalog:
     def known_hashes(self, digests: Iterable[bytes]) -> set[bytes]:
         """Those of the content hashes that are of an object."""
         found: set[bytes] = set()
-        for part in parts_of(list(digests)):
+        for part in pages_of(list(digests)):
             found |= {
                 digest for (digest,) in self._all(f"SELECT hash FROM objects WHERE hash IN ({marks(part)})", part)
             }
@@ -186,7 +186,7 @@ class Catalog:
     def words(self, ids: Sequence[int]) -> dict[int, dict[str, tuple[Words, ...]]]:
         """What describes objects: ID → source → words, each once; without the objects that nothing describes."""
         found: dict[int, dict[str, dict[Words, None]]] = {}
-        for part in parts_of(list(ids)) if self._has_words() else ():
+        for part in pages_of(list(ids)) if self._has_words() else ():
             for id_, source, words in self._all(
                 "SELECT object, source, words FROM locations JOIN words USING (path) "
                 f"WHERE object IN ({marks(part)}) ORDER BY path",
@@ -196,7 +196,7 @@ class Catalog:
                 said |= dict.fromkeys(Words(*each) for each in json.loads(words))
         return {id_: {source: tuple(words) for source, words in said.items()} for id_, said in found.items()}
 
-    def count_described(self) -> int:
+    def count_annotated(self) -> int:
         """How many objects are described by any word; O(number of locations that are)."""
         row = (
             self._one("SELECT count(DISTINCT object) FROM words JOIN locations USING (path)")
@@ -205,11 +205,11 @@ class Catalog:
         )
         return int(row[0]) if row else 0
 
-    def described(self) -> bool:
+    def annotated(self) -> bool:
         """Whether there is a word at all."""
         return self._has_words() and self._one("SELECT 1 FROM words LIMIT 1") is not None
 
-    def redescribed_ids(self, after_change: int, until_change: int = NEVER) -> np.ndarray:
+    def reannotated_ids(self, after_change: int, until_change: int = NEVER) -> np.ndarray:
         """IDs of the objects that are there and got or lost words after a change, until another one, int64, ascending.
 
         O(objects added after it), where there are any words at all.
@@ -221,7 +221,7 @@ class Catalog:
             after_change,
             until_change,
         )
-        if not self.described():
+        if not self.annotated():
             return np.unique(changed)
         added = self._ids(
             "SELECT id FROM objects WHERE change > ? AND change <= ? AND EXISTS "
@@ -236,29 +236,29 @@ class Catalog:
     def states(self, paths: Sequence[bytes]) -> dict[bytes, bytes]:
         """Path → the signature of the file when it was taken in or failed, for those of ``paths`` that are known."""
         found: dict[bytes, bytes] = {}
-        for part in parts_of(list(paths)):
+        for part in pages_of(list(paths)):
             for table in ("locations", "failures"):
                 found |= self._all(f"SELECT path, signature FROM {table} WHERE path IN ({marks(part)})", part)
         return found
 
-    def description_states(self, paths: Sequence[bytes]) -> dict[bytes, bytes]:
-        """Path → the `Description.state` of what describes it, for those of ``paths`` that are locations."""
+    def annotation_states(self, paths: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Path → the `Annotation.state` of what describes it, for those of ``paths`` that are locations."""
         found: dict[bytes, bytes] = {}
-        for part in parts_of(list(paths)) if self._has_words() else ():
+        for part in pages_of(list(paths)) if self._has_words() else ():
             found |= self._all(f"SELECT path, described FROM locations WHERE path IN ({marks(part)})", part)
         return found
 
     def objects_at(self, paths: Sequence[bytes]) -> dict[bytes, int]:
         """Path → the ID of the object there, for those of ``paths`` that are locations."""
         found: dict[bytes, int] = {}
-        for part in parts_of(list(paths)):
+        for part in pages_of(list(paths)):
             found |= self._all(f"SELECT path, object FROM locations WHERE path IN ({marks(part)})", part)
         return found
 
     def failure_reasons(self, paths: Sequence[bytes]) -> dict[bytes, str]:
         """Path → why it failed, for those of ``paths`` that did."""
         found: dict[bytes, str] = {}
-        for part in parts_of(list(paths)):
+        for part in pages_of(list(paths)):
             found |= self._all(f"SELECT path, reason FROM failures WHERE path IN ({marks(part)})", part)
         return found
 
@@ -353,7 +353,7 @@ class Catalog:
                 self._connect()
 
 
-def parts_of(values: list[Any]) -> Iterator[list[Any]]:
+def pages_of(values: list[Any]) -> Iterator[list[Any]]:
     """Values, as many at a time as a statement may hold."""
     for start in range(0, len(values), PARAMETERS):
         yield values[start : start + PARAMETERS]

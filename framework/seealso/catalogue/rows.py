@@ -43,7 +43,7 @@ class ObjectRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
+class Annotation:
     """What keyword sources say of a file.
 
     Attributes:
@@ -62,7 +62,7 @@ class Location:
     path: bytes
     object: int
     state: FileState
-    description: Description | None = None
+    annotation: Annotation | None = None
 
 
 @dataclass(frozen=True, slots=True)

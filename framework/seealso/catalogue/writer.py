@@ -16,7 +16,7 @@ import numpy as np
 
 from seealso.catalogue.connection import connect, translated
 from seealso.catalogue.formats import APPLICATION_ID, COUNTED, FORMAT_VERSION, SCHEMA, UPGRADES, check_format
-from seealso.catalogue.reader import Catalog, marks, parts_of
+from seealso.catalogue.reader import Catalog, marks, pages_of
 from seealso.catalogue.rows import Failure, Location, ObjectRow
 from seealso.durability import sync_directory, sync_file
 from seealso.layout import CATALOGUE
@@ -120,7 +120,7 @@ class CatalogWriter(Catalog):
                 "INSERT OR IGNORE INTO unplaced SELECT object FROM locations WHERE path = ? AND object <> ?",
                 ((place.path, place.object) for place in locations),
             )
-            redescribed = self._describe(connection, locations)
+            reannotated = self._annotate(connection, locations)
             connection.executemany(
                 "INSERT INTO locations(path, object, signature, device) VALUES (?, ?, ?, ?) ON CONFLICT(path) DO UPDATE "
                 "SET object = excluded.object, signature = excluded.signature, device = excluded.device",
@@ -128,25 +128,25 @@ class CatalogWriter(Catalog):
             )
             connection.executemany(
                 "UPDATE locations SET described = ? WHERE path = ?",
-                ((place.description.state, place.path) for place in locations if place.description is not None),
+                ((place.annotation.state, place.path) for place in locations if place.annotation is not None),
             )
             connection.executemany("DELETE FROM failures WHERE path = ?", ((place.path,) for place in locations))
-            redescribed |= self._leave(connection, [failure.path for failure in failures if failure.reached])
+            reannotated |= self._leave(connection, [failure.path for failure in failures if failure.reached])
             connection.executemany(
                 "INSERT INTO failures VALUES (?, ?, ?, ?) ON CONFLICT(path) DO UPDATE "
                 "SET reason = excluded.reason, signature = excluded.signature, time = excluded.time",
                 ((f.path, f.reason, f.state.signature, f.time) for f in failures),
             )
             # What is new is not changed as well.
-            redescribed -= {o.id for o in objects}
-            return self._end_change(connection, change, redescribed) if objects or redescribed else change - 1
+            reannotated -= {o.id for o in objects}
+            return self._end_change(connection, change, reannotated) if objects or reannotated else change - 1
 
     def remove_locations(self, paths: Sequence[bytes]) -> None:
         """Forget locations."""
         with self._transaction() as connection:
-            redescribed = self._leave(connection, paths)
-            if redescribed:
-                self._end_change(connection, self.change() + 1, redescribed)
+            reannotated = self._leave(connection, paths)
+            if reannotated:
+                self._end_change(connection, self.change() + 1, reannotated)
 
     def remove_failures(self, paths: Sequence[bytes]) -> None:
         """Forget failures."""
@@ -189,21 +189,21 @@ class CatalogWriter(Catalog):
             self._connection.execute("VACUUM")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def _end_change(self, connection: sqlite3.Connection, change: int, redescribed: Set[int]) -> int:
+    def _end_change(self, connection: sqlite3.Connection, change: int, reannotated: Set[int]) -> int:
         """Record a change, and that the words of some objects changed with it."""
         connection.execute("UPDATE meta SET value = ? WHERE key = 'change'", (str(change),))
-        connection.executemany("INSERT OR REPLACE INTO described VALUES (?, ?)", ((id_, change) for id_ in redescribed))
+        connection.executemany("INSERT OR REPLACE INTO described VALUES (?, ?)", ((id_, change) for id_ in reannotated))
         return change
 
-    def _describe(self, connection: sqlite3.Connection, locations: Sequence[Location]) -> set[int]:
+    def _annotate(self, connection: sqlite3.Connection, locations: Sequence[Location]) -> set[int]:
         """Keep what describes files, before their locations are; returns the IDs of the objects whose words change."""
         paths = [place.path for place in locations]
         objects, words = self.objects_at(paths), self._words_at(paths)
-        redescribed: set[int] = set()
+        reannotated: set[int] = set()
         for place in locations:
             before, now = words.get(place.path, {}), words.get(place.path, {})
-            if place.description is not None:
-                now = {source: json.dumps(said, ensure_ascii=False) for source, said in place.description.words.items()}
+            if place.annotation is not None:
+                now = {source: json.dumps(said, ensure_ascii=False) for source, said in place.annotation.words.items()}
             if before != now:
                 connection.execute("DELETE FROM words WHERE path = ?", (place.path,))
                 connection.executemany(
@@ -211,13 +211,13 @@ class CatalogWriter(Catalog):
                 )
             owner = objects.get(place.path)
             if before != now or (before and owner != place.object):
-                redescribed |= {place.object} if owner is None else {place.object, owner}
-        return redescribed
+                reannotated |= {place.object} if owner is None else {place.object, owner}
+        return reannotated
 
     def _words_at(self, paths: Sequence[bytes]) -> dict[bytes, dict[str, str]]:
         """Path → source → words as they are kept, for those of ``paths`` that have any."""
         found: dict[bytes, dict[str, str]] = {}
-        for part in parts_of(list(paths)):
+        for part in pages_of(list(paths)):
             for path, source, words in self._all(
                 f"SELECT path, source, words FROM words WHERE path IN ({marks(part)})", part
             ):

@@ -488,12 +488,12 @@ class Collection:
         return {
             "name": self.name,
             "path": str(self.path),
-            **self._current().describe(),
-            "parts": self.described_parts(),
+            **self._current().status(),
+            "parts": self.choices(),
             "bytes": bytes_of_parts(self.path),
         }
 
-    def described_parts(self) -> dict[str, object]:
+    def choices(self) -> dict[str, object]:
         """The plugins in force with all their options, in the form of the configuration."""
         parts: dict[str, object] = {kind: choice.as_yaml() for kind, choice in self.parts.choices().items()}
         return parts | {"keywords": [source.as_choice().as_yaml() for source in self.parts.chosen_sources().values()]}

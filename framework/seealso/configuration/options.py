@@ -39,7 +39,7 @@ class Option:
     description: str
 
 
-def describe_options(model: type[BaseModel]) -> list[Option]:
+def options_of(model: type[BaseModel]) -> list[Option]:
     """The options of a model, in their order."""
     schema = model.model_json_schema(mode="validation")
     required = schema.get("required", [])

@@ -168,7 +168,7 @@ def evaluate(
             answers.append(_ask(collection, sample, number, k, size))
             progress("searching", place * len(sample.ids) + number + 1, len(wanted) * len(sample.ids))
         results.append(_result(size, answers, truth, k))
-    parts = collection.described_parts()
+    parts = collection.choices()
     return Evaluation(
         collection=collection.name,
         objects=objects,

@@ -126,7 +126,7 @@ def with_index_options(collection: Collection, ranges: Mapping[str, Sequence[Any
     Raises:
         ConfigError: the index has no such option, or it does not admit a value.
     """
-    chosen = PluginChoice.parse(collection.described_parts()["index"])
+    chosen = PluginChoice.parse(collection.choices()["index"])
     for values in itertools.product(*ranges.values()):
         options = {**chosen.options, **dict(zip(ranges, values, strict=True))}
         tried = collection.variant(index=PluginChoice(chosen.plugin, options))

@@ -305,4 +305,4 @@ def _memory_of_serving(trial: Trial, pilot: Collection) -> float:
 
 def _settings(collection: Collection) -> dict[str, object]:
     """As `seealso.open` takes them."""
-    return {"text": False, **collection.described_parts()}
+    return {"text": False, **collection.choices()}

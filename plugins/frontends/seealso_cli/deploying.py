@@ -28,7 +28,7 @@ def show_config(session: Session) -> None:
     config = session.config
     document = config.model_dump(mode="json", exclude_defaults=False)
     for name in config.collections:
-        document["collections"][name].update(session.deployment.collection(name).described_parts())
+        document["collections"][name].update(session.deployment.collection(name).choices())
     if not document["frontends"]:
         document["frontends"] = [session.plugins.preferred("frontend")]
     session.warn_of_plugins()

@@ -106,7 +106,7 @@ def summary(report: IngestReport, *, retry: bool = False) -> str:
         for number, text in (
             (report.added, f"{count(report.added, 'new image')}"),
             (report.located, f"{count(report.located, 'file')} moved or copied"),
-            (report.described, f"{count(report.described, 'image')} described anew"),
+            (report.annotated, f"{count(report.annotated, 'image')} described anew"),
             (report.unchanged, f"{report.unchanged:,} unchanged"),
             (report.locations_removed, f"{count(report.locations_removed, 'file')} gone"),
             (report.removed, f"{count(report.removed, 'image')} removed"),

@@ -229,5 +229,5 @@ def _write(session: Session, collection: Collection, best: Tuned) -> None:
     )
     set_configuration_value(path, ("collections", collection.name, "search", "candidates"), best.candidates, comment)
     note(f"wrote search: candidates: {best.candidates} to {printable(str(path))}")
-    if not isinstance(best.index, str) and best.index != collection.described_parts()["index"]:
+    if not isinstance(best.index, str) and best.index != collection.choices()["index"]:
         note(f"the index that was best has other options; write them yourself: index: {best.index}")

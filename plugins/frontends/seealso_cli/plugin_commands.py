@@ -57,11 +57,11 @@ def plugins_command(context: click.Context, as_json: bool) -> None:
 
 def _brief(cls: type[Plugin]) -> str:
     """The options of a class on one line."""
-    from seealso import describe_options
+    from seealso import options_of
 
     return "; ".join(
         f"{option.name}: {option.type}" + (f" = {option.default}" if option.default is not None else ", required")
-        for option in describe_options(cls.Options)
+        for option in options_of(cls.Options)
     )
 
 
@@ -91,9 +91,9 @@ def _listed(plugins: Plugins) -> dict[str, Any]:
 
 
 def _described(cls: type[Plugin]) -> list[dict[str, Any]]:
-    from seealso import describe_options
+    from seealso import options_of
 
-    return [asdict(option) for option in describe_options(cls.Options)]
+    return [asdict(option) for option in options_of(cls.Options)]
 
 
 @plugins_command.command("show")

@@ -17,7 +17,7 @@ from seealso_pppcodes.pivots import PivotSpaces, choose_pivots
 from seealso_pppcodes.ranking import CandidateSearch, Tables
 from seealso_pppcodes.segment import Segment
 from seealso_pppcodes.state import State
-from seealso_pppcodes.statistics import describe, describe_cells
+from seealso_pppcodes.statistics import report, report_cells
 
 TAIL = 1 << 14
 """Objects that are looked through one by one; when there are more, they become a segment."""
@@ -236,8 +236,8 @@ class PPPCodesIndex(MetricIndex):
             return {"objects": 0, "bytes": 0}
         state, told = self._state, self._cells
         if told is None or told[0]() is not state.counts:
-            told = self._cells = weakref.ref(state.counts), describe_cells(state)
-        return describe(self._spaces, state, self._trained_on) | told[1]
+            told = self._cells = weakref.ref(state.counts), report_cells(state)
+        return report(self._spaces, state, self._trained_on) | told[1]
 
     def close(self) -> None:
         """Finish the merging under way, and let go of memory."""

@@ -12,7 +12,7 @@ from seealso_pppcodes.state import State
 LARGE = 1 << 16  # cells of so many objects are not told apart
 
 
-def describe(spaces: PivotSpaces, state: State, trained_on: int) -> dict[str, int | float | str]:
+def report(spaces: PivotSpaces, state: State, trained_on: int) -> dict[str, int | float | str]:
     """Objects and bytes by part, under the words shown to people; O(segments)."""
     parts = bytes_by_part(state)
     objects = max(1, state.objects)
@@ -27,7 +27,7 @@ def describe(spaces: PivotSpaces, state: State, trained_on: int) -> dict[str, in
     }
 
 
-def describe_cells(state: State) -> dict[str, str]:
+def report_cells(state: State) -> dict[str, str]:
     """How large the cells are; nothing where there is no object. O(cells), however many objects there are."""
     if not state.objects:
         return {}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import seealso
 from seealso.catalogue.reader import Catalog
-from seealso.catalogue.rows import Description, Failure, FileState, Location, ObjectRow
+from seealso.catalogue.rows import Annotation, Failure, FileState, Location, ObjectRow
 from seealso.catalogue.writer import CatalogWriter, create_catalog
 from seealso.interfaces.text import Words
 from seealso.layout import CATALOGUE
@@ -156,16 +156,16 @@ def test_changes_can_be_replayed_step_by_step(writer):
 
 def test_only_what_got_or_lost_words_is_redescribed(writer):
     def described(*words):
-        return Description(b"", {"sidecar": tuple(Words("caption", word) for word in words)} if words else {})
+        return Annotation(b"", {"sidecar": tuple(Words("caption", word) for word in words)} if words else {})
 
     writer.commit([row(1), row(2)], [Location(b"/1", 1, STATE), Location(b"/2", 2, STATE)], [])
-    assert writer.redescribed_ids(0).tolist() == []
+    assert writer.reannotated_ids(0).tolist() == []
     writer.commit([row(3), row(4)], [Location(b"/3", 3, STATE, described("bird")), Location(b"/4", 4, STATE)], [])
     writer.commit([], [Location(b"/1", 1, STATE, described("cat"))], [])
-    assert writer.redescribed_ids(0).tolist() == [1, 3]
-    assert (writer.redescribed_ids(0, 2).tolist(), writer.redescribed_ids(2).tolist()) == ([1, 3], [1])
+    assert writer.reannotated_ids(0).tolist() == [1, 3]
+    assert (writer.reannotated_ids(0, 2).tolist(), writer.reannotated_ids(2).tolist()) == ([1, 3], [1])
     writer.commit([], [Location(b"/1", 1, STATE, described()), Location(b"/3", 3, STATE, described())], [])
-    assert (writer.described(), writer.redescribed_ids(3).tolist()) == (False, [1, 3])
+    assert (writer.annotated(), writer.reannotated_ids(3).tolist()) == (False, [1, 3])
 
 
 def test_swapped_files_keep_their_objects(writer):

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 import seealso
-from seealso.configuration.options import Option, describe_options
+from seealso.configuration.options import Option, options_of
 
 
 class Inner(BaseModel):
@@ -33,7 +33,7 @@ class Options(seealso.PluginOptions):
 
 
 def test_in_words():
-    found = {option.name: (option.type, option.default) for option in describe_options(Options)}
+    found = {option.name: (option.type, option.default) for option in options_of(Options)}
     assert found == {
         "count": ("whole number, at least 1, less than 10", None),
         "share": ("number, at most 1, more than 0", "0.5"),
@@ -52,13 +52,13 @@ def test_in_words():
 
 
 def test_descriptions_are_one_line():
-    assert describe_options(Options)[0] == Option("count", "whole number, at least 1, less than 10", None, "how many")
+    assert options_of(Options)[0] == Option("count", "whole number, at least 1, less than 10", None, "how many")
 
 
 @pytest.mark.parametrize("kind", seealso.load_plugins().kinds())
 def test_every_option_of_ours_is_described(kind):
     for cls in seealso.load_plugins().classes(kind).values():
-        for option in describe_options(cls.Options):
+        for option in options_of(cls.Options):
             assert option.description, (cls, option.name)
             assert "anything" not in option.type, (cls, option)
 

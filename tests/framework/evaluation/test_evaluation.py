@@ -280,7 +280,7 @@ def test_what_cannot_be_reached(many):
 
 
 def test_options_of_the_index(many):
-    before = many.described_parts()["index"]
+    before = many.choices()["index"]
     tried = []
     for trial in seealso.with_index_options(many, {"pivot_spaces": [1, 4], "prefix_length": [3]}):
         with trial:
@@ -288,6 +288,6 @@ def test_options_of_the_index(many):
     assert [each.index["pivot_spaces"] for each in tried] == [1, 4]
     assert all(each.index["prefix_length"] == 3 for each in tried)
     assert tried[1].candidates < tried[0].candidates
-    assert many.described_parts()["index"] == before
+    assert many.choices()["index"] == before
     with pytest.raises(seealso.ConfigError, match=r"the index ppp-codes: .*pivot_space: unknown key"):
         next(seealso.with_index_options(many, {"pivot_space": [1]}))

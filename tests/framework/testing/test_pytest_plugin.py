@@ -18,7 +18,7 @@ def test_a_collection_of_the_photos(collection, photos):
 
 @pytest.mark.seealso(plugins=[SAMPLES / "plain.py"], index="pivot", store={"plugin": "plain"})
 def test_of_the_plugins_that_are_named(collection):
-    parts = collection.described_parts()
+    parts = collection.choices()
     assert (parts["index"]["plugin"], parts["store"]) == ("pivot", "plain")
     assert len(collection.similar(1, 12).hits) == 12
 

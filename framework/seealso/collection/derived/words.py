@@ -22,11 +22,11 @@ class WordsOfObjects(Source[TextIndex]):
 
     def anything(self, catalog: Catalog) -> bool:
         """Whether there is a word at all."""
-        return catalog.described()
+        return catalog.annotated()
 
     def changed(self, catalog: Catalog, after: int, until: int) -> np.ndarray:
         """The objects that got or lost words."""
-        return catalog.redescribed_ids(after, until)
+        return catalog.reannotated_ids(after, until)
 
     def feed(self, part: TextIndex, catalog: Catalog, ids: np.ndarray) -> None:
         """Add objects with the words that they have now; those that have none any more are removed."""
@@ -42,7 +42,7 @@ class WordsOfObjects(Source[TextIndex]):
 
     def compare(self, part: TextIndex, catalog: Catalog, applied: int) -> list[str]:
         """Whether there are as many; only of one that has applied every change."""
-        described, indexed = catalog.count_described(), int(part.statistics()["objects"])
+        described, indexed = catalog.count_annotated(), int(part.statistics()["objects"])
         if described == indexed or applied < catalog.change():
             return []
         return [f"{described} objects are described, and {indexed} are in the text index"]

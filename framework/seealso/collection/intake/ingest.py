@@ -21,7 +21,7 @@ from seealso.catalogue.reader import Catalog
 from seealso.catalogue.rows import Failure, FileState, Location, ObjectRow
 from seealso.catalogue.writer import CatalogWriter, IdReserve
 from seealso.collection.derived.keeper import Keeper
-from seealso.collection.intake.keywords import Describer
+from seealso.collection.intake.keywords import Annotator
 from seealso.collection.intake.reading import FileReader, PreparedImage, ReadFile
 from seealso.collection.intake.scan import Scan, ScannedFile, ScanProblem
 from seealso.errors import PluginError
@@ -92,7 +92,7 @@ class IngestReport:
         known_failures: files that failed before, and still do.
         removed: objects that are gone.
         locations_removed: paths that are gone.
-        described: files of known content whose words are others than before.
+        annotated: files of known content whose words are others than before.
         warnings: what was not done, and why; one line each.
         unusable: what is wrong with paths that were given themselves; one line each.
         seconds: how long it took.
@@ -106,7 +106,7 @@ class IngestReport:
     known_failures: int = 0
     removed: int = 0
     locations_removed: int = 0
-    described: int = 0
+    annotated: int = 0
     warnings: list[str] = field(default_factory=list)
     unusable: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -115,7 +115,7 @@ class IngestReport:
     def changed(self) -> bool:
         """Whether the collection is another than before."""
         return bool(
-            self.added or self.located or self.failed or self.removed or self.locations_removed or self.described
+            self.added or self.located or self.failed or self.removed or self.locations_removed or self.annotated
         )
 
 
@@ -139,7 +139,7 @@ class IngestParts:
     index: Keeper[MetricIndex]
     extractor: Extractor
     extract: Callable[[np.ndarray], np.ndarray]
-    describer: Describer
+    annotator: Annotator
     text: Keeper[TextIndex] | None
     limits: ImageLimits
     plugins: Plugins
@@ -189,7 +189,7 @@ class Ingest:
             self.parts.extractor,
             self.parts.limits,
             self._is_known,
-            self.parts.describer,
+            self.parts.annotator,
             self.parts.tell_decoded,
         )
         workers = ThreadPoolExecutor(self.parts.threads, thread_name_prefix="read")
@@ -206,7 +206,7 @@ class Ingest:
             # Without this, an interrupted run would first read every file that waits.
             workers.shutdown(cancel_futures=True)
             committer.shutdown(cancel_futures=True)
-            told = self.parts.describer.end()
+            told = self.parts.annotator.end()
         counting.join()
         self._tell_problems()
         self.report.warnings += told
@@ -224,7 +224,7 @@ class Ingest:
         found = iter(self._scan)
         while page := list(islice(found, LOOKUP_PAGE)):
             known = self.parts.catalog.states([file.path for file in page])
-            described = self.parts.catalog.description_states([file.path for file in page])
+            annotated = self.parts.catalog.annotation_states([file.path for file in page])
             failed = self.parts.catalog.failure_reasons([file.path for file in page])
             for file in page:
                 if isinstance(file, ScanProblem):
@@ -234,7 +234,7 @@ class Ingest:
                     (self._retry and file.path in failed)
                     or known.get(file.path) != file.state.signature
                     # Read again for its words, but not extracted: its content is known.
-                    or (file.path in described and described[file.path] != self.parts.describer.state(file.path))
+                    or (file.path in annotated and annotated[file.path] != self.parts.annotator.state(file.path))
                 ):
                     yield file
                 else:
@@ -367,17 +367,17 @@ class Ingest:
         """Count what a commit will change, against what the catalogue holds before it."""
         before = self.parts.writer.objects_at([location.path for location in locations])
         same = [location for location in locations if before.get(location.path) == location.object]
-        described = self.parts.writer.description_states([location.path for location in same])
-        redescribed = sum(
-            location.description is not None and described[location.path] != location.description.state
+        annotated = self.parts.writer.annotation_states([location.path for location in same])
+        reannotated = sum(
+            location.annotation is not None and annotated[location.path] != location.annotation.state
             for location in same
         )
         reasons = self.parts.writer.failure_reasons([failure.path for failure in failures])
         known = sum(reasons.get(failure.path) == failure.reason for failure in failures)
         self.report.added += len(objects)
         self.report.located += len(locations) - len(objects) - len(same)
-        self.report.described += redescribed
-        self.report.unchanged += len(same) - redescribed
+        self.report.annotated += reannotated
+        self.report.unchanged += len(same) - reannotated
         self.report.failed += len(failures) - known
         self.report.known_failures += known
 
@@ -388,7 +388,7 @@ class Ingest:
             reason = file.failure or self._broken.get(file.digest, "")
             id_ = None if reason else new.get(file.digest) or self.parts.writer.id_of_hash(file.digest)
             if id_ is not None:
-                locations.append(Location(file.path, id_, file.state, file.description))
+                locations.append(Location(file.path, id_, file.state, file.annotation))
             else:
                 state = FileState(b"", 0) if file.digest in self._broken else file.state
                 failures.append(Failure(file.path, reason, state, time.time(), file.reached))

@@ -10,6 +10,7 @@ import numpy as np
 
 from seealso.catalogue.writer import CatalogWriter
 from seealso.collection.intake.ingest import Ingest, IngestParts, IngestReport, Progress
+from seealso.collection.intake.keywords import Annotator
 from seealso.collection.intake.prune import prune, prune_failures
 from seealso.collection.intake.scan import Scan, ScanRules, is_absent
 from seealso.collection.parts.opened import Opened
@@ -94,8 +95,10 @@ class Intake:
         self, scan: Scan, progress: Callable[[Progress], None], paths: Sequence[bytes], *, retry: bool = False
     ) -> IngestReport:
         """Take in what a scan finds, and forget the failures below ``paths`` that are failures no more."""
-        describer = self.parts.describer(recorded_sources(self.writer))
-        describer.begin()
+        chosen = self.parts.chosen_sources(recorded_sources(self.writer))
+        sources = {name: each.cls(each.options) for name, each in chosen.items()}
+        annotator = Annotator(sources, {name: each.as_built() for name, each in chosen.items()})
+        annotator.begin()
         opened = self.opened
         parts = IngestParts(
             collection=self.name,
@@ -105,7 +108,7 @@ class Intake:
             index=opened.index,
             extractor=self.parts.extractor,
             extract=self.parts.extract,
-            describer=describer,
+            annotator=annotator,
             text=opened.text,
             limits=self.of.limits,
             plugins=self.plugins,

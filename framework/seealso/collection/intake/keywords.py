@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
-from seealso.catalogue.rows import Description
+from seealso.catalogue.rows import Annotation
 from seealso.errors import KeywordError
 from seealso.interfaces.keywords import KeywordSource
 from seealso.interfaces.text import Words
@@ -21,8 +21,9 @@ _FIELD = re.compile(r"[^\W\d_]{1,40}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 
 
-class Describer:
-    """The keyword sources of a collection, as one. Its methods may be called from several threads at once.
+class Annotator:
+    """The keyword sources of a collection, as one: says which words describe a file. Its methods may be called from several threads
+    at once.
 
     Args:
         sources: by name, in the order in which they count.
@@ -47,7 +48,7 @@ class Describer:
                 digest.update(self._made_by[name] + len(state).to_bytes(4) + state)
         return digest.digest() if said else b""
 
-    def describe(self, path: bytes, data: bytes) -> tuple[Description, list[str]]:
+    def annotate(self, path: bytes, data: bytes) -> tuple[Annotation, list[str]]:
         """What describes a file, from its path and its bytes; and what could not be read, one line each."""
         state = self.state(path)
         words, problems = {}, []
@@ -62,7 +63,7 @@ class Describer:
             else:
                 if kept:
                     words[name] = kept
-        return Description(state, words), problems
+        return Annotation(state, words), problems
 
     def begin(self) -> None:
         """An ingest begins.

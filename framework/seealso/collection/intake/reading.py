@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from seealso.catalogue.rows import Description, FileState
-from seealso.collection.intake.keywords import Describer
+from seealso.catalogue.rows import Annotation, FileState
+from seealso.collection.intake.keywords import Annotator
 from seealso.collection.intake.scan import ScannedFile, is_absent
 from seealso.errors import ImageError, ImageTooLarge
 from seealso.images.decoding import DecodedImage, decode_image
@@ -46,7 +46,7 @@ class ReadFile:
         failure: why it failed.
         reached: the file was there as ``state`` says; if not, what it holds now is not known.
         vanished: it is there no more, since the scan: neither an image nor a failure.
-        description: what the keyword sources say of it; None where it is no image.
+        annotation: what the keyword sources say of it; None where it is no image.
         problems: what of theirs could not be read, one line each.
     """
 
@@ -57,7 +57,7 @@ class ReadFile:
     failure: str = ""
     reached: bool = True
     vanished: bool = False
-    description: Description | None = None
+    annotation: Annotation | None = None
     problems: tuple[str, ...] = ()
 
 
@@ -68,7 +68,7 @@ class FileReader:
         extractor: what prepares.
         limits: on the image files.
         is_known: whether an image with this SHA-256 needs no preparing.
-        describer: says which words describe a file.
+        annotator: says which words describe a file.
         tell_decoded: told the SHA-256, the bytes and the image, once one was prepared.
     """
 
@@ -77,13 +77,13 @@ class FileReader:
         extractor: Extractor,
         limits: ImageLimits,
         is_known: Callable[[bytes], bool],
-        describer: Describer,
+        annotator: Annotator,
         tell_decoded: Callable[[bytes, bytes, DecodedImage], None],
     ) -> None:
         self._extractor = extractor
         self._limits = limits
         self._is_known = is_known
-        self._describer = describer
+        self._annotator = annotator
         self._tell_decoded = tell_decoded
 
     def __call__(self, file: ScannedFile) -> ReadFile:
@@ -98,7 +98,7 @@ class FileReader:
             return ReadFile(file.path, unread, failure=reason, reached=False, vanished=is_absent(file.path))
         digest = hashlib.sha256(data).digest()
         if self._is_known(digest):
-            return self._described(ReadFile(file.path, state, digest), data)
+            return self._annotated(ReadFile(file.path, state, digest), data)
         try:
             decoded = decode_image(data, min_side=self._extractor.min_side, limits=self._limits)
             array = self._extractor.prepare(decoded.image)
@@ -109,11 +109,11 @@ class FileReader:
             return ReadFile(file.path, unread, digest, failure=reason)
         self._tell_decoded(digest, data, decoded)
         image = PreparedImage(digest, array, decoded.width, decoded.height, len(data))
-        return self._described(ReadFile(file.path, state, digest, image), data)
+        return self._annotated(ReadFile(file.path, state, digest, image), data)
 
-    def _described(self, file: ReadFile, data: bytes) -> ReadFile:
-        description, problems = self._describer.describe(file.path, data)
-        return replace(file, description=description, problems=tuple(problems))
+    def _annotated(self, file: ReadFile, data: bytes) -> ReadFile:
+        annotation, problems = self._annotator.annotate(file.path, data)
+        return replace(file, annotation=annotation, problems=tuple(problems))
 
 
 def read_file(path: bytes, limits: ImageLimits) -> tuple[bytes, FileState]:

@@ -76,7 +76,7 @@ class Opened:
         """Whether the descriptors are in another store by now."""
         return store_folder(self.catalog) != self.folder.name
 
-    def describe(self) -> dict[str, object]:
+    def status(self) -> dict[str, object]:
         """What there is to say of them; what the plugins say of themselves included."""
         counts = self.catalog.counts()
         return {

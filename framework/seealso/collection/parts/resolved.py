@@ -20,7 +20,6 @@ from seealso.collection.derived.descriptors import Descriptors
 from seealso.collection.derived.keeper import Keeper
 from seealso.collection.derived.source import Recipe, Record
 from seealso.collection.derived.words import WordsOfObjects
-from seealso.collection.intake.keywords import Describer
 from seealso.configuration.models import Config, place_of, validate_options
 from seealso.configuration.reading import Location
 from seealso.errors import ConfigError, FormatError, PluginError, ProvenanceMismatch
@@ -140,12 +139,6 @@ class Parts:
 
     def _named_twice(self, location: Location, choice: PluginChoice) -> ConfigError:
         return ConfigError(f"{self.config.source.place(location)}: the keyword source {choice.plugin} is named twice")
-
-    def describer(self, given: Sequence[PluginChoice] = ()) -> Describer:
-        """The keyword sources, as one."""
-        chosen = self.chosen_sources(given)
-        sources = {name: each.cls(each.options) for name, each in chosen.items()}
-        return Describer(sources, {name: each.as_built() for name, each in chosen.items()})
 
     def text_keeper(self, directory: Path) -> Keeper[TextIndex] | None:
         """What looks after the text index, whose snapshots are in a directory; None where there is to be none."""

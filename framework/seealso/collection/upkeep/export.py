@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from seealso.errors import FileError, MissingExtra, QueryError
 from seealso.paths import shown_path
 
 if TYPE_CHECKING:
-    from seealso.collection.collection import Collection
+    from seealso.interfaces.extractor import Provenance
+    from seealso.interfaces.records import ObjectRecord
 
 SUFFIXES = (*NUMPY, *HDF5, *PARQUET)
 PART_BYTES = 1 << 24
@@ -24,8 +25,29 @@ Part = tuple[np.ndarray, np.ndarray, list[str]]
 """IDs ``(n,)``, descriptors ``(n, dim)``, and the first path of each, as it is shown."""
 
 
+class Exported(Protocol):
+    """What is written out: a `Collection` is one."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def provenance(self) -> Provenance:
+        """What made the descriptors."""
+
+    def ids(self) -> np.ndarray:
+        """The IDs of all objects, int64, ascending."""
+
+    def records(self, ids: Sequence[int]) -> dict[int, ObjectRecord]:
+        """Those of ``ids`` that are objects."""
+
+    def descriptors(self, ids: np.ndarray) -> np.ndarray:
+        """The descriptors ``(n, dim)`` of objects."""
+
+
 def export(
-    collection: Collection,
+    collection: Exported,
     file: Path,
     *,
     force: bool = False,
@@ -77,7 +99,7 @@ def export(
     return int(ids.size)
 
 
-def _parts(collection: Collection, ids: np.ndarray, progress: Callable[[int, int], None]) -> Iterator[Part]:
+def _parts(collection: Exported, ids: np.ndarray, progress: Callable[[int, int], None]) -> Iterator[Part]:
     provenance = collection.provenance
     step = max(1, min(8192, PART_BYTES // (np.dtype(provenance.dtype).itemsize * provenance.dim)))
     for start in range(0, ids.size, step):
@@ -90,7 +112,7 @@ def _parts(collection: Collection, ids: np.ndarray, progress: Callable[[int, int
         progress(int(min(start + step, ids.size)), int(ids.size))
 
 
-def _write_numpy(files: list[Path], collection: Collection, parts: Iterator[Part], count: int) -> None:
+def _write_numpy(files: list[Path], collection: Exported, parts: Iterator[Part], count: int) -> None:
     vectors, ids, paths = files
     provenance = collection.provenance
     shape = (count, provenance.dim)
@@ -107,7 +129,7 @@ def _write_numpy(files: list[Path], collection: Collection, parts: Iterator[Part
     np.save(ids, numbers)
 
 
-def _write_hdf5(files: list[Path], collection: Collection, parts: Iterator[Part], count: int) -> None:
+def _write_hdf5(files: list[Path], collection: Exported, parts: Iterator[Part], count: int) -> None:
     try:
         import h5py
     except ImportError:
@@ -124,7 +146,7 @@ def _write_hdf5(files: list[Path], collection: Collection, parts: Iterator[Part]
             done += part.size
 
 
-def _write_parquet(files: list[Path], collection: Collection, parts: Iterator[Part], count: int) -> None:
+def _write_parquet(files: list[Path], collection: Exported, parts: Iterator[Part], count: int) -> None:
     try:
         import pyarrow
         import pyarrow.parquet

@@ -14,7 +14,7 @@ import pytest
 import seealso
 from conftest import SAMPLES, THUMBNAIL, read_only
 from seealso.catalogue.formats import COUNTED, FORMAT_VERSION
-from seealso.collection.intake.keywords import Describer, printable
+from seealso.collection.intake.keywords import Annotator, printable
 from seealso.interfaces.plugin import PluginChoice
 
 PLUGINS = [THUMBNAIL, SAMPLES / "plain_text.py"]
@@ -53,7 +53,7 @@ def name_of(collection, id_):
 def test_what_is_described_is_found(opening, tmp_path):
     collection = opening()
     report = collection.index([tmp_path / "photos"])
-    assert (report.added, report.described, report.warnings) == (12, 0, [])
+    assert (report.added, report.annotated, report.warnings) == (12, 0, [])
     answer = collection.text("red bird")
     assert answer.matched == len(answer.hits) == 4
     assert {name_of(collection, hit.id)[:4] for hit in answer.hits} == {"0000", "0003", "0006", "0009"}
@@ -76,7 +76,7 @@ def test_a_changed_sidecar_is_noticed_without_extracting(opening, tmp_path, monk
     next((tmp_path / "photos").glob("0006*.txt")).unlink()
     monkeypatch.setattr(collection.parts, "extract", lambda batch: pytest.fail("something was extracted"))
     report = collection.index([tmp_path / "photos"])
-    assert (report.added, report.located, report.described, report.unchanged) == (0, 0, 3, 9)
+    assert (report.added, report.located, report.annotated, report.unchanged) == (0, 0, 3, 9)
     assert report.changed
     assert len(found(collection, "bird")) == 2
     assert {name_of(collection, id_)[:4] for id_ in found(collection, "fish")} == {"0003", "0004"}
@@ -113,7 +113,7 @@ def test_words_go_with_their_files(opening, tmp_path):
 def test_sources_are_switched_on_and_off(opening, tmp_path):
     opening(keywords=[]).index([tmp_path / "photos"])
     assert found(opening(keywords=[]), "bird") == []
-    assert opening().index([tmp_path / "photos"]).described == 12
+    assert opening().index([tmp_path / "photos"]).annotated == 12
     assert len(found(opening(), "bird")) == 4
     named = opening(keywords=[{"plugin": "names", "folders": 1}])
     named.index([tmp_path / "photos"])
@@ -166,14 +166,14 @@ def test_a_table_beside_the_configuration(opening, tmp_path):
     # It is remembered, and noticed when it changes.
     table.write_text(f"file,tags\n{names[1]},rose\n{names[3]},elm\n")
     report = collection.index([tmp_path / "photos"])
-    assert report.described == 3
+    assert report.annotated == 3
     assert found(collection, "oak") == []
     assert [name_of(collection, id_) for id_ in found(collection, "elm")] == [names[3]]
     table.unlink()
     with pytest.raises(seealso.PluginError, match=r"table\.csv: the table of keywords cannot be read: No such file"):
         collection.index([tmp_path / "photos"])
     assert len(found(collection, "rose")) == 1
-    assert collection.index([tmp_path / "photos"], keywords=[]).described == 2
+    assert collection.index([tmp_path / "photos"], keywords=[]).annotated == 2
     assert found(collection, "rose") == []
 
 
@@ -367,7 +367,7 @@ def test_a_catalogue_of_the_format_before_words(opening, tmp_path):
     assert reader.counts() == seealso.Counts(12, 12, 0)
     assert reader.verify().problems == []
     writer = opening()
-    assert writer.index([tmp_path / "photos"]).described == 12
+    assert writer.index([tmp_path / "photos"]).annotated == 12
     assert len(found(reader, "bird")) == 4
     connection = sqlite3.connect(tmp_path / "c" / "catalog.sqlite3")
     assert connection.execute("PRAGMA user_version").fetchone() == (FORMAT_VERSION,)
@@ -431,14 +431,14 @@ class Says(seealso.KeywordSource):
 
 
 def described(said, **options):
-    return Describer({"says": Says(said, **options)}, {"says": "says"}).describe(b"/a.jpg", b"")
+    return Annotator({"says": Says(said, **options)}, {"says": "says"}).annotate(b"/a.jpg", b"")
 
 
 def test_bounds():
     words = [seealso.Words("caption", f"{number} " + "x" * 100) for number in range(2000)]
-    description, problems = described(words)
+    annotation, problems = described(words)
     assert problems == []
-    assert sum(len(word.text) for word in description.words["says"]) <= 20_000
+    assert sum(len(word.text) for word in annotation.words["says"]) <= 20_000
     assert len(described([seealso.Words("keywords", str(number)) for number in range(5000)])[0].words["says"]) == 1000
 
 
@@ -448,9 +448,9 @@ def test_hostile_words():
         seealso.Words("caption", "Cafe\u0301 \ud800", "../x"),
         seealso.Words("caption", " \x07 "),
     ]
-    description, problems = described(said)
+    annotation, problems = described(said)
     assert problems == []
-    assert description.words["says"] == (
+    assert annotation.words["says"] == (
         seealso.Words("caption", "a [31m b c\u202e", "pt"),
         seealso.Words("caption", "Café ?", ""),
     )

@@ -85,8 +85,8 @@ def test_a_variant_at_the_same_place_has_what_was_not_changed(made):
     with made.variant(index=seealso.PluginChoice("exact")) as other:
         assert other.path == made.path
         assert other.name == made.name
-        assert other.described_parts()["index"] == "exact"
-        assert other.described_parts()["store"] == made.described_parts()["store"]
+        assert other.choices()["index"] == "exact"
+        assert other.choices()["store"] == made.choices()["store"]
         assert [hit.id for hit in other.similar(1, 5).hits] == [hit.id for hit in made.similar(1, 5).hits]
     assert made.settings.choices(KINDS["index"])[0].plugin == "ppp-codes"
 
