@@ -509,6 +509,12 @@ class Collection:
             if opened.text is not None:
                 opened.text.rebuild(opened.catalog)
 
+    def try_out_index(self) -> None:
+        """Build the metric index in memory as the configuration says, however the one on disk was made; this collection then asks
+        it until it is closed. Nothing is written. O(objects)."""
+        opened = self._current()
+        opened.index.try_out(opened.catalog)
+
     def maintain(self) -> Upkeep:
         """Reclaim space: descriptors that nobody sees, the store's and the catalogue's free space, old snapshots.
 

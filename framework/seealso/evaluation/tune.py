@@ -134,4 +134,7 @@ def with_index_options(collection: Collection, ranges: Mapping[str, Sequence[Any
             tried.config.check(tried.plugins)
         except ConfigError as error:
             raise ConfigError(f"the index {chosen.plugin}: {error}") from None
+        if tried.exists():
+            # Another process may be asking the one on disk, which stays as it is.
+            tried.try_out_index()
         yield tried

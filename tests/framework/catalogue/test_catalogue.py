@@ -204,7 +204,7 @@ def test_locations_below(writer):
     assert writer.count_objects_below(b"/") == 6
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
 @given(
     paths=st.sets(st.binary(min_size=1, max_size=6).map(lambda b: b"/" + b.replace(b"\0", b"/")), max_size=25),
     page=st.integers(1, 5),

@@ -329,6 +329,11 @@ class Keeper(Generic[D]):
         if self._state is not None and not self._state.trained:
             self._snapshots.remove_all()
 
+    def try_out(self, catalog: Catalog) -> None:
+        """Build it in memory as the configuration says, however a snapshot was made, and have this process ask it. Nothing is
+        written."""
+        self._replace_by(self._built(catalog, self._source.made_by), catalog)
+
     def _built(self, catalog: Catalog, made_by: Record) -> State[D]:
         """A new one beside the one that there is, from nothing; nearly up to date."""
         fresh = self._loader.empty(made_by)

@@ -81,6 +81,7 @@ def test_while_it_is_rebuilt_the_old_one_stays(opening, photos, limits, monkeypa
     opening().index([photos])
     reword(photos, opening, 4)
     limits(objects=4)
+    monkeypatch.setattr("seealso.collection.derived.state.STEP", 3)
     saved = []
     save = Snapshots.save
 
