@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,18 +56,25 @@ class Cheap(seealso.Extractor):
 @seealso.hookimpl
 def register_extractors():
     return [Cheap]
+
+
+@seealso.hookimpl
+def ingested(batch):
+    print(len(batch.ids), flush=True)
 '''
 WRITER = """
+import signal
 import sys
+
 import seealso
-deployment = seealso.Deployment.load()
-with deployment.collection("c") as collection:
-    def told(done):
-        print(done, flush=True)
+
+# Also where whoever started it has it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+with seealso.Deployment.load().collection("c") as collection:
     if sys.argv[1].endswith(".npy"):
-        collection.import_descriptors(sys.argv[1], progress=lambda done, total: told(done))
+        collection.import_descriptors(sys.argv[1])
     else:
-        collection.index([sys.argv[1]], progress=lambda progress: told(progress.extracted))
+        collection.index([sys.argv[1]])
 """
 
 
@@ -87,7 +95,7 @@ class Home:
         return os.environ | {"SEEALSO_CONFIG": str(self.file)}
 
     def write(self, what: Path) -> subprocess.Popen[str]:
-        """Start a process that imports a file, or indexes a folder; it prints how many are done."""
+        """Start a process that imports a file, or indexes a folder; it prints how many each commit adds."""
         command = [sys.executable, "-c", WRITER, str(what)]
         return subprocess.Popen(
             command, env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -110,28 +118,50 @@ class Home:
             yield collection
 
 
-def stop(home: Home, what: Path, after: int, how: signal.Signals, *, ask: bool = False) -> tuple[int, float]:
-    """Stop a writer when so many are done; returns how many it had committed for certain, and the longest query meanwhile."""
-    committed, slowest, server = 0, 0.0, None
+class Server:
+    """A collection that is open, and asked again and again, while another process writes."""
+
+    def __init__(self, home: Home) -> None:
+        self.slowest = 0.0
+        self._home = home
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._ask)
+
+    def start(self) -> None:
+        """Open it and ask."""
+        self._thread.start()
+
+    def _ask(self) -> None:
+        with self._home.open() as collection:
+            collection.similar(5, NEIGHBOURS)
+            while not self._done.wait(0.2):
+                started = time.perf_counter()
+                collection.similar(5, NEIGHBOURS)
+                self.slowest = max(self.slowest, time.perf_counter() - started)
+
+    def stop(self) -> None:
+        """Ask no more."""
+        self._done.set()
+        self._thread.join()
+
+
+def stop(home: Home, what: Path, after: int, how: signal.Signals, server: Server | None) -> int:
+    """Stop a writer when so many objects are committed; returns how many were, for certain."""
+    committed, asked = 0, False
     with home.write(what) as writer:
         assert writer.stdout is not None
         for line in writer.stdout:
-            committed = int(line)
-            if ask and committed > after // 4:
-                server = server or seealso.Deployment.load(home.file).collection("c")
-                started = time.perf_counter()
-                server.similar(5, NEIGHBOURS)
-                slowest = max(slowest, time.perf_counter() - started)
-            if committed >= after:
+            committed += int(line)
+            if server is not None and not asked and committed > after // 4:
+                asked = True
+                server.start()
+            if committed >= after and writer.poll() is None:
                 writer.send_signal(how)
                 break
-        writer.communicate()
+        rest, _ = writer.communicate()
     if server is not None:
-        started = time.perf_counter()
-        server.similar(5, NEIGHBOURS)
-        slowest = max(slowest, time.perf_counter() - started)
-        server.close()
-    return committed, slowest
+        server.stop()
+    return committed + sum(int(line) for line in rest.split())
 
 
 def recall(home: Home, queries: np.ndarray, truth: np.ndarray) -> float:
@@ -170,7 +200,8 @@ def stopped(
 ) -> list[Figure]:
     """A writer that is stopped at 90 %: what the next two queries take more, and what is missing."""
     home = Home(folder / name.replace(" ", "-"), folder / f"{name.replace(' ', '-')}.seealso")
-    committed, slowest = stop(home, what, int(0.9 * count), how, ask=ask)
+    server = Server(home) if ask else None
+    committed = stop(home, what, int(0.9 * count), how, server)
     pairs = [(home.similar(), undisturbed.similar()) for _ in range(2)]
     more, work = ([after[place] - before[place] for after, before in pairs] for place in (0, 1))
     beside = f"{more[0]:.2f}, {more[1]:.2f}; of the processor's time {work[0]:.2f}, {work[1]:.2f}"
@@ -183,15 +214,15 @@ def stopped(
         Figure(f"{name}: committed and missing", missing, "objects", "0", missing == 0, f"{there:,} are there"),
         Figure(f"{name}: left for the next writer", behind, "objects", "<= 100,000", behind <= 100_000),
     ]
-    if ask:
-        figures.append(Figure(f"{name}: the longest query of a server meanwhile", slowest, "s"))
+    if server is not None:
+        figures.append(Figure(f"{name}: the longest query of a server meanwhile", server.slowest, "s"))
     return figures
 
 
 def main() -> None:
     """Measure and report."""
-    options = arguments(__doc__ or "", objects=600_000, images=5000, rounds=7)
-    objects, images = (30_000, 300) if options.quick else (options.objects, options.images)
+    options = arguments(__doc__ or "", objects=600_000, images=20_000, rounds=7)
+    objects, images = (30_000, 1000) if options.quick else (options.objects, options.images)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         clusters = Clusters()

@@ -61,10 +61,12 @@ TAIL = 20
 PLUGINS = [SAMPLES / "plain.py", THUMBNAIL]
 
 STORY = """
-import json, os, sys
+import json, os, signal, sys
 import seealso
 from seealso.collection.derived import limits
 from seealso.collection.intake import vector_files
+# Also where whoever started it has it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 folder, way, tail, objects, *plugins = sys.argv[1:]
 limits.LIMITS = limits.Limits(tail=int(tail), objects=int(objects))
 vector_files.PART_BYTES = 50 * 8 * 4
