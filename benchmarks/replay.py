@@ -202,12 +202,15 @@ def stopped(
     home = Home(folder / name.replace(" ", "-"), folder / f"{name.replace(' ', '-')}.seealso")
     server = Server(home) if ask else None
     committed = stop(home, what, int(0.9 * count), how, server)
+    with home.open() as collection:
+        # As it is loaded: a query would replay a part of it in memory.
+        index = collection._open().index.part
+        behind = collection.counts().objects - (0 if index is None else int(index.statistics()["objects"]))
     pairs = [(home.similar(), undisturbed.similar()) for _ in range(2)]
     more, work = ([after[place] - before[place] for after, before in pairs] for place in (0, 1))
     beside = f"{more[0]:.2f}, {more[1]:.2f}; of the processor's time {work[0]:.2f}, {work[1]:.2f}"
     with home.open() as collection:
         there = collection.counts().objects
-        behind = int(collection.status()["index"].get("missing", 0))  # type: ignore[attr-defined]
         missing = max(0, committed - there) + len(collection.verify().problems)
     figures = [
         Figure(f"{name}: the next two queries take more", max(more), "s", "<= 2", max(more) <= 2, beside),

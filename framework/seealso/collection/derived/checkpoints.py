@@ -20,7 +20,7 @@ class Checkpoints:
 
     def __init__(self, limits: Limits, bytes_each: int) -> None:
         self._limits = limits
-        self._most = min(limits.objects, limits.bytes // bytes_each if bytes_each else limits.objects)
+        self.most = min(limits.objects, limits.bytes // bytes_each if bytes_each else limits.objects)
         self.objects = 0
         self._since: float | None = None  # when the first of them came
         self._took = 0.0  # seconds, the last time
@@ -41,7 +41,7 @@ class Checkpoints:
         """Whether to save now."""
         if self._since is None:
             return False
-        if self.objects >= SAFE * self._most:
+        if self.objects >= SAFE * self.most:
             return True
         passed = time.monotonic() - self._since
         cheap = self._took <= self._limits.share * passed

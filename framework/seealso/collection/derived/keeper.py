@@ -128,12 +128,12 @@ class Keeper(Generic[D]):
 
     def _come_near(self, catalog: Catalog) -> None:
         """Replay what is missing where that is little; else take a newer snapshot where there is one."""
-        state = self._state
+        state, tail = self._state, self._limits.tail
         as_wanted = state is not None and state.made_by == self._source.made_by and not state.outgrown(catalog)
-        if not self._following and (not as_wanted or self._is_behind(catalog)):
+        if not self._following and (not as_wanted or self._is_behind(catalog, tail)):
             self._take_newer(catalog)
             state = self._state
-        if (state is not None and not self._source.answers(state.made_by)) or self._is_behind(catalog):
+        if (state is not None and not self._source.answers(state.made_by)) or self._is_behind(catalog, tail):
             # What only a writer can change.
             return
         if state is None and self._source.anything(catalog):
@@ -144,13 +144,13 @@ class Keeper(Generic[D]):
         while state.train(catalog) and state.applied < catalog.change():
             state.step(catalog)
 
-    def _is_behind(self, catalog: Catalog) -> bool:
-        """Whether more is missing of what can be asked than a query may replay."""
+    def _is_behind(self, catalog: Catalog, objects: int) -> bool:
+        """Whether more objects than so many are missing of what can be asked."""
         state = self._state
         if state is not None and state.too_old(catalog):
             return True
         asked = state if state is not None and self._answers(state) else None
-        return self._missing(catalog, asked).more_than(self._limits.tail)
+        return self._missing(catalog, asked).more_than(objects)
 
     def _refusal(self, state: State[D] | None, catalog: Catalog) -> str:
         what, objects = self._source.what, catalog.counts().objects
@@ -300,12 +300,12 @@ class Keeper(Generic[D]):
             self._checkpoints.saved(time.monotonic() - started)
 
     def _rescue(self, catalog: Catalog) -> None:
-        """Save what there is before an error, or Ctrl-C, ends the writer; a little that is missing is replayed first."""
+        """Save what there is before an error, or Ctrl-C, ends the writer; replay what is missing first, if that takes seconds."""
         self._abandon.set()
         self._join()
         try:
             with self._lock:
-                if self._state is not None and not self._is_behind(catalog):
+                if self._state is not None and not self._is_behind(catalog, self._checkpoints.most):
                     self.catch_up(catalog)
                 self._save()
         except Exception as error:
