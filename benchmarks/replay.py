@@ -224,7 +224,7 @@ def stopped(
 
 def main() -> None:
     """Measure and report."""
-    options = arguments(__doc__ or "", objects=600_000, images=20_000, rounds=7)
+    options = arguments(__doc__ or "", objects=600_000, images=10_000, rounds=7)
     objects, images = (30_000, 1000) if options.quick else (options.objects, options.images)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
