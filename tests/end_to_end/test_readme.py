@@ -75,7 +75,8 @@ def test_the_python(run):
     lines = run(sys.executable, "-W", "error", "-c", program).stdout.splitlines()
     assert lines[0] == "16 new images, 0 failures"
     assert re.fullmatch(r" +0\.000  .*/Pictures/coffee\.jpg", lines[1])
-    assert len(lines) == 7
+    assert re.fullmatch(r"\d+ are near", lines[7])
+    assert len(lines) == 8
 
 
 def test_the_configurations(home, run):
@@ -95,7 +96,7 @@ def test_the_plugins(home, run):
     shutil.copy(home / "Pictures" / "coffee.jpg", home / "copy.jpg")
     done = run("seealso", "--config", "colours.yaml", "similar", "copy.jpg", "-k", "1", "--paths")
     assert done.stdout == f"{home}/Pictures/coffee.jpg\n"
-    assert re.search(r"^\d+ ms, 1 reads$", done.stderr, re.MULTILINE)
+    assert re.search(r"^colours: \d+ ms, 1 reads$", done.stderr, re.MULTILINE)
     with seealso.open(home / "colours.seealso", plugins=[home / "histogram.py"]) as colours:
         descriptors = colours.descriptors(colours.ids())
         assert descriptors.shape == (16, 125)

@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -67,12 +68,16 @@ def test_killed_while_it_writes(folder, monkeypatch):
     store.close()
 
 
+@pytest.mark.torture
 @forks
 def test_killed_while_it_compacts(store, folder, monkeypatch):
     monkeypatch.setattr(Writer, "segment_bytes", 100_000)
     monkeypatch.setattr("seealso_flatfile.compaction.BATCH_BYTES", 20_000)
     ids = np.arange(8000)
     put(store, ids)
+    started = time.monotonic()
+    store.compact(ids[::-1].copy(), ids)
+    took = time.monotonic() - started
     store.close()
     rng = random.Random(1)
     done = kills = 0
@@ -84,10 +89,10 @@ def test_killed_while_it_compacts(store, folder, monkeypatch):
             opened.compact(np.random.default_rng(turn).permutation(ids), ids)
             tell(turn)
 
-    while kills < 40 or done < 10:
+    while kills < campaign(12, 40) or done < campaign(3, 10):
         # On a busy machine more kills are needed until some compactions were done in between.
         kills += 1
-        done += killed(compact, rng.uniform(0, 0.06)).count("\n") - 1
+        done += killed(compact, rng.uniform(0, 2 * took)).count("\n") - 1
         reader = open_store(folder, read_only=True)
         assert np.array_equal(reader.get_many(ids), rows(ids))
         assert reader.ids().size == reader.statistics()["objects"] == ids.size
@@ -134,7 +139,7 @@ opened.close()
 
 
 @pytest.mark.torture
-@pytest.mark.parametrize("step", range(0, 8, campaign(4, 1)))
+@pytest.mark.parametrize("step", range(0, 8, campaign(8, 1)))
 def test_power_fails(layer, tmp_path, step):
     """At each fifth of the calls of this remainder by eight that change a file or sync it: what was flushed is there, what was not is whole or gone."""
     (tmp_path / "disk").mkdir()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from seealso import Extractor, FileError, write_atomically
+from seealso import FileError, write_atomically
 from seealso_torch import check_installed
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def export_command(context: Context, file: Path, force: bool) -> None:
         raise FileError(f"{file}: there is no folder {file.absolute().parent}; make it first")
     extractor = context.collection().parts.extractor
     check_installed("onnxscript")
+    from seealso import Extractor
     from seealso_torch.exporting import export
 
     served = context.deployment.plugins.get("extractor", "onnx")
