@@ -375,7 +375,7 @@ class Collection:
         """
         opened = self._open()
         opened.catalog.refresh()
-        asked, descriptor = self._examples().find(opened, example)
+        asked, descriptor = self._examples().find(opened, example, Stopwatch())
         return descriptor, asked.id
 
     def descriptors(self, ids: Sequence[int] | np.ndarray) -> np.ndarray:

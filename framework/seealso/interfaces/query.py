@@ -235,11 +235,12 @@ class Times:
     Attributes:
         open: opening the collection, where it was not open yet.
         catch_up: seeing what was committed since the last query.
-        extract: from the example to its descriptor: reading it, decoding, extracting (loading the network the first
-            time), or reading it from the store.
+        extract: from the example to its descriptor: reading the file, decoding, extracting; the first time, loading the
+            network.
         text: the text index.
         candidates: the metric index.
-        read: reading descriptors.
+        read: reading descriptors from the store, that of an example which it holds included; the first time, loading what the store
+            needs for it.
         refine: computing distances.
         rows: reading the hits' rows of the catalogue.
         total: all of it.

@@ -79,7 +79,7 @@ class Answering:
         view = opened.index.view(opened.catalog)
         self._unsearched = view.unsearched
         self._watch.book("catch_up")
-        asked, descriptor = self._examples.find(opened, example)
+        asked, descriptor = self._examples.find(opened, example, self._watch)
         self._watch.book("extract")
         allowed, matched = self._allowed(query)
         reach = min(query.reach, opened.catalog.counts().objects)

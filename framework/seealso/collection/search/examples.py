@@ -14,6 +14,7 @@ import numpy as np
 from seealso.collection.intake.reading import read_file
 from seealso.collection.parts.opened import Opened
 from seealso.collection.parts.resolved import Parts
+from seealso.collection.search.stopwatch import Stopwatch
 from seealso.errors import FileError, ImageError, QueryError
 from seealso.images.decoding import decode_image
 from seealso.interfaces.extractor import Provenance
@@ -47,8 +48,13 @@ class Examples:
         self._latest: OrderedDict[Key, np.ndarray] = OrderedDict()
         self._lock = threading.Lock()
 
-    def find(self, opened: Opened, example: Example) -> tuple[Asked, np.ndarray]:
+    def find(self, opened: Opened, example: Example, watch: Stopwatch) -> tuple[Asked, np.ndarray]:
         """What an example turns out to be, and its descriptor ``(dim,)``.
+
+        Args:
+            opened: the collection.
+            example: what is asked.
+            watch: books what the store reads as ``read``, and everything else as ``extract``.
 
         Raises:
             QueryError: there is no such object; the descriptor is none of the collection's; or there are words, and the
@@ -57,42 +63,42 @@ class Examples:
             ProvenanceMismatch: a descriptor would have to be extracted, by another extractor than made the collection.
         """
         if example.id is not None:
-            return self._of_object(opened, example.id, example)
+            return self._of_object(opened, example.id, example, watch)
         if example.path is not None:
             assert isinstance(example.path, bytes)
-            return self._of_path(opened, example.path, example)
+            return self._of_path(opened, example.path, example, watch)
         if example.image is not None:
-            return self._of_image(opened, example.image, example)
+            return self._of_image(opened, example.image, example, watch)
         if example.words is not None:
             return Asked(), self._of_words(opened, example.words)
         descriptor = np.asarray(example.descriptor)
         check_descriptor(descriptor, opened.provenance)
         return Asked(), descriptor
 
-    def _of_object(self, opened: Opened, id_: int, example: Example) -> tuple[Asked, np.ndarray]:
+    def _of_object(self, opened: Opened, id_: int, example: Example, watch: Stopwatch) -> tuple[Asked, np.ndarray]:
         record = self.record(opened, id_)
         asked = Asked(id_, record.paths[0])
         if example.region is None:
-            return asked, _stored(opened, id_)
+            return asked, _stored(opened, id_, watch)
         return asked, self._extracted(opened, record.hash, lambda: read_content(record, self._limits), example)
 
-    def _of_path(self, opened: Opened, path: bytes, example: Example) -> tuple[Asked, np.ndarray]:
+    def _of_path(self, opened: Opened, path: bytes, example: Example, watch: Stopwatch) -> tuple[Asked, np.ndarray]:
         # What was imported has a place, and no file.
         placed = opened.catalog.objects_at([path]) if not self._parts.takes_images(opened.provenance) else {}
         if path in placed:
-            return self._of_object(opened, placed[path], example)
+            return self._of_object(opened, placed[path], example, watch)
         data = read_query(path, example.limits or self._limits)
         try:
-            asked, descriptor = self._of_image(opened, data, example)
+            asked, descriptor = self._of_image(opened, data, example, watch)
         except ImageError as error:
             raise type(error)(f"{shown_path(path)}: {error}") from None
         return Asked(asked.id, path), descriptor
 
-    def _of_image(self, opened: Opened, data: bytes, example: Example) -> tuple[Asked, np.ndarray]:
+    def _of_image(self, opened: Opened, data: bytes, example: Example, watch: Stopwatch) -> tuple[Asked, np.ndarray]:
         digest = hashlib.sha256(data).digest()
         id_ = opened.catalog.id_of_hash(digest)
         if id_ is not None and example.region is None:
-            return Asked(id_), _stored(opened, id_)
+            return Asked(id_), _stored(opened, id_, watch)
         return Asked(id_), self._extracted(opened, digest, lambda: data, example)
 
     def _of_words(self, opened: Opened, words: str) -> np.ndarray:
@@ -132,8 +138,10 @@ class Examples:
         return record
 
 
-def _stored(opened: Opened, id_: int) -> np.ndarray:
+def _stored(opened: Opened, id_: int, watch: Stopwatch) -> np.ndarray:
+    watch.book("extract")
     descriptor: np.ndarray = opened.store.get_many(np.array([id_], dtype=np.int64))[0]
+    watch.book("read")
     return descriptor
 
 

@@ -113,6 +113,22 @@ def test_opening_is_not_extraction(folder, collection, monkeypatch):
             assert second.total < 500
 
 
+def test_reading_is_not_extraction(collection, folder, monkeypatch):
+    """What the store holds is read, and not extracted."""
+    opened = collection._open()
+    reading = opened.store.get_many
+
+    def slow(ids):
+        time.sleep(0.3)
+        return reading(ids)
+
+    monkeypatch.setattr(opened.store, "get_many", slow)
+    for example in (3, sorted(folder.glob("*.jpg"))[3]):
+        ms = collection.similar(example).cost.ms
+        assert ms.read >= 300
+        assert ms.extract < 300
+
+
 def test_what_an_example_turns_out_to_be(collection, folder):
     path = sorted(folder.glob("*.jpg"))[3]
     id_ = collection.similar(path, 1).hits[0].id
