@@ -216,6 +216,8 @@ def test_only_what_is_near(client):
     assert [hit["id"] for hit in near["hits"]] == [hit["id"] for hit in everything if hit["distance"] <= distance]
     assert near["query"]["within"] == distance
     assert f"within={distance:g}" in near["query"]["links"]["page"]
+    shown = client.get(near["query"]["links"]["page"], headers={"Accept": "text/html"}).text
+    assert f"Only images within {distance:g}." in shown
     for wrong in ("-1", "nan", "inf", "near", "1e999", "-0.5"):
         answer = client.get(f"/api/v1/photos/similar/3?within={wrong}")
         assert (answer.status_code, answer.json()["detail"]) == (

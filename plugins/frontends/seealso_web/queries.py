@@ -204,6 +204,10 @@ class Wanted:
         """The same, without a text query that restricts them."""
         return replace(self, where=None)
 
+    def at_any_distance(self) -> Wanted:
+        """The same, however far away."""
+        return replace(self, within=None)
+
     def of_the_whole(self) -> Wanted:
         """The same, of the whole image."""
         whole = replace(self, part=None)
