@@ -215,7 +215,7 @@ def test_only_what_is_near(client):
     near = client.get(f"/api/v1/photos/similar/3?limit=200&within={distance!r}").json()
     assert [hit["id"] for hit in near["hits"]] == [hit["id"] for hit in everything if hit["distance"] <= distance]
     assert near["query"]["within"] == distance
-    assert f"within={distance:g}" in near["query"]["links"]["page"]
+    assert f"within={distance!r}" in near["query"]["links"]["page"]
     shown = client.get(near["query"]["links"]["page"], headers={"Accept": "text/html"}).text
     assert f"Only images within {distance:g}." in shown
     for wrong in ("-1", "nan", "inf", "near", "1e999", "-0.5"):
