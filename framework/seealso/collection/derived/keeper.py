@@ -302,7 +302,7 @@ class Keeper(Generic[D]):
     def _rescue(self, catalog: Catalog) -> None:
         """Save what there is before an error, or Ctrl-C, ends the writer; replay what is missing first, if that takes seconds."""
         self._abandon.set()
-        self._join()
+        self.finish()
         try:
             with self._lock:
                 if self._state is not None and not self._is_behind(catalog, self._checkpoints.most):
@@ -374,14 +374,11 @@ class Keeper(Generic[D]):
                 *(self._source.collection, self._source.what, error),
             )
 
-    def _join(self) -> None:
+    def finish(self) -> None:
+        """Wait for what is being built beside, where anything is."""
         renewing = self._renewing
         if renewing is not None:
             renewing.join()
-
-    def finish(self) -> None:
-        """Wait for what is being built beside, where anything is."""
-        self._join()
 
     # Upkeep
 
@@ -412,7 +409,7 @@ class Keeper(Generic[D]):
     def close(self) -> None:
         """Let go of the thing and its snapshot."""
         self._abandon.set()
-        self._join()
+        self.finish()
         with self._lock:
             if self._state is not None:
                 self._state.close()

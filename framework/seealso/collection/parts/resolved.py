@@ -225,9 +225,14 @@ class Parts:
         return chosen.cls(chosen.options, ExtractorContext(default_cache(), self.threads))
 
     def extract(self, batch: np.ndarray) -> np.ndarray:
-        """The extractor's `extract`, in one thread at a time: queries come while images are taken in."""
+        """The extractor's `extract`, in one thread at a time: queries come while images are taken in.
+
+        Raises:
+            PluginError: it gives something else than its provenance promises.
+        """
         with self._extracting:
-            return self.extractor.extract(batch)
+            descriptors = np.asarray(self.extractor.extract(batch))
+        return self._as_promised("extract", descriptors, len(batch))
 
     def extract_words(self, phrases: Sequence[str]) -> np.ndarray:
         """The extractor's `extract_words`, in one thread at a time.
@@ -238,11 +243,16 @@ class Parts:
         """
         with self._extracting:
             descriptors = np.asarray(self.extractor.extract_words(phrases))
+        return self._as_promised("extract_words", descriptors, len(phrases))
+
+    def _as_promised(self, method: str, descriptors: np.ndarray, count: int) -> np.ndarray:
+        """Hold the extractor to its contract."""
         promised = self.extractor.provenance
-        if descriptors.shape != (len(phrases), promised.dim) or descriptors.dtype != promised.dtype:
+        wanted = (count, promised.dim)
+        if descriptors.shape != wanted or descriptors.dtype != promised.dtype:
             raise PluginError(
-                f"{self.extractor.name}.extract_words returned {descriptors.dtype} of shape {descriptors.shape}; its "
-                f"provenance promises {promised.dtype} of shape {(len(phrases), promised.dim)}"
+                f"{self.extractor.name}.{method} returned {descriptors.dtype} of shape {descriptors.shape}; its provenance "
+                f"promises {promised.dtype} of shape {wanted}"
             )
         return descriptors
 

@@ -104,22 +104,25 @@ class Examples:
     def _of_words(self, opened: Opened, words: str) -> np.ndarray:
         self._parts.check_provenance(opened.provenance)
         key = (b"words " + words.encode("utf-8", "surrogatepass"), None)
-        return self._remembered(key, lambda: self._parts.extract_words([words])[0])
+        return self._remembered(opened, key, lambda: self._parts.extract_words([words])[0])
 
     def _extracted(self, opened: Opened, digest: bytes, data: Callable[[], bytes], example: Example) -> np.ndarray:
         self._parts.check_provenance(opened.provenance)
         limits = example.limits or self._limits
         return self._remembered(
-            (digest, example.region), lambda: extract_image(data(), self._parts, limits, example.region)
+            opened,
+            (digest, example.region),
+            lambda: extract_image(data(), self._parts, limits, example.region),
         )
 
-    def _remembered(self, key: Key, extract: Callable[[], np.ndarray]) -> np.ndarray:
+    def _remembered(self, opened: Opened, key: Key, extract: Callable[[], np.ndarray]) -> np.ndarray:
         with self._lock:
             if key in self._latest:
                 self._latest.move_to_end(key)
                 return self._latest[key]
         # Two threads may extract from one image at once: rarely, and to the same end.
         descriptor = extract()
+        check_descriptor(descriptor, opened.provenance)
         with self._lock:
             self._latest[key] = descriptor
             if len(self._latest) > REMEMBERED:

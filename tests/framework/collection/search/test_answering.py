@@ -204,6 +204,21 @@ def test_an_extractor_that_reads_no_words(folder, tmp_path):
             collection.similar(Example(words="dog"))
 
 
+@pytest.mark.parametrize(
+    ("given", "error", "said"),
+    [
+        (np.full((1, 192), np.nan, np.float32), QueryError, "values that are not finite numbers"),
+        (np.zeros((1, 5), np.float32), seealso.PluginError, r"thumbnail.extract returned float32 of shape \(1, 5\)"),
+        (np.zeros((1, 192)), seealso.PluginError, "thumbnail.extract returned float64"),
+    ],
+)
+def test_what_is_extracted_is_held_to_the_contract(collection, monkeypatch, given, error, said):
+    monkeypatch.setattr(collection.parts.extractor, "extract", lambda batch: given)
+    for _ in range(2):
+        with pytest.raises(error, match=said):
+            collection.similar(Example(image=encode(Image.new("RGB", (40, 40), "green"), "PNG")))
+
+
 def test_nothing_allowed_is_nothing_found(collection):
     assert collection.similar(3, allowed=seealso.IdSet(np.empty(0, np.int64))).hits == ()
     assert collection.search(Query(keywords="photograph", allowed=seealso.IdSet(np.empty(0, np.int64)))).hits == ()
