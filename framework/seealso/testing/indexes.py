@@ -1,6 +1,5 @@
 """What a metric index has to do."""
 
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 
 from seealso.errors import FormatError
 from seealso.interfaces.index import IdSet
+from seealso.testing.damage import halved_files
 from seealso.testing.index_fixtures import DISTANCES, IndexFixtures, Made, candidates
 from seealso.testing.memory_store import MemoryStore
 from seealso.testing.processes import looking
@@ -281,13 +281,7 @@ class MetricIndexTests(IndexFixtures):
         saved = tmp_path / "saved"
         saved.mkdir()
         made.index.save(saved)
-        files = [file.relative_to(saved) for file in saved.rglob("*") if file.is_file()]
-        assert files
-        for number, name in enumerate(files):
-            damaged = tmp_path / f"damaged {number}"
-            shutil.copytree(saved, damaged)
-            data = (saved / name).read_bytes()
-            (damaged / name).write_bytes(data[: len(data) // 2])
+        for name, damaged in halved_files(saved, tmp_path):
             index = made.again()
             try:
                 index.load(damaged)

@@ -14,6 +14,7 @@ import pytest
 from seealso.errors import FormatError, SeealsoError
 from seealso.interfaces.text import TextIndex, Words
 from seealso.interfaces.text_query import TextQuery
+from seealso.testing.damage import halved_files
 from seealso.testing.processes import killed, looking
 from seealso.testing.text_fixtures import Make, TextFixtures, add, files_of, found, make_text_index, run, save
 
@@ -115,13 +116,7 @@ class SharedTextIndexTests(TextFixtures):
         add(index, {1: "bird", 2: "bird"})
         index.remove(np.array([2]))
         saved = save(index, tmp_path / "saved")
-        files = [file.relative_to(saved) for file in saved.rglob("*") if file.is_file()]
-        assert files
-        for number, name in enumerate(files):
-            damaged = tmp_path / f"damaged {number}"
-            shutil.copytree(saved, damaged)
-            data = (saved / name).read_bytes()
-            (damaged / name).write_bytes(data[: len(data) // 2])
+        for name, damaged in halved_files(saved, tmp_path):
             try:
                 index = make(damaged)
             except FormatError:
