@@ -67,7 +67,7 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A file that could not be taken in, and why."""
+    """A file that could not be indexed, and why."""
 
     path: bytes
     reason: str

@@ -249,7 +249,7 @@ class Collection:
             progress: told how many were looked at, and of how many.
 
         Raises:
-            FileError: the file, or a row of it, cannot be used; rows before it were taken in.
+            FileError: the file, or a row of it, cannot be used; the rows before it are imported.
             MissingExtra: what reads it is not installed.
             ProvenanceMismatch: the collection's descriptors are others.
             CollectionBusy: another process is writing.

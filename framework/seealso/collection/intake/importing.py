@@ -96,7 +96,7 @@ class Import:
         """Take in the first ``count`` descriptors of a file.
 
         Raises:
-            FileError: values of one are not finite, or too large; those before it were taken in.
+            FileError: values of one are not finite, or too large; those before it are imported.
         """
         started, added = time.monotonic(), 0
         for start in range(0, count, vectors.part):

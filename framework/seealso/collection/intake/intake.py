@@ -1,4 +1,4 @@
-"""What a writer does to a collection: takes in what is found, and drops what is gone."""
+"""What a writer does to a collection: it indexes what it finds, and drops what is gone."""
 
 from __future__ import annotations
 
