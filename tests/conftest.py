@@ -18,7 +18,7 @@ from hypothesis import Phase, settings
 from PIL import Image
 
 import seealso
-from warm_program import WarmProgram
+from warm_python import WarmPython
 
 SAMPLES = Path(__file__).parent / "samples"
 THUMBNAIL = SAMPLES / "thumbnail.py"
@@ -89,11 +89,11 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
 
 
 @pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmProgram]:
-    """The program ``seealso``, for many commands that are run to their end: each is a process that starts in a moment."""
+def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmPython]:
+    """Python processes that start in a moment, with seealso loaded; the program ``seealso`` among them."""
     # The path of a socket has to be short.
-    with WarmProgram(tmp_path_factory.mktemp("p")) as program:
-        yield program
+    with WarmPython(tmp_path_factory.mktemp("p")) as python:
+        yield python
 
 
 @pytest.fixture(scope="session")

@@ -33,12 +33,12 @@ def home(tmp_path, make_photos):
 
 
 @pytest.fixture
-def run(program):
+def run(python):
     """Run a command; behind a prefix, which may take powers away, it is a Python of its own."""
 
     def run(home: Path, *arguments: str | bytes, prefix=()) -> subprocess.CompletedProcess:
         if not prefix:
-            return program.run(*arguments, cwd=home)
+            return python.seealso(*arguments, cwd=home)
         command = [*prefix, *SEEALSO, *arguments]
         return subprocess.run(command, cwd=home, capture_output=True, text=True, errors="surrogateescape", timeout=120)
 

@@ -16,10 +16,10 @@ def write(folder: Path, name: str, script: str) -> None:
 
 
 @pytest.fixture
-def demo(tmp_path, program):
+def demo(tmp_path, python):
     """Run the demonstration in a directory of its own, with a folder of photographs."""
     (tmp_path / "bin").mkdir()
-    program.write(tmp_path / "bin" / "seealso")
+    python.write(tmp_path / "bin" / "seealso")
     shutil.copytree(ROOT / "demo", tmp_path / "demo")
 
     def demo(photos: str = "", **variables: str) -> subprocess.CompletedProcess:

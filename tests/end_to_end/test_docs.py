@@ -47,7 +47,7 @@ OWN = [page for page in PAGES if page.stem not in RUN_ELSEWHERE]
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory, photographs, program):
+def home(tmp_path_factory, photographs, python):
     """A home directory with a folder Pictures, and the program on the path."""
     home = tmp_path_factory.mktemp("home")
     (home / "Pictures").mkdir()
@@ -55,7 +55,7 @@ def home(tmp_path_factory, photographs, program):
         image.resize((320, 240)).save(home / "Pictures" / f"{name}.jpg")
     (home / "Pictures" / "coffee.txt").write_text("coffee")
     (home / "bin").mkdir()
-    program.write(home / "bin" / "seealso")
+    python.write(home / "bin" / "seealso")
     return home
 
 

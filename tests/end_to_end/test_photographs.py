@@ -26,11 +26,11 @@ def photos(tmp_path_factory, photographs):
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory, photos, program):
+def home(tmp_path_factory, photos, python):
     """A configuration with nothing but a path, indexed by the command line."""
     home = tmp_path_factory.mktemp("home")
     (home / "seealso.yaml").write_text("collections:\n  photos: {path: ./photos.seealso}\n")
-    done = program.run("index", str(photos), cwd=home)
+    done = python.seealso("index", str(photos), cwd=home)
     assert done.returncode == 0, done.stderr
     return home
 
@@ -92,34 +92,34 @@ def test_descriptors_do_not_depend_on_the_batch_they_came_in(home, photos):
             np.testing.assert_allclose(collection.descriptors([hit.id]), alone, rtol=1e-3, atol=1e-3)
 
 
-def test_the_command_line_does_it(home, photos, program):
-    done = program.run("similar", str(photos / "rocket" / "crop 0.png"), "-k", "3", "--json", cwd=home)
+def test_the_command_line_does_it(home, photos, python):
+    done = python.seealso("similar", str(photos / "rocket" / "crop 0.png"), "-k", "3", "--json", cwd=home)
     assert done.returncode == 0, done.stderr
     hits = json.loads(done.stdout)["hits"]
     assert {os.path.basename(os.path.dirname(hit["path"])) for hit in hits} == {"rocket"}
-    assert program.run("index", str(photos), cwd=home).stdout.startswith("nothing to do: 48 files unchanged")
-    assert program.run("verify", cwd=home).returncode == 0
+    assert python.seealso("index", str(photos), cwd=home).stdout.startswith("nothing to do: 48 files unchanged")
+    assert python.seealso("verify", cwd=home).returncode == 0
 
 
-def test_a_damaged_index_is_told(home, tmp_path, program):
+def test_a_damaged_index_is_told(home, tmp_path, python):
     """Whatever it says meanwhile, and what to do is what helps."""
     shutil.copytree(home, tmp_path / "home")
     with (tmp_path / "home" / "seealso.yaml").open("w") as file:
         file.write("collections:\n  photos: {path: ./photos.seealso, index: ppp-codes}\n")
-    assert program.run("rebuild", cwd=tmp_path / "home").returncode == 0
+    assert python.seealso("rebuild", cwd=tmp_path / "home").returncode == 0
     (codes,) = (tmp_path / "home" / "photos.seealso" / "index").rglob("0_codes.npy")
     content = bytearray(codes.read_bytes())
     content[-1] ^= 1
     codes.write_bytes(content)
-    done = program.run("verify", cwd=tmp_path / "home")
+    done = python.seealso("verify", cwd=tmp_path / "home")
     assert done.returncode == 1
     assert "0_codes fails its checksum; run `seealso rebuild`" in done.stdout + done.stderr
-    assert program.run("similar", "id:1", cwd=tmp_path / "home").returncode == 0
-    assert program.run("rebuild", cwd=tmp_path / "home").returncode == 0
-    assert program.run("verify", cwd=tmp_path / "home").returncode == 0
+    assert python.seealso("similar", "id:1", cwd=tmp_path / "home").returncode == 0
+    assert python.seealso("rebuild", cwd=tmp_path / "home").returncode == 0
+    assert python.seealso("verify", cwd=tmp_path / "home").returncode == 0
 
 
-def test_a_collection_of_another_model_is_refused(home, photos, tmp_path, program):
+def test_a_collection_of_another_model_is_refused(home, photos, tmp_path, python):
     """By its weights here, and by its preprocessing: a query and an ingest say what differs, and change nothing."""
     (home / "other.yaml").write_text(
         "collections:\n  photos: {path: ./photos.seealso, extractor: thumbnail}\n"
@@ -129,13 +129,14 @@ def test_a_collection_of_another_model_is_refused(home, photos, tmp_path, progra
     with open(crop_file, "wb") as file:
         file.write((photos / "coffee" / "whole.jpg").read_bytes() + b"\0")
     for command in (["index", str(photos)], ["similar", str(crop_file)]):
-        done = program.run("--config", "other.yaml", *command, cwd=home)
+        done = python.seealso("--config", "other.yaml", *command, cwd=home)
         assert done.returncode == 1
         assert len(done.stderr.splitlines()) == 1
         assert "was made by another extractor: plugin is 'thumbnail' and was 'onnx'" in done.stderr
         assert "another `path:`" in done.stderr
     # What needs no extraction is answered.
-    assert program.run("--config", "other.yaml", "similar", "id:1", cwd=home).returncode == 0
+    assert python.seealso("--config", "other.yaml", "similar", "id:1", cwd=home).returncode == 0
     assert (
-        program.run("--config", "other.yaml", "similar", str(photos / "coffee" / "whole.jpg"), cwd=home).returncode == 0
+        python.seealso("--config", "other.yaml", "similar", str(photos / "coffee" / "whole.jpg"), cwd=home).returncode
+        == 0
     )

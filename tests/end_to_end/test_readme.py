@@ -30,7 +30,7 @@ def blocks(name: str, language: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory, photographs, program):
+def home(tmp_path_factory, photographs, python):
     """A home directory with a folder Pictures, the README's plugins, and the program on the path."""
     home = tmp_path_factory.mktemp("home")
     (home / "Pictures").mkdir()
@@ -41,7 +41,7 @@ def home(tmp_path_factory, photographs, program):
             (home / text.split()[1]).write_text(text)
     # The program that belongs to this Python, whatever else is installed.
     (home / "bin").mkdir()
-    program.write(home / "bin" / "seealso")
+    python.write(home / "bin" / "seealso")
     return home
 
 
