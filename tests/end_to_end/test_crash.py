@@ -8,8 +8,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -19,6 +17,7 @@ import seealso
 from campaigns import WHOLE, campaign
 from conftest import THUMBNAIL
 from durability.power_cut import PowerCut, compile_layer
+from warm_python import Running, WarmPython
 
 CHILD = Path(__file__).parent.parent / "durability" / "ingest_child.py"
 PHOTOS = 72  # five batches of the cheap extractor
@@ -54,6 +53,13 @@ def layer(tmp_path_factory):
     return compile_layer(tmp_path_factory.mktemp("layer"))
 
 
+@pytest.fixture(scope="module")
+def python_on_layer(tmp_path_factory, layer):
+    """Python processes whose writes can be dropped."""
+    with WarmPython(tmp_path_factory.mktemp("p"), {"LD_PRELOAD": str(layer)}) as python:
+        yield python
+
+
 @pytest.fixture(autouse=True)
 def _settled_at_once(monkeypatch):
     monkeypatch.setattr("seealso.collection.intake.reading.SETTLED_NS", -1)
@@ -62,7 +68,8 @@ def _settled_at_once(monkeypatch):
 class Story:
     """A folder, a collection, and what the runs of the child have told of themselves."""
 
-    def __init__(self, tmp_path: Path) -> None:
+    def __init__(self, tmp_path: Path, python: WarmPython) -> None:
+        self.python = python
         self.photos = tmp_path / "photos"
         self.disk = tmp_path / "disk"
         self.disk.mkdir()
@@ -70,10 +77,10 @@ class Story:
         self.log = tmp_path / "log"
         self.ids_given: set[int] = set()
 
-    def start(self, *failpoint: str, environment: dict[str, str] | None = None) -> subprocess.Popen:
+    def start(self, *failpoint: object, environment: dict[str, str] | None = None) -> Running:
         self.log.unlink(missing_ok=True)
-        command = [sys.executable, str(CHILD), str(self.collection), str(self.photos), str(self.log), *failpoint]
-        return subprocess.Popen(command, env=os.environ | (environment or {}), stderr=subprocess.PIPE)
+        environment = os.environ | (environment or {})
+        return self.python.start(CHILD, self.collection, self.photos, self.log, *failpoint, env=environment)
 
     def run(self) -> None:
         """A run that nothing disturbs."""
@@ -140,8 +147,8 @@ def described_plainly(photos: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def story(tmp_path, make_photos):
-    made = Story(tmp_path)
+def story(tmp_path, make_photos, python):
+    made = Story(tmp_path, python)
     make_photos(made.photos, PHOTOS)
     shutil.copy(made.photos / "0003-cell.jpg", made.photos / "0050-copy.jpg")
     return made
@@ -170,16 +177,17 @@ def change_the_folder(photos: Path, make_photos) -> None:
         if WHOLE or number % 2 == turn
     ],
 )
-def test_power_fails_at_a_step(story, layer, tmp_path, make_photos, step, when):
+def test_power_fails_at_a_step(story, layer, python_on_layer, tmp_path, make_photos, step, when):
     """First in a fresh collection, then when the folder has changed: killed at the step, and unsynced writes dropped."""
     cut = PowerCut(layer, story.disk, tmp_path / "scratch")
+    story.python = python_on_layer
     killed = 0
     for changed in (False, True):
         if changed:
             change_the_folder(story.photos, make_photos)
             cut.adopt()
-        child = story.start(step, when, str(STEPS[step]), environment=cut.environment())
-        _, errors = child.communicate(timeout=60)
+        with story.start(step, when, STEPS[step], environment=cut.environment()) as child:
+            _, errors = child.communicate()
         # Some steps come only in one of the two.
         assert child.returncode in (0, -signal.SIGKILL), errors.decode()
         killed += child.returncode == -signal.SIGKILL
@@ -199,13 +207,12 @@ def test_killed_at_random_moments(story, make_photos):
     killed = 0
     turns = campaign(5, 20)
     for turn in range(turns):
-        child = story.start()
-        while not story.told() and child.poll() is None:
-            time.sleep(0.001)
-        time.sleep(rng.uniform(0, 0.25 * usual))
-        child.kill()
-        killed += child.wait(60) == -signal.SIGKILL
-        child.stderr.close()
+        with story.start() as child:
+            while not story.told() and child.poll() is None:
+                time.sleep(0.001)
+            time.sleep(rng.uniform(0, 0.25 * usual))
+            child.kill()
+            killed += child.wait() == -signal.SIGKILL
         if turn % 5 == 4:
             story.check_and_finish()
             shutil.rmtree(story.photos)

@@ -3,8 +3,6 @@
 import json
 import random
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -93,8 +91,8 @@ except KeyboardInterrupt:
 class Run:
     """What is taken in by a process of its own, again and again; and what it has told of what it committed."""
 
-    def __init__(self, folder, way):
-        self.folder, self.way = folder, way
+    def __init__(self, folder, way, python):
+        self.folder, self.way, self.python = folder, way, python
         self.log = folder / "log"
         if way == "import":
             np.save(folder / "vectors.npy", np.random.default_rng(1).random((OBJECTS[way], DIM), np.float32))
@@ -106,8 +104,7 @@ class Run:
                 Image.fromarray(pixels).save(folder / "photos" / f"{number:04d}.png")
 
     def start(self):
-        command = [sys.executable, "-c", STORY, self.folder, self.way, TAIL, LIMIT[self.way], *PLUGINS]
-        return subprocess.Popen([str(word) for word in command], stderr=subprocess.PIPE)
+        return self.python.start("-c", STORY, self.folder, self.way, TAIL, LIMIT[self.way], *PLUGINS)
 
     def committed(self):
         lines = self.log.read_text().splitlines() if self.log.exists() else []
@@ -119,7 +116,7 @@ class Run:
             while len(self.committed()) < after and child.poll() is None:
                 time.sleep(0.002)
             child.send_signal(how)
-            _, errors = child.communicate(timeout=60)
+            _, errors = child.communicate()
         assert child.returncode in (0, -how, 130), errors.decode()
         return child.returncode != 0
 
@@ -129,10 +126,10 @@ class Run:
 
 
 @pytest.fixture(params=["import", "index"])
-def run(request, tmp_path, limits, monkeypatch):
+def run(request, tmp_path, limits, monkeypatch, python):
     limits(tail=TAIL, objects=LIMIT[request.param])
     monkeypatch.setattr("seealso.collection.intake.reading.SETTLED_NS", -1)
-    return Run(tmp_path, request.param)
+    return Run(tmp_path, request.param, python)
 
 
 def check_and_go_on(run, left, monkeypatch):
