@@ -161,10 +161,10 @@ def mounted(place: Path, *arguments: str) -> Iterator[Path]:
 
 
 @contextmanager
-def small_disk(place: Path, megabytes: int) -> Iterator[Path]:
-    """A disk of a few megabytes."""
+def small_disk(place: Path, megabytes: float) -> Iterator[Path]:
+    """A disk of so many megabytes."""
     place.mkdir()
-    with mounted(place, "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs"):
+    with mounted(place, "-t", "tmpfs", "-o", f"size={round(megabytes * 1024)}k", "tmpfs"):
         yield place
 
 

@@ -7,7 +7,6 @@ import shutil
 import sqlite3
 import struct
 import subprocess
-import sys
 import zlib
 from pathlib import Path
 
@@ -17,9 +16,9 @@ from PIL import Image
 
 import seealso
 from conftest import THUMBNAIL, read_only, small_disk, without_privileges
+from warm_python import WarmPython
 
 PROGRESS = re.compile(r"\d+ of [\d,]+ files, ")
-SEEALSO = [sys.executable, "-W", "error", "-m", "seealso_cli"]
 
 
 @pytest.fixture
@@ -34,15 +33,19 @@ def home(tmp_path, make_photos):
 
 @pytest.fixture
 def run(python):
-    """Run a command; behind a prefix, which may take powers away, it is a Python of its own."""
+    """Run a command."""
 
-    def run(home: Path, *arguments: str | bytes, prefix=()) -> subprocess.CompletedProcess:
-        if not prefix:
-            return python.seealso(*arguments, cwd=home)
-        command = [*prefix, *SEEALSO, *arguments]
-        return subprocess.run(command, cwd=home, capture_output=True, text=True, errors="surrogateescape", timeout=120)
+    def run(home: Path, *arguments: str | bytes) -> subprocess.CompletedProcess[str]:
+        return python.seealso(*arguments, cwd=home)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def run_bound(tmp_path_factory):
+    """Run a command that permissions bind."""
+    with WarmPython(tmp_path_factory.mktemp("p"), prefix=without_privileges()) as python:
+        yield lambda home, *arguments: python.seealso(*arguments, cwd=home)
 
 
 def failed(done: subprocess.CompletedProcess, *expected: str) -> None:
@@ -109,7 +112,7 @@ def test_files_of_every_sort_in_one_folder(home, run):
     assert "nothing to do" in run(home, "index", "photos").stdout
 
 
-def test_what_may_not_be_read(home, run):
+def test_what_may_not_be_read(home, run, run_bound):
     photos = home / "photos"
     secret = photos / "secret.jpg"
     secret.write_bytes(sorted(photos.iterdir())[0].read_bytes() + b"\0")
@@ -119,16 +122,16 @@ def test_what_may_not_be_read(home, run):
     secret.chmod(0)
     (photos / "locked").chmod(0)
     try:
-        done = run(home, "index", "photos", prefix=without_privileges())
+        done = run_bound(home, "index", "photos")
         assert done.returncode == 0
         assert "2 files failed" in done.stdout
-        listed = run(home, "failures", prefix=without_privileges()).stdout
+        listed = run_bound(home, "failures").stdout
         assert f"{secret}\tcannot be read: Permission denied" in listed
         assert f"{photos}/locked\tthe folder cannot be read: Permission denied" in listed
         # What cannot be read is not gone.
         assert json.loads(run(home, "status", "--json").stdout)["objects"] == 22
-        failed(run(home, "index", "photos/secret.jpg", prefix=without_privileges()), "secret.jpg: cannot be read")
-        failed(run(home, "index", "photos/locked", prefix=without_privileges()), "the folder cannot be read")
+        failed(run_bound(home, "index", "photos/secret.jpg"), "secret.jpg: cannot be read")
+        failed(run_bound(home, "index", "photos/locked"), "the folder cannot be read")
     finally:
         (photos / "locked").chmod(0o755)
         secret.chmod(0o644)
@@ -138,24 +141,23 @@ def test_what_may_not_be_read(home, run):
     assert json.loads(run(home, "status", "--json").stdout)["objects"] == 22
 
 
-def test_a_folder_that_may_be_listed_but_not_entered(home, run):
+def test_a_folder_that_may_be_listed_but_not_entered(home, run, run_bound):
     locked = home / "photos" / "locked"
     locked.mkdir()
     image = Image.open(home / "photos" / "0003-cell.jpg")
     for turn in (1, 2):
         image.rotate(turn).save(locked / f"{turn}.jpg")
-    prefix = without_privileges()
     try:
         locked.chmod(0o444)
         for retry in ([], ["failures", "--retry"]):
-            assert "2 files failed" in run(home, *(retry or ["index", "photos"]), prefix=prefix).stdout
-            listed = run(home, "failures", prefix=prefix).stdout
+            assert "2 files failed" in run_bound(home, *(retry or ["index", "photos"])).stdout
+            listed = run_bound(home, "failures").stdout
             assert listed == "".join(f"{locked}/{turn}.jpg\tcannot be read: Permission denied\n" for turn in (1, 2))
-        failed(run(home, "index", f"{locked}/1.jpg", prefix=prefix), "1.jpg: cannot be read: Permission denied")
+        failed(run_bound(home, "index", f"{locked}/1.jpg"), "1.jpg: cannot be read: Permission denied")
         locked.chmod(0)
-        run(home, "index", "photos", prefix=prefix)
-        run(home, "failures", "--retry", prefix=prefix)
-        assert f"{locked}\tthe folder cannot be read" in run(home, "failures", prefix=prefix).stdout
+        run_bound(home, "index", "photos")
+        run_bound(home, "failures", "--retry")
+        assert f"{locked}\tthe folder cannot be read" in run_bound(home, "failures").stdout
     finally:
         locked.chmod(0o755)
     assert "2 new images" in run(home, "failures", "--retry").stdout
@@ -181,7 +183,7 @@ def test_a_read_only_disk(home, run):
     assert run(home, "index", "photos").returncode == 0
 
 
-def test_a_read_only_disk_with_an_unfinished_log(home, run):
+def test_a_read_only_disk_with_an_unfinished_log(home, run, python):
     """The process that wrote the collection was killed, so SQLite's log was not folded in; then the disk was mounted."""
     collection = home / "disk" / "c.seealso"
     code = (
@@ -190,7 +192,7 @@ def test_a_read_only_disk_with_an_unfinished_log(home, run):
         "c.index(['photos'])\n"
         "os.kill(os.getpid(), 9)\n"
     )
-    assert subprocess.run([sys.executable, "-c", code], cwd=home).returncode == -9
+    assert python.run("-c", code, cwd=home).returncode == -9
     assert (collection / "catalog.sqlite3-wal").stat().st_size > 0
     (collection / "catalog.sqlite3-shm").unlink()
     with read_only(home / "disk"):
@@ -200,18 +202,16 @@ def test_a_read_only_disk_with_an_unfinished_log(home, run):
     assert json.loads(run(home, "status", "--json").stdout)["objects"] == 20
 
 
-def test_without_the_permission_to_write(home, run):
+def test_without_the_permission_to_write(home, run, run_bound):
     run(home, "index", "photos")
     collection = home / "disk" / "c.seealso"
     everything = [collection, *collection.rglob("*")]
     for path in everything:
         path.chmod(0o555 if path.is_dir() else 0o444)
     try:
-        done = run(home, "similar", "id:3", "--paths", prefix=without_privileges())
+        done = run_bound(home, "similar", "id:3", "--paths")
         assert (done.returncode, len(done.stdout.splitlines())) == (0, 10), done.stderr
-        failed(
-            run(home, "index", "photos", prefix=without_privileges()), "the collection cannot be written", "permission"
-        )
+        failed(run_bound(home, "index", "photos"), "the collection cannot be written", "permission")
     finally:
         for path in everything:
             path.chmod(0o755 if path.is_dir() else 0o644)
@@ -219,8 +219,8 @@ def test_without_the_permission_to_write(home, run):
 
 def test_a_full_disk(home, make_photos, run):
     (home / "disk").rmdir()
-    contents = {path.read_bytes() for path in make_photos(home / "photos", 2500)}
-    with small_disk(home / "disk", megabytes=1):
+    contents = {path.read_bytes() for path in make_photos(home / "photos", 700)}
+    with small_disk(home / "disk", megabytes=0.5):
         done = run(home, "index", "photos")
         failed(done, "the disk is full; make room and run the command again, nothing is lost")
         done = run(home, "status", "--json")
@@ -234,18 +234,17 @@ def test_a_full_disk(home, make_photos, run):
         assert run(home, "verify").returncode == 0
 
 
-def test_two_ingests_at_once(home, run):
+def test_two_ingests_at_once(home, run, python):
     (home / "slow.py").write_text(
         "import sys, seealso\n@seealso.hookimpl\n"
         "def ingested(batch):\n    print('at it', flush=True)\n    sys.stdin.read()\n"
     )
     text = (home / "seealso.yaml").read_text()
     (home / "slow.yaml").write_text(text.replace("plugins: [", "plugins: [./slow.py, "))
-    with subprocess.Popen(
-        [*SEEALSO, "--config", "slow.yaml", "index", "photos"],
-        cwd=home, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    ) as first:  # fmt: skip
-        assert first.stdout.readline() == "at it\n"
+    with python.start(
+        *("-m", "seealso_cli", "--config", "slow.yaml", "index", "photos"), cwd=home, stdin=subprocess.PIPE
+    ) as first:
+        assert first.stdout.readline() == b"at it\n"
         # It is at it until it is told: these do not wait.
         failed(run(home, "index", "photos"), f"is being written to by process {first.pid}", "wait until it is done")
         done = run(home, "similar", "id:1", "--paths")

@@ -1,8 +1,8 @@
 """Descriptors that somebody already has: taken in, searched, and written out again."""
 
 import os
-import subprocess
 import sys
+import textwrap
 import tracemalloc
 
 import h5py
@@ -148,7 +148,7 @@ def test_an_interrupted_import_goes_on(collection, tmp_path, monkeypatch):
     assert np.array_equal(collection.descriptors(collection.ids()), some())
 
 
-def test_a_killed_import_goes_on(tmp_path):
+def test_a_killed_import_goes_on(tmp_path, python):
     file = write(tmp_path, ".npy", some(4000, 200))
     code = f"""
     import os, signal, seealso
@@ -159,9 +159,7 @@ def test_a_killed_import_goes_on(tmp_path):
             os.kill(os.getpid(), signal.SIGKILL)
     seealso.open({str(tmp_path / "c.seealso")!r}).import_descriptors({str(file)!r}, progress=die)
     """
-    import textwrap
-
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True)
+    done = python.run("-c", textwrap.dedent(code))
     assert done.returncode == -9, done.stderr
     with seealso.open(tmp_path / "c.seealso") as collection:
         assert 2000 <= collection.counts().objects < 4000

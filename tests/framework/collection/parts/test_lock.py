@@ -1,8 +1,6 @@
 """One writer at a time."""
 
 import os
-import subprocess
-import sys
 
 import pytest
 
@@ -22,20 +20,20 @@ def test_a_second_writer_is_told_who_has_it(tmp_path):
         pass
 
 
-def test_another_process_is_told_too(tmp_path):
+def test_another_process_is_told_too(tmp_path, python):
     code = f"import pathlib; from seealso.collection.parts.lock import write_lock\nwith write_lock(pathlib.Path({str(tmp_path)!r})): pass"
     with write_lock(tmp_path):
-        busy = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        busy = python.run("-c", code)
     assert f"is being written to by process {os.getpid()}" in busy.stderr
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    assert python.run("-c", code).returncode == 0
 
 
-def test_a_killed_holder_holds_nothing(tmp_path):
+def test_a_killed_holder_holds_nothing(tmp_path, python):
     code = (
         f"import os, pathlib; from seealso.collection.parts.lock import write_lock\n"
         f"with write_lock(pathlib.Path({str(tmp_path)!r})): os.kill(os.getpid(), 9)"
     )
-    assert subprocess.run([sys.executable, "-c", code]).returncode == -9
+    assert python.run("-c", code).returncode == -9
     with write_lock(tmp_path):
         pass
 

@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 
@@ -276,7 +274,7 @@ class TestRemembering:
         assert count() == 0
 
 
-def test_the_command_line_says_where_the_time_went(collection, folder, tmp_path):
+def test_the_command_line_says_where_the_time_went(collection, folder, tmp_path, python):
     path = collection.path
     collection.close()
     config = tmp_path / "seealso.yaml"
@@ -284,13 +282,8 @@ def test_the_command_line_says_where_the_time_went(collection, folder, tmp_path)
         f"plugins: [{tmp_path}/wordy.py]\n"
         f"collections: {{c: {{path: {path}, extractor: thumbnail, keywords: [sidecar]}}}}\n"
     )
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "seealso_cli", "--config", str(config), *arguments]
-        return subprocess.run(command, capture_output=True, text=True)
-
     for arguments in (["similar", "id:3"], ["similar", str(sorted(folder.glob("*.jpg"))[2])], ["text", "odd"]):
-        answer = json.loads(run(*arguments, "--json").stdout)
+        answer = json.loads(python.seealso("--config", str(config), *arguments, "--json", cwd=tmp_path).stdout)
         ms = answer["cost"]["ms"]
         total = ms.pop("total")
         assert abs(sum(ms.values()) - total) <= max(1, 0.05 * total)

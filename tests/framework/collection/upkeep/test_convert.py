@@ -1,9 +1,6 @@
 """Moving the descriptors to another store: nothing is lost, and searches go on."""
 
 import signal
-import subprocess
-import sys
-import textwrap
 import threading
 
 import numpy as np
@@ -175,12 +172,12 @@ collection.convert(PluginChoice(sys.argv[2]), tell)
 """
 
 
-def test_killed(opening, tmp_path):
+def test_killed(opening, tmp_path, python):
     before = answers(opening())
     for number, place in enumerate((1, 7, 13, 20)):
         store = ("plain", "lmdb")[number % 2]
-        command = [sys.executable, "-c", textwrap.dedent(KILLED), tmp_path / "c", store, str(place), *PLUGINS]
-        assert subprocess.run(command, timeout=60).returncode == -signal.SIGKILL
+        done = python.run("-c", KILLED, tmp_path / "c", store, place, *PLUGINS)
+        assert done.returncode == -signal.SIGKILL, done.stderr
         with opening() as collection:
             assert collection.status()["parts"]["store"] != store
             assert answers(collection) == before
