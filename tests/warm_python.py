@@ -188,11 +188,12 @@ class WarmPython:
         """Run the program to its end."""
         return self.run("-m", "seealso_cli", *arguments, cwd=cwd)
 
-    def write(self, file: Path) -> None:
-        """Write the program as an executable file, for shells."""
-        ask = f'"{sys.executable}" -I -S "{__file__}" --ask "{self._address}" -m seealso_cli'
-        file.write_text(f'#!/bin/sh\nexec {ask} "$@"\n')
-        file.chmod(0o755)
+    def write(self, folder: Path) -> None:
+        """Write ``python`` and ``seealso`` as executable files, for shells."""
+        for name, arguments in (("python", ""), ("seealso", "-m seealso_cli")):
+            ask = f'"{sys.executable}" -I -S "{__file__}" --ask "{self._address}" {arguments}'
+            (folder / name).write_text(f'#!/bin/sh\nexec {ask} "$@"\n')
+            (folder / name).chmod(0o755)
 
     def _request(
         self, arguments: Sequence[object], cwd: Path | None, env: Mapping[str, str] | None, streams: dict[int, int]
@@ -208,6 +209,7 @@ class WarmPython:
 def load() -> None:
     """Import what most processes need, and go through it once: the loops are compiled then."""
     import numpy as np
+    import onnxruntime  # noqa: F401
 
     import seealso
     from seealso_cli.app import COMMANDS

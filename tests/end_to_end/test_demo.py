@@ -19,7 +19,7 @@ def write(folder: Path, name: str, script: str) -> None:
 def demo(tmp_path, python):
     """Run the demonstration in a directory of its own, with a folder of photographs."""
     (tmp_path / "bin").mkdir()
-    python.write(tmp_path / "bin" / "seealso")
+    python.write(tmp_path / "bin")
     shutil.copytree(ROOT / "demo", tmp_path / "demo")
 
     def demo(photos: str = "", **variables: str) -> subprocess.CompletedProcess:

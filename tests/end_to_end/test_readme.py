@@ -7,7 +7,6 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,7 +40,7 @@ def home(tmp_path_factory, photographs, python):
             (home / text.split()[1]).write_text(text)
     # The program that belongs to this Python, whatever else is installed.
     (home / "bin").mkdir()
-    python.write(home / "bin" / "seealso")
+    python.write(home / "bin")
     return home
 
 
@@ -72,7 +71,7 @@ def test_the_tour(home, run):
 
 def test_the_python(run):
     (program,) = (text for text in blocks("README.md", "python") if not text.startswith("# "))
-    lines = run(sys.executable, "-W", "error", "-c", program).stdout.splitlines()
+    lines = run("python", "-c", program).stdout.splitlines()
     assert lines[0] == "16 new images, 0 failures"
     assert re.fullmatch(r" +0\.000  .*/Pictures/coffee\.jpg", lines[1])
     assert re.fullmatch(r"\d+ are near", lines[7])

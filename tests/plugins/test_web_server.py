@@ -20,8 +20,6 @@ from seealso_web.options import WebOptions
 from seealso_web.server import address_of, listen
 from web_site import configure, free_port, jpeg, running, wait_until_ready
 
-SEEALSO = [sys.executable, "-W", "error", "-m", "seealso_cli"]
-
 
 class TestWeb(FrontendTests):
     frontend_class = Web
@@ -197,16 +195,16 @@ def test_the_address_can_be_clicked(host, shown):
 
 
 @pytest.fixture
-def started(tmp_path, web_collection):
+def started(tmp_path, web_collection, python):
     """``seealso serve`` as a process."""
     port = free_port()
     file = configure(tmp_path, {"photos": web_collection}, port=port, access_log=True)
-    with subprocess.Popen(
-        [*SEEALSO, "--config", str(file), "serve"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as child:
+    address = f"http://127.0.0.1:{port}"
+    with python.start("-m", "seealso_cli", "--config", file, "serve") as child:
         try:
-            wait_until_ready(f"http://127.0.0.1:{port}")
-            yield child, f"http://127.0.0.1:{port}"
+            assert child.stderr.readline().startswith(b"serving photos (process ")
+            assert child.stderr.readline().decode() == f"seealso: ready at {address}/\n"
+            yield child, address
         finally:
             child.kill()
 
@@ -233,12 +231,9 @@ def test_what_is_in_flight_is_finished_when_it_ends(started, photographs, number
         wait_until_closed(address)  # so it has heard
         connection.sendall(data[1000:])
         assert answer.readline().startswith(b"HTTP/1.1 200 ")
-    out, err = child.communicate(timeout=20)
+    out, err = child.communicate()
     assert child.returncode == 0
     assert out == b""
-    lines = err.decode().splitlines()
-    assert lines[0].startswith("serving photos (process ")
-    assert f"seealso: ready at {address}/" in lines
     assert re.search(r"127\.0\.0\.1 POST /api/v1/photos/similar 200 \d+ \d+\.\dms", err.decode())
     assert "Traceback" not in err.decode()
     with pytest.raises(httpx2.ConnectError):
