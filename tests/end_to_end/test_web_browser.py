@@ -36,6 +36,14 @@ def site(tmp_path_factory, photographs):
         yield address
 
 
+def settle(page: Page) -> None:
+    """Wait until the page is loaded, and the pictures that are seen have come, or failed."""
+    page.wait_for_load_state("load")
+    page.wait_for_function(
+        "[...document.images].every(each => each.complete || each.getBoundingClientRect().top >= innerHeight)"
+    )
+
+
 @pytest.fixture
 def visit(site, browser):
     """Open pages of the site. Whatever is done: no error on the console, no request to another host, none that fails."""
@@ -51,7 +59,7 @@ def visit(site, browser):
         page.on("request", lambda request: urlsplit(request.url).netloc in (host, "") or wrong.append(request.url))
         page.on("response", lambda answer: answer.status < 400 or wrong.append(f"{answer.status} {answer.url}"))
         page.goto(site + path)
-        page.wait_for_load_state("networkidle")
+        settle(page)
         return page
 
     visit.wrong = wrong
@@ -227,7 +235,7 @@ def test_with_the_keyboard_alone(visit):
     assert page.locator(".tile").first.evaluate("tile => getComputedStyle(tile).outlineStyle") == "solid"
     page.keyboard.press("Enter")
     at(page, shown[0])
-    page.wait_for_load_state("networkidle")
+    settle(page)
     # The search, the cost, a part: each without a mouse.
     page.keyboard.press("/")
     expect(page.locator(".find input")).to_be_focused()
@@ -297,7 +305,7 @@ def test_nothing_keeps_anybody_out(visit, mine, scheme, width):
     ]
     for address in addresses:
         page.goto(urlsplit(page.url)._replace(path="", query="").geturl() + address)
-        page.wait_for_load_state("networkidle")
+        settle(page)
         for summary in page.locator("summary:visible").all():
             summary.click()
         # Without its own results by default: only what is wrong.
@@ -337,7 +345,7 @@ def test_nothing_jumps_while_it_loads(site, browser, address):
     for route in waiting:
         route.continue_()
     expect(page.locator(".tile").first.locator("img:not(.coming)")).to_have_count(1)
-    page.wait_for_load_state("networkidle")
+    settle(page)
     assert page.evaluate(boxes) == before
     context.close()
 
@@ -392,7 +400,7 @@ def test_a_missing_picture_leaves_its_name(visit, site, browser: Browser):
     page = context.new_page()
     page.route(re.compile("/thumbnail"), lambda route: route.fulfill(status=404))
     page.goto(f"{site}/photos?seed=1")
-    page.wait_for_load_state("networkidle")
+    settle(page)
     image = page.locator(".tile img").first
     expect(image).not_to_have_class("coming")
     assert image.get_attribute("alt").endswith(".jpg")
