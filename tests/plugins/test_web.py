@@ -8,6 +8,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 
 import seealso
@@ -132,6 +133,22 @@ def test_a_part_of_an_image_is_searched_with(client):
         answer = client.get(f"/photos/similar/7?crop={wrong}")
         assert answer.status_code == 422, wrong
         assert "crop" in answer.text or "not a part of the image" in answer.text
+
+
+def test_a_collection_of_imported_descriptors_has_pages_as_any_other(serve, tmp_path):
+    """Its objects have no image, so no width and height."""
+    np.save(tmp_path / "vectors.npy", np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32))
+    with seealso.open(tmp_path / "v.seealso") as collection:
+        collection.import_descriptors(tmp_path / "vectors.npy")
+    client = serve({"vectors": tmp_path / "v.seealso"}, extractor="imported")
+    assert len(page(client, "/vectors?seed=1").tiles()) == 9
+    shown = page(client, "/vectors/similar/3")
+    assert len(shown.tiles()) == 8
+    # A width of 0 would hide the name that stands in the place of the picture.
+    assert not shown.all("img", "width")
+    assert "0 0 0 0" not in shown.all("svg", "viewbox")
+    assert "0 × 0" not in client.get("/vectors/objects/3").text
+    assert {client.get(address).status_code for address in shown.all("img", "src")} == {404}
 
 
 def test_an_object_says_what_it_is(client, web_photos, serve):

@@ -38,9 +38,10 @@ def name_of(record: ObjectRecord) -> str:
 def shape(record: ObjectRecord) -> str:
     """The class of a cell of the grid with the proportions of an object, as the style sheet defines it.
 
-    A page brings no styles of its own (the content security policy forbids it), so proportions come in steps, of 6 %.
+    A page brings no styles of its own (the content security policy forbids it), so proportions come in steps, of 6 %. What was
+    imported has no size, and is shown as a square.
     """
-    step = round(STEPS * math.log2(record.width / record.height))
+    step = round(STEPS * math.log2(record.width / record.height)) if record.width and record.height else 0
     step = max(NARROWEST, min(WIDEST, step))
     return f"shape-{'w' if step >= 0 else 'n'}{abs(step)}"
 
