@@ -127,7 +127,7 @@ class Catalog:
     def existing(self, ids: np.ndarray) -> np.ndarray:
         """Those of ``ids`` that are objects, ascending."""
         found: list[int] = []
-        for part in pages_of([int(i) for i in ids]):
+        for part in pages_of(possible(ids)):
             found += (row[0] for row in self._all(f"SELECT id FROM objects WHERE id IN ({marks(part)})", part))
         return np.array(sorted(found), dtype=np.int64)
 
@@ -152,7 +152,7 @@ class Catalog:
     def records(self, ids: Sequence[int]) -> dict[int, ObjectRecord]:
         """The objects of ``ids`` that exist, with their paths."""
         found: dict[int, ObjectRecord] = {}
-        for part in pages_of(list(ids)):
+        for part in pages_of(possible(ids)):
             paths: dict[int, list[bytes]] = {}
             with self._lock:
                 rows = self._all(
@@ -186,7 +186,7 @@ class Catalog:
     def words(self, ids: Sequence[int]) -> dict[int, dict[str, tuple[Words, ...]]]:
         """What describes objects: ID → source → words, each once; without the objects that nothing describes."""
         found: dict[int, dict[str, dict[Words, None]]] = {}
-        for part in pages_of(list(ids)) if self._has_words() else ():
+        for part in pages_of(possible(ids)) if self._has_words() else ():
             for id_, source, words in self._all(
                 "SELECT object, source, words FROM locations JOIN words USING (path) "
                 f"WHERE object IN ({marks(part)}) ORDER BY path",
@@ -351,6 +351,11 @@ class Catalog:
                         return found
                 self.close()
                 self._connect()
+
+
+def possible(ids: Iterable[int]) -> list[int]:
+    """Those that an object can have, as SQLite takes them: numbers of 64 bits, also where NumPy's were given."""
+    return [int(id_) for id_ in ids if 0 <= id_ <= NEVER]
 
 
 def pages_of(values: list[Any]) -> Iterator[list[Any]]:

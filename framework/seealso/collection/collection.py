@@ -32,7 +32,7 @@ from seealso.collection.upkeep.convert import Conversion, convert, remove_other_
 from seealso.collection.upkeep.maintain import Checkup, Upkeep, bytes_below, bytes_of_parts, check, keep_up
 from seealso.configuration.models import Config
 from seealso.durability import make_directory, writing_in
-from seealso.errors import CollectionError, ConfigError, QueryError, SeealsoError
+from seealso.errors import CollectionError, ConfigError, MissingObject, QueryError, SeealsoError
 from seealso.imported.extractor import Imported
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.extractor import Provenance
@@ -384,7 +384,11 @@ class Collection:
         Raises:
             MissingObject: names the IDs that are not there.
         """
-        return self._open().store.get_many(np.asarray(ids, dtype=np.int64))
+        try:
+            wanted = np.asarray(ids, dtype=np.int64)
+        except OverflowError:
+            raise MissingObject([id_ for id_ in map(int, ids) if not -(1 << 63) <= id_ < 1 << 63]) from None
+        return self._open().store.get_many(wanted)
 
     @contextmanager
     def reading(self) -> Iterator[tuple[ObjectStore, Distance]]:

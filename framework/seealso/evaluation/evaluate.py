@@ -249,12 +249,13 @@ def _result(size: int, answers: Sequence[Answer], truth: Neighbours, k: int) -> 
 
 
 def _distance_error(answers: Sequence[Answer], truth: Neighbours, k: int) -> float:
-    """By how much the hit of a rank is further than the true neighbour of that rank; equal descriptors have no share."""
+    """By how much the hit of a rank is further than the true neighbour of that rank; equal descriptors have no share, and
+    nor have such as are further apart than float32 can say."""
     errors = []
     for number, answer in enumerate(answers):
         found = np.array([hit.distance for hit in answer.hits[:k]], np.float64)
         true = truth.distances[number, : found.size].astype(np.float64)
-        counts = true > 0
+        counts = (true > 0) & np.isfinite(true) & np.isfinite(found)
         errors += (np.maximum(found[counts] / true[counts] - 1, 0)).tolist()
     return float(np.mean(errors)) if errors else 0.0
 

@@ -139,7 +139,7 @@ class Query:
         k: how many hits.
         offset: how many of the best to leave out: the next page of an answer begins where the one before it ended.
         others: leave out the object that is the example itself.
-        max_distance: only hits that are no further than this from the example.
+        max_distance: only hits that are no further than this from the example; infinity is no limit, and kept as None.
         allowed: only these objects.
         candidates: how many candidates to refine, at most; by default what the configuration says.
 
@@ -158,6 +158,15 @@ class Query:
     candidates: int | None = None
 
     def __post_init__(self) -> None:
+        # A query can be kept and sent elsewhere, so it holds plain numbers, whatever kind of number was given.
+        object.__setattr__(self, "examples", tuple(map(Example.of, self.examples)))
+        for count in ("k", "offset", "candidates"):
+            if getattr(self, count) is not None:
+                object.__setattr__(self, count, whole_number(getattr(self, count)))
+        if self.max_distance is not None:
+            # Infinity is no limit, and no number in JSON.
+            most = None if self.max_distance == math.inf else float(self.max_distance)
+            object.__setattr__(self, "max_distance", most)
         if not self.examples and self.keywords is None:
             raise QueryError("there is nothing to look for; give an example or keywords")
         if self.k < 1:
@@ -217,10 +226,10 @@ class Hit:
         return os.fsdecode(self.paths[0])
 
     def as_json(self) -> dict[str, Any]:
-        """As the command line's ``--json`` and the web show it."""
+        """As the command line's ``--json`` and the web show it. A distance that float32 cannot hold is null: JSON knows no infinity."""
         return {
             "id": self.id,
-            "distance": self.distance,
+            "distance": self.distance if self.distance is not None and math.isfinite(self.distance) else None,
             "score": self.score,
             "path": shown_path(self.paths[0]),
             "uri": uri_of_path(self.paths[0]),

@@ -1,12 +1,13 @@
 """The question and the answer as values."""
 
+import json
 import math
 
 import numpy as np
 import pytest
 
 import seealso
-from seealso import Cost, Example, Query, QueryError, Times
+from seealso import Answer, Cost, Example, Hit, Query, QueryError, Times
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,27 @@ def test_what_is_no_example(given, expected):
 def test_what_is_no_query(given, expected):
     with pytest.raises(QueryError, match=expected):
         Query(**given)
+
+
+def test_a_query_holds_plain_numbers_whatever_was_given():
+    given = Query(
+        [np.int64(3)], k=np.int32(5), offset=np.int64(2), candidates=np.uint8(9), max_distance=np.float32(0.5)
+    )
+    plain = Query((Example(id=3),), k=5, offset=2, candidates=9, max_distance=0.5)
+    assert given == plain
+    assert hash(given) == hash(plain)
+    assert json.loads(json.dumps(Answer(given, (), Cost()).as_json()))["query"]["offset"] == 2
+    with pytest.raises(TypeError, match="integer"):
+        Query.like(1, k=2.5)
+    unlimited = Query.like(1, max_distance=math.inf)
+    assert unlimited == Query.like(1)
+    assert json.dumps(Answer(unlimited, (), Cost()).as_json(), allow_nan=False)
+
+
+def test_a_distance_that_float32_cannot_hold_is_null_in_json():
+    hit = Hit(1, math.inf, (b"/a.jpg",))
+    assert json.loads(json.dumps(hit.as_json(), allow_nan=False))["distance"] is None
+    assert Hit(1, 0.0, (b"/a.jpg",)).as_json()["distance"] == 0.0
 
 
 def test_values_are_compared_by_what_they_hold():

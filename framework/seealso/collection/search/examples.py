@@ -135,7 +135,7 @@ class Examples:
         Raises:
             QueryError: there is none with this ID.
         """
-        record = opened.catalog.records([id_]).get(id_) if 0 <= id_ < 1 << 63 else None
+        record = opened.catalog.records([id_]).get(id_)
         if record is None or not record.paths:
             raise QueryError(f"there is no object {id_} in the collection {self._name}")
         return record

@@ -288,3 +288,23 @@ def test_the_command_line_says_where_the_time_went(collection, folder, tmp_path,
         total = ms.pop("total")
         assert abs(sum(ms.values()) - total) <= max(1, 0.05 * total)
         assert answer["unsearched"] == 0
+
+
+def test_ids_may_be_numbers_of_numpy(collection):
+    """`Collection.ids` gives such."""
+    ids = collection.ids()
+    assert list(collection.records(ids)) == ids.tolist()
+    assert collection.keywords(ids).keys() == set(ids.tolist())
+    assert collection.show(ids[2]).id == 3
+    assert collection.read(ids[2]) == collection.read(3)
+
+
+@pytest.mark.parametrize("id_", [-1, 0, (1 << 63) - 1, 1 << 63, -(1 << 70)])
+def test_ids_that_no_object_can_have(collection, id_):
+    assert collection.records([id_, 3]).keys() == {3}
+    assert collection.keywords([id_, 3]).keys() == {3}
+    assert collection.remove([id_]) == 0
+    with pytest.raises(QueryError, match=f"there is no object {id_}"):
+        collection.similar(id_)
+    with pytest.raises(seealso.MissingObject, match=f"no descriptor of ID {id_}"):
+        collection.descriptors([3, id_])
