@@ -222,6 +222,9 @@ class Keeper(Generic[D]):
             self._take_newer(catalog)
             if self._state is None and self._source.anything(catalog):
                 self._log_building("there is no snapshot that can be used")
+        # Not before one is loaded: an older one, or that of an earlier release, may be needed in its place.
+        if self.saved is not None:
+            self._snapshots.remove_unheld()
         self._warn_if_other(self._state)
         self.catch_up(catalog)
 

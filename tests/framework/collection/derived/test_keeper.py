@@ -352,6 +352,18 @@ def test_the_next_older_snapshot_is_used_where_there_is_one(opening, add, limits
     assert caplog.text.count("cannot be used") == 1
 
 
+def test_the_snapshot_that_a_writer_held_when_it_replaced_it_goes_with_the_next_writer(reopen, add):
+    with reopen(index="exact") as first:
+        add(first, 40)
+    with reopen(index="exact") as second:
+        add(second, 3000)
+        kept = sorted((second.path / "index").glob("0*"))
+        assert len(kept) == 2
+    with reopen(index="exact") as third:
+        assert third.maintain().dropped == 0
+    assert sorted((third.path / "index").glob("0*")) == kept[1:]
+
+
 @pytest.mark.parametrize("left", ["000000000099-1.new", "000000000099-1"])
 def test_a_half_written_snapshot_is_not_seen(opening, add, left, caplog):
     add(opening(), 40)
