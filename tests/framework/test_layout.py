@@ -9,6 +9,8 @@ import pytest
 
 import seealso
 from seealso import layout
+from seealso.catalogue.writer import CatalogWriter
+from seealso.collection.parts.creation import STORE_FOLDER
 from seealso.configuration.models import check_data
 from seealso.registry.loading import load_plugins
 from seealso.testing.collections import PIXELS
@@ -102,6 +104,38 @@ def test_it_is_told_of_a_backup_that_lacks_more_than_the_catalogue(lost, kept):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     with deployment_in(lost) as deployment, pytest.raises(seealso.CorruptCollection, match="the catalogue is missing"):
         deployment.collection().status()
+
+
+def test_an_empty_catalogue_is_a_lost_one(lost):
+    (lost / "c" / layout.CATALOGUE).touch()
+    before = content_below(lost)
+    for name, command in COMMANDS.items():
+        with (
+            deployment_in(lost) as deployment,
+            pytest.raises(seealso.CorruptCollection, match="the catalogue is empty, and the store beside it holds"),
+        ):
+            command(deployment.collection(), lost / "photos")
+        assert content_below(lost) == before, name
+
+
+def test_the_log_of_a_lost_catalogue_is_not_taken_for_that_of_a_new_one(everything, tmp_path):
+    """Where no descriptors are, nothing is lost with the catalogue, and another one is made."""
+    (tmp_path / "none").mkdir()
+    with deployment_in(tmp_path) as deployment:
+        deployment.collection().index([tmp_path / "none"])
+    writer = CatalogWriter(tmp_path / "c")
+    writer.set_meta({STORE_FOLDER: "store-9"})
+    kept = {file.name: file.read_bytes() for file in (tmp_path / "c").glob(f"{layout.CATALOGUE}-*")}
+    writer.close()
+    assert kept[f"{layout.CATALOGUE}-wal"]
+    (tmp_path / "c" / layout.CATALOGUE).write_bytes(b"")
+    for name, content in kept.items():
+        (tmp_path / "c" / name).write_bytes(content)
+    with deployment_in(tmp_path) as deployment:
+        assert deployment.collection().index([everything / "photos"]).added == 6
+    with deployment_in(tmp_path) as deployment:
+        assert deployment.collection().verify().problems == []
+        assert deployment.collection().counts().objects == 6
 
 
 def test_a_folder_of_somebody_elses_that_is_called_store_is_none(tmp_path):

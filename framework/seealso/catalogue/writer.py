@@ -28,8 +28,9 @@ RESERVED_IDS = 1024  # at a time: one durable write for many batches
 def create_catalog(directory: Path, meta: Mapping[str, str]) -> None:
     """Write an empty catalogue; whole or not at all, whenever this is interrupted."""
     new = directory / f"{CATALOGUE}.new"
-    for leftover in (new, new.with_name(new.name + "-journal")):
-        leftover.unlink(missing_ok=True)
+    # SQLite would believe the log of a catalogue that was there before.
+    for leftover in (new.name, f"{new.name}-journal", f"{CATALOGUE}-wal", f"{CATALOGUE}-shm"):
+        (directory / leftover).unlink(missing_ok=True)
     with contextlib.ExitStack() as cleanup, translated(directory / CATALOGUE):
         connection = connect(new, "mode=rwc", cleanup)
         connection.executescript(f"BEGIN; {SCHEMA} COMMIT;")

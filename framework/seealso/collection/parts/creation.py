@@ -24,8 +24,9 @@ def store_folder(catalog: Catalog) -> str:
 
 
 def exists(path: Path) -> bool:
-    """Whether there is a collection: it has a catalogue."""
-    return (path / CATALOGUE).is_file()
+    """Whether there is a collection: it has a catalogue. An empty file is none: a catalogue is made whole or not at all."""
+    file = path / CATALOGUE
+    return file.is_file() and file.stat().st_size > 0
 
 
 def explain_absence(path: Path) -> CollectionError:
@@ -68,7 +69,8 @@ def create(path: Path, parts: Parts) -> None:
 
 
 def _lost_catalogue(path: Path) -> CorruptCollection:
+    state = "empty" if os.path.isfile(path / CATALOGUE) else "missing"
     return CorruptCollection(
-        f"{path / CATALOGUE}: the catalogue is missing, and the store beside it holds descriptors; restore the catalogue "
+        f"{path / CATALOGUE}: the catalogue is {state}, and the store beside it holds descriptors; restore the catalogue "
         f"from a backup, or move {path} away to begin anew"
     )
