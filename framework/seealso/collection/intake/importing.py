@@ -13,7 +13,7 @@ import numpy as np
 from seealso.catalogue.rows import FileState, Location, ObjectRow
 from seealso.catalogue.writer import CatalogWriter, IdReserve
 from seealso.collection.intake.ingest import IngestedBatch
-from seealso.collection.intake.vector_files import VectorFile
+from seealso.collection.intake.vector_files import VectorFile, check_regular, load_array
 from seealso.collection.parts.opened import Opened
 from seealso.errors import FileError
 from seealso.registry.registry import Plugins
@@ -41,15 +41,20 @@ def read_names(path: Path, count: int) -> list[str]:
     """
     try:
         if path.suffix.lower() == ".npy":
-            array = np.load(path, mmap_mode="r", allow_pickle=False)
-            names = [str(name) for name in array.reshape(-1)[: count + 1].tolist()]
+            check_regular(path)
+            names = [str(name) for name in load_array(path).reshape(-1)[: count + 1].tolist()]
         else:
             with path.open(encoding="utf-8") as file:
-                names = [line.rstrip("\r\n") for _, line in zip(range(count + 1), file, strict=False)]
+                # No line is read further than it takes to see that it is no name.
+                lines = iter(lambda: file.readline(LONGEST_NAME + 3), "")
+                names = [line.rstrip("\r\n") for _, line in zip(range(count + 1), lines, strict=False)]
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {error.strerror or error}") from None
     except (ValueError, EOFError) as error:
         raise FileError(f"{path}: no names: {' '.join(str(error).split())}") from None
+    wrong = next((name for name in names if not name or len(name) > LONGEST_NAME or "\0" in name), None)
+    if wrong is not None:
+        raise FileError(f"{path}: {wrong[:60]!r} is no name: 1 to {LONGEST_NAME} characters")
     if len(names) != count:
         found = f"more than {count:,}" if len(names) > count else f"{len(names):,}"
         raise FileError(f"{path}: there are {found} names, and {count:,} descriptors")
@@ -57,9 +62,6 @@ def read_names(path: Path, count: int) -> list[str]:
         seen: set[str] = set()
         twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise FileError(f"{path}: the name {twice!r} stands twice")
-    wrong = next((name for name in names if not name or len(name) > LONGEST_NAME or "\0" in name), None)
-    if wrong is not None:
-        raise FileError(f"{path}: {wrong[:60]!r} is no name: 1 to {LONGEST_NAME} characters")
     return names
 
 

@@ -5,6 +5,7 @@ Nothing in them is ever unpickled. Sizes that a file states are held against its
 
 from __future__ import annotations
 
+import stat
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -87,6 +88,7 @@ def open_vectors(path: Path, dataset: str = "") -> VectorFile:
     suffix = path.suffix.lower()
     if suffix not in kinds:
         raise FileError(f"{path}: descriptors are read from {', '.join(SUFFIXES)}; convert it to one of them")
+    check_regular(path)
     try:
         found = kinds[suffix]()
         found.check()
@@ -95,20 +97,48 @@ def open_vectors(path: Path, dataset: str = "") -> VectorFile:
     return found
 
 
+def check_regular(path: Path) -> None:
+    """Refuse what is no file of a known length: opening a pipe may wait for ever, and a device has no end.
+
+    Raises:
+        FileError: it is something else, or is not there.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if not stat.S_ISREG(mode):
+        raise FileError(f"{path}: it is no regular file; write what it gives to one first")
+
+
+def load_array(path: Path) -> np.ndarray:
+    """The array of a ``.npy`` file, mapped.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no such file; the message says why.
+    """
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        # numpy advises to load what it takes for a pickle all the same.
+        raise ValueError("it is no .npy file" if "pickle" in str(error) else " ".join(str(error).split())) from None
+    if not isinstance(array, np.ndarray):
+        raise ValueError("it is no .npy file")
+    return array
+
+
 class NumpyFile(VectorFile):
     """An array ``(n, dim)``, as ``numpy.save`` writes it; mapped."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         try:
-            array = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            # numpy advises to load what it takes for a pickle all the same.
-            reason = "it is no .npy file" if "pickle" in str(error) else " ".join(str(error).split())
-            raise FileError(f"{path}: no array that can be read: {reason}") from None
-        if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind not in "fiub":
-            shape = getattr(array, "shape", "none")
-            raise FileError(f"{path}: descriptors have to be numbers of shape (n, dim), not of shape {shape}")
+            array = load_array(path)
+        except ValueError as error:
+            raise FileError(f"{path}: no array that can be read: {error}") from None
+        if array.ndim != 2 or array.dtype.kind not in "fiub":
+            raise FileError(f"{path}: descriptors have to be numbers of shape (n, dim), not of shape {array.shape}")
         self._array = array
         self.count, self.dim = array.shape
 

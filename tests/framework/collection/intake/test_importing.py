@@ -297,6 +297,35 @@ def test_names_that_are_none(collection, tmp_path, text, expected):
         collection.import_descriptors(file, names=names)
 
 
+@pytest.mark.parametrize("suffix", [".npy", ".fvecs", ".h5", ".parquet"])
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_has_no_length_is_no_file_of_descriptors(collection, tmp_path, suffix, kind):
+    """Nobody writes to the pipe, so opening it would wait for ever."""
+    file = tmp_path / f"vectors{suffix}"
+    if kind == "pipe":
+        os.mkfifo(file)
+    else:
+        file.symlink_to("/dev/zero")
+    with pytest.raises(seealso.FileError, match=f"{file}: it is no regular file"):
+        collection.import_descriptors(file)
+    if suffix == ".npy":
+        with pytest.raises(seealso.FileError, match=f"{file}: it is no regular file"):
+            collection.import_descriptors(write(tmp_path, ".fvecs", some(3)), names=file)
+
+
+def test_names_without_an_end_are_not_read_to_it(collection, tmp_path):
+    (tmp_path / "names").symlink_to("/dev/zero")
+    with pytest.raises(seealso.FileError, match="is no name: 1 to 1000 characters"):
+        collection.import_descriptors(write(tmp_path, ".npy", some(3)), names=tmp_path / "names")
+
+
+def test_names_that_are_no_array(collection, tmp_path):
+    """NumPy advises to unpickle it."""
+    (tmp_path / "names.npy").write_text("a\nb\nc\n")
+    with pytest.raises(seealso.FileError, match=r"names\.npy: no names: it is no \.npy file$"):
+        collection.import_descriptors(write(tmp_path, ".npy", some(3)), names=tmp_path / "names.npy")
+
+
 def test_others_are_refused(collection, tmp_path, photos):
     collection.import_descriptors(write(tmp_path, ".npy", some()), made_by="one")
     for other, made_by in ((some(), "another"), (some(dim=5), "one")):
