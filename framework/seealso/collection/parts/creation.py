@@ -47,9 +47,12 @@ def create(path: Path, parts: Parts) -> None:
         CollectionError: something else is there.
         CorruptCollection: it holds descriptors, and only its catalogue is missing.
         CollectionReadOnly: nothing can be written there.
+        ConfigError: a part that is configured does not exist or does not fit; nothing is made.
     """
     provenance = parts.extractor.provenance
     parts.distance(provenance.dtype)
+    # All that may be refused is asked for before anything is written.
+    kept = record(parts.choices(), provenance)
     with writing_in(path):
         if os.path.lexists(path) and not path.is_dir():
             raise CollectionError(f"{path} is a file; give the collection a `path:` of its own")
@@ -65,7 +68,7 @@ def create(path: Path, parts: Parts) -> None:
             if exists(path):
                 return
             make_directory(path / STORE)
-            create_catalog(path, {**record(parts.choices(), provenance), "created": str(time.time())})
+            create_catalog(path, {**kept, "created": str(time.time())})
 
 
 def _lost_catalogue(path: Path) -> CorruptCollection:

@@ -30,7 +30,7 @@ from seealso.interfaces.extractor import Extractor, ExtractorContext, Provenance
 from seealso.interfaces.index import IndexContext, MetricIndex
 from seealso.interfaces.keywords import KeywordSource
 from seealso.interfaces.plugin import PluginChoice, PluginOptions
-from seealso.interfaces.store import ObjectStore, StoreContext
+from seealso.interfaces.store import ObjectStore, StoreContext, StoreOptions
 from seealso.interfaces.text import TextContext, TextIndex
 from seealso.registry.kinds import CHOSEN, CODEC, DISTANCE, EXTRACTOR, INDEX, KEYWORDS, STORE, TEXT, Kind, P
 from seealso.registry.registry import Plugins
@@ -199,7 +199,13 @@ class Parts:
     def _choose(self, kind: Kind[P]) -> Chosen[P]:
         named = self._collection.choices(kind)
         if named:
-            return Chosen(*self.config.options(self.plugins, kind, named[0], place_of(self.name, kind)))
+            place = place_of(self.name, kind)
+            chosen = Chosen(*self.config.options(self.plugins, kind, named[0], place))
+            try:
+                self._check_codec(chosen.options)
+            except (ConfigError, PluginError) as error:
+                raise ConfigError(f"{self.config.source.place((*place, 'codec'))}: {error}") from None
+            return chosen
         default = self.recorded.get(kind.word)
         choice = default or PluginChoice(self.plugins.default(kind, lambda other: self.chosen(other).cls))
         return self.checked(kind, choice)
@@ -212,7 +218,14 @@ class Parts:
             PluginError: it does not exist.
         """
         cls = self.plugins.get(kind, choice.plugin)
-        return Chosen(cls, validate_options(cls, choice, location=(kind.word,)))
+        options = validate_options(cls, choice, location=(kind.word,))
+        self._check_codec(options)
+        return Chosen(cls, options)
+
+    def _check_codec(self, options: PluginOptions) -> None:
+        """Refuse a store's codec that does not exist or whose options do not fit, before a collection is made with it."""
+        if isinstance(options, StoreOptions) and options.codec is not None:
+            self.checked(CODEC, options.codec)
 
     def choices(self) -> dict[str, PluginChoice]:
         """The choices in force that a collection keeps to, with every option."""
