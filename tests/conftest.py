@@ -103,6 +103,17 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmPython]:
         yield python
 
 
+@pytest.fixture
+def quick_trials(python: WarmPython, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plans ask few queries, some of them in a process that starts in a moment."""
+    for name, few in (("WARM_UP", 1), ("QUERIES", 5), ("COLD_QUERIES", 2)):
+        monkeypatch.setattr(f"seealso.planning.trial.{name}", few)
+    monkeypatch.setattr(
+        "seealso.planning.trial._serve",
+        lambda asked: python.run("-m", "seealso.planning.serving", input=asked.encode()),
+    )
+
+
 @pytest.fixture(scope="session")
 def photographs() -> dict[str, Image.Image]:
     """Real photographs, by name: those that scikit-image's wheel carries."""

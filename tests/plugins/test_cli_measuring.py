@@ -105,7 +105,7 @@ def test_there_is_nothing_yet(call, tmp_path):
     assert "there is no collection at" in err
 
 
-def test_plan(measured, tmp_path):
+def test_plan(measured, tmp_path, quick_trials):
     status, out, err = measured("plan", "one", "--seconds", "0.2", "--index", "exact")
     assert status == 0
     rows = [line.split("\t") for line in out.splitlines()]

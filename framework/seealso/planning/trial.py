@@ -294,13 +294,16 @@ def _memory_of_serving(trial: Trial, pilot: Collection) -> float:
         ],
         "image": os.fsdecode(trial.query),
     }
-    done = subprocess.run(
-        [sys.executable, "-m", "seealso.planning.serving"],
-        input=json.dumps(asked), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = _serve(json.dumps(asked))
     if done.returncode:
         raise SeealsoError(f"the process that answers queries failed: {done.stderr.strip().splitlines()[-1:]}")
     return float(done.stdout)
+
+
+def _serve(asked: str) -> subprocess.CompletedProcess[str]:
+    """Run the process that answers queries, to its end."""
+    command = [sys.executable, "-m", "seealso.planning.serving"]
+    return subprocess.run(command, input=asked, capture_output=True, text=True, check=False)
 
 
 def _settings(collection: Collection) -> dict[str, object]:

@@ -11,6 +11,9 @@ from seealso.collection.upkeep.maintain import bytes_below
 from seealso.planning import sample as plan_sample
 from seealso.planning import trial as plan_trial
 
+SERVE = plan_trial._serve
+"""Answers queries in a process that is started as any other."""
+
 
 @pytest.fixture
 def opening(tmp_path):
@@ -27,11 +30,17 @@ def opening(tmp_path):
         collection.close()
 
 
+@pytest.fixture(autouse=True)
+def _quick(quick_trials):
+    """Trials take a moment."""
+
+
 def of_all(plan):
     return [plan.seconds, plan.disk, plan.memory, plan.query, *filter(None, [plan.cold_query])]
 
 
-def test_of_a_folder(opening, tmp_path, make_photos):
+def test_of_a_folder(opening, tmp_path, make_photos, monkeypatch):
+    monkeypatch.setattr(plan_trial, "_serve", SERVE)
     make_photos(tmp_path / "photos", 150)
     (tmp_path / "photos" / "broken.jpg").write_bytes(b"no image")
     before = sorted(os.listdir(tmp_path))
