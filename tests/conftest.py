@@ -149,7 +149,7 @@ def _photo_files(photographs: dict[str, Image.Image]) -> Callable[[int], Iterato
     return files
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_photos(_photo_files: Callable[[int], Iterator[tuple[str, bytes]]]) -> Callable[..., list[Path]]:
     """Write ``count`` photographs of different content into a folder: random crops of real ones, 96 pixels wide."""
 

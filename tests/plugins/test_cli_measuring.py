@@ -2,22 +2,33 @@
 
 import json
 import re
+import shutil
 
 import pytest
 import yaml
 
+import seealso
 from conftest import THUMBNAIL
 
 
-@pytest.fixture
-def measured(call, tmp_path, make_photos):
-    """A collection of 60 photographs, in two folders."""
-    make_photos(tmp_path / "one", 30)
-    make_photos(tmp_path / "two", 30, seed=5)
-    (tmp_path / "seealso.yaml").write_text(
+@pytest.fixture(scope="module")
+def template(tmp_path_factory, make_photos):
+    """A folder with a configuration, and a collection of 60 photographs in two folders."""
+    folder = tmp_path_factory.mktemp("measured")
+    make_photos(folder / "one", 30)
+    make_photos(folder / "two", 30, seed=5)
+    (folder / "seealso.yaml").write_text(
         f"plugins: [{THUMBNAIL}]\ncollections:\n  photos:\n    path: ./c\n    extractor: thumbnail # cheap\n"
     )
-    assert call("index", "one", "two")[0] == 0
+    with seealso.Deployment.load(folder / "seealso.yaml") as deployment:
+        assert deployment.collection().index([folder / "one", folder / "two"]).added == 60
+    return folder
+
+
+@pytest.fixture
+def measured(call, tmp_path, template):
+    """Runs a command line in a copy of this folder."""
+    shutil.copytree(template, tmp_path, dirs_exist_ok=True)
     return call
 
 

@@ -156,18 +156,17 @@ def evaluate(
     """
     sample = sample_of(collection, count, seed) if queries is None else queries
     objects = int(collection.ids().size)
-    most = objects - bool((sample.ids >= 0).any())
-    if not 1 <= k <= most:
-        raise QueryError(f"k is {k}, and a query has {max(most, 0):,} possible neighbours here; ask for 1 to as many")
+    most = check_k(sample, k, objects)
     truth = true_neighbours(collection, sample, max(k, 10) if labels and most >= 10 else k, work, progress)
     wanted = _sizes(collection, objects, sizes)
-    results = []
-    for place, size in enumerate(wanted):
-        answers = []
-        for number in range(len(sample.ids)):
-            answers.append(_ask(collection, sample, number, k, size))
-            progress("searching", place * len(sample.ids) + number + 1, len(wanted) * len(sample.ids))
-        results.append(_result(size, answers, truth, k))
+    steps = len(sample.ids)
+    results = [
+        measure(
+            collection, sample, truth, k, size,
+            lambda asked, before=place * steps: progress("searching", before + asked, len(wanted) * steps),
+        )
+        for place, size in enumerate(wanted)
+    ]  # fmt: skip
     parts = collection.choices()
     return Evaluation(
         collection=collection.name,
@@ -182,6 +181,18 @@ def evaluate(
         results=tuple(results),
         same_class=_same_class(collection, sample, truth) if labels else {},
     )
+
+
+def check_k(sample: Sample, k: int, objects: int) -> int:
+    """How many neighbours each query of a sample has among so many objects.
+
+    Raises:
+        QueryError: there are fewer than ``k``.
+    """
+    most = objects - bool((sample.ids >= 0).any())
+    if not 1 <= k <= most:
+        raise QueryError(f"k is {k}, and a query has {max(most, 0):,} possible neighbours here; ask for 1 to as many")
+    return most
 
 
 def true_neighbours(
@@ -204,6 +215,25 @@ def true_neighbours(
             work=work,
             progress=lambda done, total: progress("comparing with all", done, total),
         )
+
+
+def measure(
+    collection: Collection,
+    sample: Sample,
+    truth: Neighbours,
+    k: int,
+    size: int,
+    progress: Callable[[int], None],
+) -> SizeResult:
+    """Ask every query of a sample with one candidate-set size, and compare the answers with the true neighbours.
+
+    ``progress`` is told how many were asked.
+    """
+    answers = []
+    for number in range(len(sample.ids)):
+        answers.append(_ask(collection, sample, number, k, size))
+        progress(number + 1)
+    return _result(size, answers, truth, k)
 
 
 def _sizes(collection: Collection, objects: int, sizes: Sequence[int] | None) -> list[int]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from seealso.collection import Collection
 from seealso.errors import ConfigError, QueryError
-from seealso.evaluation.evaluate import Evaluation, SizeResult, evaluate, sample_of
+from seealso.evaluation.evaluate import SizeResult, check_k, measure, sample_of, true_neighbours
 from seealso.interfaces.plugin import PluginChoice
 
 SAMPLE = 1000
@@ -81,26 +81,28 @@ def tune(
         raise QueryError(f"a recall of {recall} cannot be aimed at; give one above 0 and below 1, as 0.9")
     sample = sample_of(collection, count, seed)
     objects = int(collection.ids().size)
+    check_k(sample, k, objects)
+    truth = true_neighbours(collection, sample, k, progress=progress)
 
-    def measured(size: int) -> tuple[Evaluation, SizeResult]:
-        found = evaluate(collection, queries=sample, k=k, sizes=[size], seed=seed, progress=progress)
-        return found, found.results[0]
+    def measured(size: int) -> SizeResult:
+        queries = len(sample.ids)
+        return measure(collection, sample, truth, k, size, lambda asked: progress("searching", asked, queries))
 
     def reaches(size: int, result: SizeResult) -> bool:
         # Where all objects are candidates there is nothing that another sample could miss.
         return (result.recall if size >= objects else result.recall_interval[0]) >= recall
 
     size, too_small = min(max(k, 16), objects), 0
-    found, result = measured(size)
+    result = measured(size)
     while not reaches(size, result) and size < objects:
         too_small, size = size, min(2 * size, objects)
-        found, result = measured(size)
+        result = measured(size)
     reached = reaches(size, result)
     while reached and too_small and size > CLOSE * too_small + 1:
         middle = round(math.sqrt(size * too_small))
-        between, found_between = measured(middle)
-        if reaches(middle, found_between):
-            size, found, result = middle, between, found_between
+        between = measured(middle)
+        if reaches(middle, between):
+            size, result = middle, between
         else:
             too_small = middle
     return Tuned(
@@ -111,10 +113,10 @@ def tune(
         recall=result.recall,
         recall_interval=result.recall_interval,
         ms=result.ms["total"].median,
-        queries=found.queries,
+        queries=len(sample.ids),
         objects=objects,
         seed=seed,
-        index=found.index,
+        index=collection.choices()["index"],
     )
 
 

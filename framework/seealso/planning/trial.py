@@ -302,8 +302,9 @@ def _memory_of_serving(trial: Trial, pilot: Collection) -> float:
 
 def _serve(asked: str) -> subprocess.CompletedProcess[str]:
     """Run the process that answers queries, to its end."""
-    command = [sys.executable, "-m", "seealso.planning.serving"]
-    return subprocess.run(command, input=asked, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-m", "seealso.planning.serving"], input=asked, capture_output=True, text=True, check=False
+    )
 
 
 def _settings(collection: Collection) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """Evaluating and tuning: the true neighbours are those of brute force, and what is said of the answers is true."""
 
+import shutil
 import sys
 
 import numpy as np
@@ -13,6 +14,7 @@ from seealso.distances.vectors import Cosine, Euclidean, Manhattan
 from seealso.evaluation import exact
 from seealso.evaluation.intervals import recall_interval
 from seealso.testing import MemoryStore, write_pictures
+from seealso.testing.collections import deployment_of
 from seealso.testing.strategies import picture
 
 # The true neighbours
@@ -120,14 +122,28 @@ def test_a_sample_without_a_miss_proves_little():
 # Evaluating
 
 
+MISSING_SOME = {
+    "index": {"plugin": "ppp-codes", "pivot_spaces": 1, "pivots": 8, "prefix_length": 2},
+    "store": {"plugin": "flat-file", "codec": "raw"},
+}
+
+
+@pytest.fixture(scope="module")
+def indexed_pictures(tmp_path_factory):
+    """The folder of a collection of 150 pictures, in two folders, with an index that misses some."""
+    folder = tmp_path_factory.mktemp("pictures")
+    write_pictures(folder / "a", 80)
+    write_pictures(folder / "b", 70, seed=1000)
+    with deployment_of(folder, **MISSING_SOME) as deployment:
+        deployment.collection().index([folder / "a", folder / "b"])
+    return folder / "photos.seealso"
+
+
 @pytest.fixture
-def many(make_collection, tmp_path):
-    """A collection of 150 pictures with an index that misses some."""
-    collection = make_collection(index={"plugin": "ppp-codes", "pivot_spaces": 1, "pivots": 8, "prefix_length": 2})
-    write_pictures(tmp_path / "a", 80)
-    write_pictures(tmp_path / "b", 70, seed=1000)
-    collection.index([tmp_path / "a", tmp_path / "b"])
-    return collection
+def many(make_collection, indexed_pictures, tmp_path):
+    """A copy of this collection."""
+    shutil.copytree(indexed_pictures, tmp_path / "photos.seealso")
+    return make_collection(**MISSING_SOME)
 
 
 def test_what_is_said_is_true(many):
@@ -261,12 +277,12 @@ def test_without_matplotlib(many, tmp_path, monkeypatch):
 
 
 def test_the_smallest_that_reaches_it(many):
-    found = seealso.tune(many, 0.9, k=5, count=100)
+    found = seealso.tune(many, 0.9, k=5, count=60)
     assert found.reached
     assert found.recall_interval[0] >= 0.9
-    (result,) = seealso.evaluate(many, count=100, k=5, sizes=[found.candidates]).results
+    (result,) = seealso.evaluate(many, count=60, k=5, sizes=[found.candidates]).results
     assert result.recall == found.recall
-    (smaller,) = seealso.evaluate(many, count=100, k=5, sizes=[round(found.candidates / 1.2)]).results
+    (smaller,) = seealso.evaluate(many, count=60, k=5, sizes=[round(found.candidates / 1.2)]).results
     assert smaller.recall_interval[0] < 0.9
 
 
@@ -284,7 +300,7 @@ def test_options_of_the_index(many):
     tried = []
     for trial in seealso.with_index_options(many, {"pivot_spaces": [1, 4], "prefix_length": [3]}):
         with trial:
-            tried.append(seealso.tune(trial, 0.9, k=5, count=100))
+            tried.append(seealso.tune(trial, 0.9, k=5, count=60))
     assert [each.index["pivot_spaces"] for each in tried] == [1, 4]
     assert all(each.index["prefix_length"] == 3 for each in tried)
     assert tried[1].candidates < tried[0].candidates
