@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import cache
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import seealso
+from campaigns import campaign
 from seealso.codecs import register_codecs
 from seealso.distances import register_distances
 from seealso.distances.vectors import Euclidean
@@ -46,7 +48,7 @@ class TestSparseF16(CodecTests):
 
 
 # Compiling a kernel for the first time takes seconds.
-patiently = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+patiently = settings(max_examples=campaign(30, 100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def make(name: str, dim: int, dtype: str = "float32", **options) -> Codec:
@@ -54,16 +56,27 @@ def make(name: str, dim: int, dtype: str = "float32", **options) -> Codec:
     return cls(cls.Options(**options), CodecContext(dim, np.dtype(dtype)))
 
 
+@cache
+def values_of(dtype: str, bound: float | None) -> st.SearchStrategy[np.ndarray]:
+    """Ten values of a type: any bits; or floating-point numbers no further from zero than ``bound``."""
+    width = np.dtype(dtype).itemsize
+    if bound is not None and dtype.startswith("float"):
+        return hnp.arrays(dtype, 10, elements=st.floats(-bound, bound, width=8 * width))
+    return st.binary(min_size=10 * width, max_size=10 * width).map(lambda drawn: np.frombuffer(drawn, dtype))
+
+
+counts, dims = st.integers(0, 6), st.sampled_from([0, 1, 7, 8, 63, 64, 65, 140])
+shares, seeds = st.sampled_from([0.0, 0.3, 0.9, 1.0]), st.integers(0, 999)
+
+
 @st.composite
-def descriptors_of(draw, dtype: str, largest: int = 140, elements=None):
-    """``(n, dim)`` of a type, with any share of zeros, also negative ones."""
-    n, dim = draw(st.integers(0, 6)), draw(st.sampled_from([0, 1, 7, 8, 63, 64, 65, largest]))
-    values = draw(hnp.arrays(dtype, (n, dim), elements=elements))
-    share = draw(st.sampled_from([0.0, 0.3, 0.9, 1.0]))
-    rng = np.random.default_rng(draw(st.integers(0, 99)))
-    values[rng.random(values.shape) < share] = 0
+def descriptors_of(draw, dtype: str, bound: float | None = None, more: int = 0):
+    """``(n, dim)`` of a type, n from ``more`` on, made of some ten values, with any share of zeros, also negative ones."""
+    shape, random = (draw(counts) + more, draw(dims)), np.random.default_rng(draw(seeds))
+    values = random.choice(draw(values_of(dtype, bound)), shape)
+    values[random.random(shape) < draw(shares)] = 0
     if values.dtype.kind == "f":
-        values[rng.random(values.shape) < 0.1] = -0.0
+        values[random.random(shape) < 0.1] = -0.0
     return values
 
 
@@ -82,6 +95,7 @@ def scattered(records: list[bytes], shift: int, gaps: list[int] | None = None) -
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", LOSSLESS)
+@pytest.mark.torture
 @patiently
 @given(data=st.data())
 def test_what_is_lossless_gives_every_bit_back(name, dtype, data):
@@ -101,11 +115,11 @@ def test_what_is_lossless_gives_every_bit_back(name, dtype, data):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
 @pytest.mark.parametrize("name", LOSSY)
+@pytest.mark.torture
 @patiently
 @given(data=st.data())
 def test_what_is_lossy_gives_float16_back(name, dtype, data):
-    width = np.dtype(dtype).itemsize * 8
-    descriptors = data.draw(descriptors_of(dtype, elements=st.floats(-65504, 65504, width=width)))
+    descriptors = data.draw(descriptors_of(dtype, bound=65504))
     codec = make(name, descriptors.shape[1], dtype)
     assert not codec.lossless
     found = codec.decode(codec.encode(descriptors))
@@ -180,6 +194,7 @@ def test_records_of_every_other_length_are_refused(name):
 
 
 @pytest.mark.parametrize("name", CODECS)
+@pytest.mark.torture
 @patiently
 @given(data=st.data())
 def test_flipped_bits_are_refused_or_decoded(name, data):
@@ -201,6 +216,7 @@ def test_flipped_bits_are_refused_or_decoded(name, data):
 
 
 @pytest.mark.parametrize("name", CODECS)
+@pytest.mark.torture
 @patiently
 @given(record=st.binary(max_size=80), dim=st.sampled_from([0, 1, 9, 64, 65]))
 def test_any_bytes_are_refused_or_decoded(name, record, dim):
@@ -249,6 +265,7 @@ def test_a_frame_that_would_unfold_without_end_is_not_decompressed():
 
 @pytest.mark.parametrize("metric", register_distances())
 @pytest.mark.parametrize("name", CODECS)
+@pytest.mark.torture
 @patiently
 @given(data=st.data(), shift=st.integers(0, 9))
 def test_distances_are_those_of_what_was_decoded(name, metric, data, shift):
@@ -258,11 +275,9 @@ def test_distances_are_those_of_what_was_decoded(name, metric, data, shift):
     )
     if dtype is None:
         return
-    elements = st.floats(-1000, 1000, width=np.dtype(dtype).itemsize * 8) if dtype.startswith("float") else None
-    descriptors = data.draw(descriptors_of(dtype, elements=elements))
-    dim = descriptors.shape[1]
-    codec = make(name, dim, dtype)
-    query = data.draw(hnp.arrays(dtype, dim, elements=elements))
+    drawn = data.draw(descriptors_of(dtype, bound=1000, more=1))
+    query, descriptors = drawn[0], drawn[1:]
+    codec = make(name, query.size, dtype)
     if len(descriptors) and data.draw(st.booleans()):
         query = descriptors[0]
     records = codec.encode(descriptors)
