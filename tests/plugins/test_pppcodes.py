@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import seealso
+from campaigns import campaign
 from conftest import SAMPLES
 from plugins.pppcodes_reference import Reference
 from seealso.distances.vectors import Cosine, Euclidean, Manhattan
@@ -321,7 +322,8 @@ def step(random: np.random.Generator, index: PPPCodesIndex, known: dict[int, np.
     return index
 
 
-@settings(deadline=None, max_examples=25)
+@pytest.mark.torture
+@settings(deadline=None, max_examples=campaign(8, 25))
 @given(seed=st.integers(0, 2**32 - 1), steps=st.integers(1, 40), aggregation=st.sampled_from(AGGREGATIONS))
 def test_grown_in_many_steps_or_built_at_once(seed, steps, aggregation):
     random = np.random.default_rng(seed)
@@ -407,10 +409,10 @@ def test_queries_while_it_changes(make):
     threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(3)]
     for thread in threads:
         thread.start()
-    for number in range(40):
+    for number in range(16):
         for part in np.array_split(comes, 4):
             index.add(part, points(part.size, seed=number))
-        if number % 10 == 0:
+        if number % 4 == 0:
             index._settle()
         index.remove(comes)
     done.set()
@@ -768,6 +770,7 @@ def test_a_snapshot_of_other_descriptors_is_refused(saved, make):
 
 
 # NumPy's own words about a head that it still understands.
+@pytest.mark.torture
 @pytest.mark.filterwarnings("ignore:Data type alias", "ignore:Reading `.npy`")
 def test_flipped_bytes_are_noticed(saved, make):
     """When it is opened or by `verify`, in every file; where none does, nothing that counts has changed."""
@@ -779,7 +782,7 @@ def test_flipped_bytes_are_noticed(saved, make):
     for file in sorted(folder.iterdir()):
         sound = file.read_bytes()
         places = {*range(min(128, len(sound))), *random.integers(0, len(sound), 20).tolist(), len(sound) - 1}
-        for place in sorted(places):
+        for place in sorted(places)[:: campaign(4, 1)]:
             changed = bytearray(sound)
             changed[place] ^= 1 << int(random.integers(8))
             file.write_bytes(changed)
@@ -798,7 +801,7 @@ def test_flipped_bytes_are_noticed(saved, make):
                     assert found == expected
             again.close()
         file.write_bytes(sound)
-    assert noticed > 700
+    assert noticed > campaign(175, 700)
 
 
 @settings(deadline=None, max_examples=40)

@@ -117,14 +117,17 @@ def _balanced(distance: Distance, sample: np.ndarray, pool: np.ndarray, count: i
     """
     objects = sample[pool]
     chosen = np.arange(count)
+    free = np.arange(len(pool)) >= count
     to_pivots = distance.many_to_many(objects, objects[chosen])
     for attempt in range(SWAPS * count):
         nearest = np.argmin(to_pivots, axis=1)
         sizes = np.bincount(nearest, minlength=count)
         crowded, empty = int(np.argmax(sizes)), int(np.argmin(sizes))
-        crowd = np.setdiff1d(np.flatnonzero(nearest == crowded), chosen)
+        crowd = np.flatnonzero((nearest == crowded) & free)
         if sizes[crowded] <= 2 * len(pool) / count or not crowd.size or crowded == empty:
             break
+        free[chosen[empty]] = True
         chosen[empty] = crowd[attempt % crowd.size]
+        free[chosen[empty]] = False
         to_pivots[:, empty] = distance.one_to_many(objects[chosen[empty]], objects)
     return pool[chosen]

@@ -1,6 +1,8 @@
 """The way out."""
 
+import os
 import threading
+from pathlib import Path
 
 import lmdb
 import numpy as np
@@ -15,13 +17,9 @@ from seealso.distances.vectors import Euclidean
 
 
 @pytest.fixture(params=["lmdb, exact", "plain, exact", "lmdb, pivot", "plain, pivot"])
-def collection(request, tmp_path, make_photos):
-    make_photos(tmp_path / "photos", 60)
+def collection(request, indexed):
     store, index = request.param.split(", ")
-    plugins = [THUMBNAIL, SAMPLES / "plain.py"]
-    with seealso.open(tmp_path / "c", plugins=plugins, extractor="thumbnail", store=store, index=index) as collection:
-        assert collection.index([tmp_path / "photos"]).added == 60
-        yield collection
+    return indexed(plugins=(SAMPLES / "plain.py",), store=store, index=index)
 
 
 def brute_force(collection, query: np.ndarray) -> list[tuple[float, int]]:
@@ -50,9 +48,9 @@ def test_a_file_of_the_collection_needs_no_extraction(collection, monkeypatch, t
         raise AssertionError("extracted")
 
     monkeypatch.setattr(type(collection.parts.extractor), "extract", refuse)
-    path = sorted((tmp_path / "photos").iterdir())[5]
+    path = Path(os.fsdecode(collection.show(6).paths[0]))
     answer = collection.similar(path, 3)
-    assert answer.example.id == answer.hits[0].id
+    assert answer.example.id == answer.hits[0].id == 6
     assert answer.hits[0].path == str(path)
     # nor does a copy of it somewhere else
     copy = tmp_path / "copy.jpg"
