@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable
-from functools import partial
+from functools import lru_cache, partial
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
 
@@ -37,6 +37,24 @@ def load_plugins(files: Iterable[PathLike] = ()) -> Plugins:
 
 def _installed() -> list[tuple[str, str, EntryPoint]]:
     """Every entry point with the name and the version of its distribution; the framework's own come first.
+
+    Looking through all distributions takes longer than all else about opening a collection. It is done again when one
+    may have been installed: that changes its folder.
+    """
+    return _installed_in(tuple((folder, _changed(folder or os.curdir)) for folder in sys.path))
+
+
+def _changed(place: str) -> int:
+    """When a folder, or a file, was changed; 0 where it is not there."""
+    try:
+        return os.stat(place).st_mtime_ns
+    except (OSError, ValueError):
+        return 0
+
+
+@lru_cache(maxsize=1)
+def _installed_in(places: tuple[tuple[str, int], ...]) -> list[tuple[str, str, EntryPoint]]:
+    """What is installed in the folders of ``sys.path``, each with the time of its last change.
 
     Every look at a distribution's name or version parses a file anew, so one look serves all of its plugins.
     """

@@ -1,6 +1,8 @@
 """Finding, checking and handing out plugins."""
 
 import importlib.metadata
+import shutil
+import sys
 import textwrap
 from pathlib import Path
 
@@ -129,8 +131,28 @@ def test_a_missing_extra_names_the_command_that_installs_it(monkeypatch):
     entry_point = importlib.metadata.EntryPoint("owl", "a_module_that_is_not_there [torch]", "seealso")
     object.__setattr__(entry_point, "dist", Distribution())
     monkeypatch.setattr("seealso.registry.loading.entry_points", lambda group: [entry_point])
+    monkeypatch.setattr("sys.path", [*sys.path, "elsewhere"])
     (problem,) = load_plugins().problems
     assert problem.remedy == "install what it needs: pip install 'birds[torch]'"
+
+
+def test_a_plugin_that_is_installed_meanwhile_is_found(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "grey" not in load_plugins().classes("extractor")
+    (tmp_path / "grey_plugin.py").write_text(GOOD)
+    installed = tmp_path / "grey_plugin-1.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: grey-plugin\nVersion: 1\n")
+    (installed / "entry_points.txt").write_text("[seealso]\ngrey = grey_plugin\n")
+    assert "grey" in load_plugins().classes("extractor")
+    shutil.rmtree(installed)
+    assert "grey" not in load_plugins().classes("extractor")
+
+
+def test_what_is_installed_is_looked_for_once(monkeypatch):
+    load_plugins()
+    monkeypatch.setattr("seealso.registry.loading.entry_points", None)
+    assert "exact" in load_plugins().classes("index")
 
 
 def test_observers_are_called_and_may_fail(write, caplog):
