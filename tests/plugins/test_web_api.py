@@ -10,6 +10,7 @@ from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 import seealso
+from campaigns import campaign
 from conftest import THUMBNAIL
 from image_files import encode
 from seealso_web.openapi import document
@@ -32,13 +33,28 @@ def whole_api(tmp_path_factory, web_collection):
         yield schemathesis.openapi.from_url(f"{address}/api/openapi.json")
 
 
+@pytest.fixture(scope="module")
+def client(tmp_path_factory, web_collection):
+    """A client of one server with the default options, for all tests here: none changes what another one gets."""
+    app, deployment = application(configure(tmp_path_factory.mktemp("client"), {"photos": web_collection}))
+    with deployment, client_of(app) as client:
+        yield client
+
+
+@pytest.mark.torture
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_whatever_is_asked_is_answered_as_documented(whole_api, operation):
     """Values that fit, values that do not, other media types: never a status of 500 or beyond, nor an undocumented answer."""
     method, path = operation.split()
 
     @given(case=strategies.one_of(*(whole_api[path][method].as_strategy(mode) for mode in GenerationMode)))
-    @settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
+    @settings(
+        max_examples=campaign(12, 30),
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+        database=None,
+    )
     def ask(case):
         # That a region lies inside its image is beyond what a schema can say.
         case.call_and_validate(excluded_checks=[positive_data_acceptance])
