@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -159,14 +160,10 @@ def evaluate(
     most = check_k(sample, k, objects)
     truth = true_neighbours(collection, sample, max(k, 10) if labels and most >= 10 else k, work, progress)
     wanted = _sizes(collection, objects, sizes)
-    steps = len(sample.ids)
-    results = [
-        measure(
-            collection, sample, truth, k, size,
-            lambda asked, before=place * steps: progress("searching", before + asked, len(wanted) * steps),
-        )
-        for place, size in enumerate(wanted)
-    ]  # fmt: skip
+    results = []
+    for place, size in enumerate(wanted):
+        told = partial(_tell, progress, place, len(wanted), len(sample.ids))
+        results.append(measure(collection, sample, truth, k, size, told))
     parts = collection.choices()
     return Evaluation(
         collection=collection.name,
@@ -234,6 +231,11 @@ def measure(
         answers.append(_ask(collection, sample, number, k, size))
         progress(number + 1)
     return _result(size, answers, truth, k)
+
+
+def _tell(progress: Callable[[str, int, int], None], place: int, sizes: int, queries: int, asked: int) -> None:
+    """How far it is, when so many were asked with the size at a place."""
+    progress("searching", place * queries + asked, sizes * queries)
 
 
 def _sizes(collection: Collection, objects: int, sizes: Sequence[int] | None) -> list[int]:

@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from campaigns import campaign
 from seealso.blocks import TILE_SIDE, row_blocks
 from seealso.distances.bits import Hamming
 from seealso.distances.vectors import Cosine, Euclidean, Manhattan
@@ -106,12 +107,15 @@ def test_wrong_shapes_are_refused(metric):
         metric().many_to_many(a, a[:, :4])
 
 
+thoroughly = settings(max_examples=campaign(40, 100), deadline=None)
+
 vectors = hnp.arrays(
     np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.floats(-1e3, 1e3, width=32)
 )
 
 
-@settings(deadline=None)
+@pytest.mark.torture
+@thoroughly
 @given(vectors)
 @pytest.mark.parametrize("metric", [Euclidean, Manhattan, Cosine], ids=lambda each: each.name)
 def test_it_is_a_metric(metric, points):
@@ -127,7 +131,8 @@ def test_it_is_a_metric(metric, points):
         assert (found <= around + 2e-4 * scale).all()
 
 
-@settings(deadline=None)
+@pytest.mark.torture
+@thoroughly
 @given(
     hnp.array_shapes(min_dims=2, max_dims=2, max_side=9).flatmap(
         lambda shape: hnp.arrays(np.float32, shape, elements=st.floats(allow_nan=False, allow_infinity=False, width=32))
@@ -145,7 +150,8 @@ def test_values_of_any_size(metric, points):
     np.testing.assert_allclose(metric().one_to_many(points[0], points), expected[0], **tolerance)
 
 
-@settings(deadline=None)
+@pytest.mark.torture
+@thoroughly
 @given(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=17)))
 def test_hamming_is_a_metric(points):
     found = Hamming().many_to_many(points, points)
@@ -156,7 +162,8 @@ def test_hamming_is_a_metric(points):
         assert (found <= found[:, middle][:, np.newaxis] + found[middle]).all()
 
 
-@settings(deadline=None)
+@pytest.mark.torture
+@thoroughly
 @given(vectors)
 @pytest.mark.parametrize("metric", [Euclidean, Manhattan, Cosine], ids=lambda each: each.name)
 def test_one_to_many_is_a_row_of_many_to_many(metric, points):

@@ -162,7 +162,7 @@ def test_of_nothing_but_a_number(opening, monkeypatch):
 
 
 def test_side_by_side(opening, tmp_path, make_photos):
-    make_photos(tmp_path / "photos", 20)
+    make_photos(tmp_path / "photos", 10)
     also = {"extractor": ["onnx", "decaf7"], "index": ["all"], "store": ["lmdb"], "codec": ["f16"]}
     found = seealso.plan(opening(), [tmp_path / "photos"], also=also, seconds=0.1)
     names = [[seealso.shown_choice(part) for part in (plan.extractor, plan.index, plan.store)] for plan in found.plans]
