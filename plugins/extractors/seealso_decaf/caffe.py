@@ -120,14 +120,16 @@ def _values(data: bytes, shape: tuple[int, ...], what: str) -> np.ndarray:
         found = " x ".join(map(str, sides[:8])) or "no sides"
         raise PluginError(f"{what} has the shape {found}, where {' x '.join(map(str, shape))} is wanted")
     dtype = np.dtype("<f8" if blob.double_data else "<f4")
-    packed = b"".join(blob.double_data or blob.data)
+    parts = list(blob.double_data or blob.data)
     del blob  # which has them too: a layer may take 150 MB
+    packed = parts.pop() if len(parts) == 1 else b"".join(parts)
     wanted = math.prod(shape) * dtype.itemsize
     if len(packed) != wanted:
         raise PluginError(f"{what} has {len(packed):,} bytes of values, where {wanted:,} are wanted")
     with np.errstate(over="ignore"):
         values = np.frombuffer(packed, dtype).astype(np.float32).reshape(shape)
-    if not np.isfinite(values).all():
+    # Its ends tell: a value that is no number makes both of them none.
+    if values.size and not np.isfinite([values.min(), values.max()]).all():
         raise PluginError(f"{what} holds values that are no finite numbers")
     return values
 

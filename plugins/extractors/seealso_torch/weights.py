@@ -106,7 +106,8 @@ def fit(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
                 f"{path}: it holds the weights of another network: {name} has the shape {tuple(tensor.shape)}, where "
                 f"{tuple(place.shape)} is wanted"
             )
-        if tensor.is_floating_point() and not tensor.isfinite().all():
+        # Its ends tell: a value that is no number makes both of them none.
+        if tensor.is_floating_point() and tensor.numel() and not torch.stack(tensor.float().aminmax()).isfinite().all():
             raise PluginError(f"{path}: {name} holds values that are no finite numbers")
         fitting[name] = tensor.to(place.dtype)
     module.load_state_dict(fitting, assign=True)
