@@ -75,6 +75,8 @@ def pytest_configure() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
     os.environ["PYTEST_ADDOPTS"] = "-p no:schemathesis"
+    # Threads of torch that wait for one another sleep: turning round and round takes time from whoever has work.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def pytest_collection_finish() -> None:

@@ -14,6 +14,7 @@ SHAPES = {
     "fc7": (4096, 4096),
     "fc8": (1000, 4096),
 }
+DIM = 4096
 MEAN = (104, 117, 123)
 
 # How the layers follow one another, as (name, type). The rectifiers work in place.
@@ -31,8 +32,7 @@ PARAMETERS = {
     "conv3": "num_output: 384 pad: 1 kernel_size: 3",
     "conv4": "num_output: 384 pad: 1 kernel_size: 3 group: 2",
     "conv5": "num_output: 256 pad: 1 kernel_size: 3 group: 2",
-    "fc6": "num_output: 4096",
-    "fc7": "num_output: 4096",
+    "fc": "num_output: {dim}",
     "pool": "pool: MAX kernel_size: 3 stride: 2",
     "norm": "local_size: 5 alpha: 0.0001 beta: 0.75",
 }
@@ -43,11 +43,16 @@ def type_of(layer: str) -> str:
     return TYPES[layer.rstrip("0123456789")]
 
 
-def random_tensors(seed: int = 0) -> dict[str, np.ndarray]:
-    """Parameters at random, such that what goes through the network neither dies away nor explodes."""
-    rng = np.random.default_rng(seed)
+def random_tensors(dim: int = DIM) -> dict[str, np.ndarray]:
+    """Parameters at random, such that what goes through the network neither dies away nor explodes.
+
+    Args:
+        dim: how many neurons the hidden layers have; with fewer than Caffe's own the file is smaller by as much.
+    """
+    rng = np.random.default_rng(0)
     tensors = {}
     for layer, shape in SHAPES.items():
+        shape = tuple(dim if side == DIM else side for side in shape)
         scale = np.float32(np.sqrt(2 / np.prod(shape[1:])))
         tensors[f"{layer}.weight"] = rng.standard_normal(shape, np.float32) * scale
         tensors[f"{layer}.bias"] = rng.standard_normal(shape[:1], np.float32)
@@ -105,15 +110,15 @@ def write_mean(file: Path, image: np.ndarray) -> None:
     file.write_bytes(blob(image.astype(np.float32), old=True))
 
 
-def prototxt(layers: str, side: int) -> bytes:
-    """The network for patches of that side, in Caffe's own words."""
+def prototxt(layers: str, side: int, dim: int = DIM) -> bytes:
+    """The network for patches of that side, in Caffe's own words; its hidden layers have ``dim`` neurons."""
     text = [f'name: "n" input: "data" input_dim: 1 input_dim: 3 input_dim: {side} input_dim: {side}']
     bottom = "data"
     for name in layers.split():
         kind = name.rstrip("0123456789")
         top = bottom if kind == "relu" else name
         parameters = PARAMETERS.get(name) or PARAMETERS.get(kind)
-        inner = f"{PARAMETER_NAMES[kind]}_param {{ {parameters} }}" if parameters else ""
+        inner = f"{PARAMETER_NAMES[kind]}_param {{ {parameters.format(dim=dim)} }}" if parameters else ""
         text.append(f'layer {{ name: "{name}" type: "{type_of(name)}" bottom: "{bottom}" top: "{top}" {inner} }}')
         bottom = top
     return "\n".join(text).encode()

@@ -1,13 +1,12 @@
 """The extractor decaf7: the same as Caffe computes, by OpenCV's importer of Caffe's networks. All weights are random."""
 
+import contextlib
 import functools
 import hashlib
 import os
 import pickle
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,44 +20,72 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 
 import seealso
+from campaigns import only_whole
 from plugins import caffe_files
 from plugins.caffe_files import ALEXNET, CAFFENET, MEAN
+from plugins.missing_modules import without_module
 from seealso.testing import ExtractorTests
-from seealso_decaf import network, weights
+from seealso_decaf import assembly, network, weights
 from seealso_decaf.extractor import DecafExtractor
 from seealso_decaf.options import DecafOptions
 
 CONFIGURATION = Path(__file__).parents[2] / "configs" / "decaf7-ppp-codes.yaml"
 LAYERS = {"caffenet": CAFFENET, "alexnet": ALEXNET}
+FEW = 64
+
+
+def set_dim(monkeypatch, dim):
+    """How many neurons the hidden layers have."""
+    for module in (network, assembly):
+        monkeypatch.setattr(module, "DIM", dim)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _narrow():
+    """Few of them, but in the tests that ask for the networks `whole`: all else is the same, and takes a tenth."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        set_dim(monkeypatch, FEW)
+        yield
+
+
+def write_networks(folder: Path, dim: int) -> None:
+    """The two networks, the one in Caffe's older messages, the other in the newer."""
+    tensors = caffe_files.random_tensors(dim)
+    (folder / "caffenet.caffemodel").write_bytes(caffe_files.model(tensors, f"{CAFFENET} fc8", old=True))
+    del tensors["fc8.weight"], tensors["fc8.bias"]
+    (folder / "alexnet.caffemodel").write_bytes(caffe_files.model(tensors, ALEXNET, old=False))
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """The two networks, the one in Caffe's older messages, the other in the newer; and a mean image."""
+    """The two networks with few hidden neurons, and a mean image."""
     folder = tmp_path_factory.mktemp("weights")
-    tensors = caffe_files.random_tensors()
-    (folder / "caffenet.caffemodel").write_bytes(caffe_files.model(tensors, f"{CAFFENET} fc8", old=True))
-    del tensors["fc8.weight"], tensors["fc8.bias"]
-    (folder / "alexnet.caffemodel").write_bytes(caffe_files.model(tensors, ALEXNET, old=False))
+    write_networks(folder, FEW)
     image = np.random.default_rng(1).uniform(80, 160, (3, 256, 256))
     caffe_files.write_mean(folder / "mean.binaryproto", image)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole_files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    write_networks(folder, caffe_files.DIM)
     yield folder
     shutil.rmtree(folder)  # half a gigabyte, which pytest would keep
 
 
 @pytest.fixture(scope="module")
-def load(files):
-    """Loads each of the two networks once: they are large."""
+def load():
+    """Loads a network once: it is large."""
     return functools.cache(weights.load_network)
 
 
-@pytest.fixture(autouse=True)
-def _loaded_once(load, files, monkeypatch):
-    def cached(file, wanted):
-        file = file.resolve()
-        return (load if file.parent == files else weights.load_network)(file, wanted)
-
-    monkeypatch.setattr("seealso_decaf.assembly.load_network", cached)
+@pytest.fixture
+def whole(whole_files, load, monkeypatch):
+    """The two networks with all their neurons. Each is loaded once."""
+    set_dim(monkeypatch, caffe_files.DIM)
+    monkeypatch.setattr(assembly, "load_network", lambda file, wanted: load(file.resolve(), wanted))
+    return whole_files
 
 
 def make(threads=2, base=None, **options) -> DecafExtractor:
@@ -74,13 +101,16 @@ def extractor(files):
 
 
 class TestDecaf7(ExtractorTests):
+    """Of one patch an image, which takes a tenth of ten; these as well under ``make torture``."""
+
     extractor_class = DecafExtractor
     options: ClassVar = {"weights": "caffenet.caffemodel"}
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture(scope="class", params=[1, *only_whole(10)])
     @classmethod
-    def extractor(cls, extractor):
-        return extractor
+    def extractor(cls, files, request):
+        with contextlib.closing(make(weights=str(files / "caffenet.caffemodel"), patches=request.param)) as extractor:
+            yield extractor
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +122,9 @@ def describe(extractor, *images) -> np.ndarray:
     return extractor.extract(np.stack([extractor.prepare(image) for image in images]))
 
 
-def reference(file: Path, side: int) -> "cv2.dnn.Net":
+def reference(file: Path, side: int, dim: int = FEW) -> "cv2.dnn.Net":
     """Caffe's network as OpenCV reads it."""
-    text = caffe_files.prototxt(LAYERS[file.stem], side)
+    text = caffe_files.prototxt(LAYERS[file.stem], side, dim)
     return cv2.dnn.readNetFromCaffe(np.frombuffer(text, np.uint8), np.fromfile(file, np.uint8))
 
 
@@ -106,7 +136,8 @@ def relative_error(found: np.ndarray, expected: np.ndarray) -> float:
 # The network
 
 
-def test_it_has_as_many_parameters_as_the_paper_says():
+def test_it_has_as_many_parameters_as_the_paper_says(monkeypatch):
+    set_dim(monkeypatch, caffe_files.DIM)
     for pools_first in (True, False):
         with torch.device("meta"):
             count = sum(parameter.numel() for parameter in network.CaffeAlexNet(pools_first=pools_first).parameters())
@@ -115,12 +146,12 @@ def test_it_has_as_many_parameters_as_the_paper_says():
 
 @pytest.mark.parametrize("name", ["caffenet", "alexnet"])
 @pytest.mark.parametrize("side", [224, 227])
-def test_fc7_is_what_opencv_computes(files, load, name, side):
-    file = files / f"{name}.caffemodel"
+def test_fc7_is_what_opencv_computes(whole, load, name, side):
+    file = whole / f"{name}.caffemodel"
     loaded = load(file, None)
     assert loaded.name == name
     patches = np.random.default_rng(side).uniform(-120, 150, (2, 3, side, side)).astype(np.float32)
-    expected = reference(file, side)
+    expected = reference(file, side, caffe_files.DIM)
     expected.setInput(patches)
     with torch.inference_mode():
         found = loaded(loaded.stem(torch.from_numpy(patches))).numpy()
@@ -198,7 +229,8 @@ def test_a_mirror_image_is_the_same(extractor, images):
 # The extractor
 
 
-def test_what_it_gives(extractor, files, images):
+def test_what_it_gives(whole, images):
+    extractor = make(weights=str(whole / "caffenet.caffemodel"))
     found = describe(extractor, *images)
     assert found.shape == (3, 4096)
     assert found.dtype == np.float32
@@ -249,22 +281,22 @@ def test_odd_shapes(extractor, size):
 
 
 def test_batches_and_singles_are_the_same(extractor, images):
-    more = images * 2 + images[:1]
-    singly = np.concatenate([describe(extractor, image) for image in more])
-    assert relative_error(describe(extractor, *more), singly) < 1e-5
+    # Two are described at once, and then one.
+    singly = np.concatenate([describe(extractor, image) for image in images])
+    assert relative_error(describe(extractor, *images), singly) < 1e-5
 
 
 @pytest.mark.parametrize(("precision", "bound"), [("fp16", 5e-3), ("bf16", 5e-2)])
 def test_less_precision(files, extractor, images, precision, bound):
-    exact = describe(extractor, *images)
-    found = describe(make(weights=str(files / "caffenet.caffemodel"), precision=precision), *images)
+    exact = describe(extractor, images[0])
+    found = describe(make(weights=str(files / "caffenet.caffemodel"), precision=precision), images[0])
     assert found.dtype == np.float32
     errors = np.linalg.norm(found - exact, axis=1) / np.linalg.norm(exact, axis=1)
     assert 0 < errors.max() < bound
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's exporter, about itself
-@pytest.mark.parametrize(("name", "side"), [("caffenet", 224), ("alexnet", 227)])
+@pytest.mark.parametrize(("name", "side"), [("alexnet", 227), *only_whole(("caffenet", 224))])
 def test_it_can_be_exported(files, images, tmp_path, name, side):
     """As an ONNX file with any number of images, which onnxruntime computes alike."""
     extractor = make(weights=str(files / f"{name}.caffemodel"), patch=side)
@@ -325,14 +357,23 @@ def test_tensors_that_do_not_say_what_they_are_of(files, load, tmp_path):
     file.unlink()
 
 
-@pytest.mark.parametrize("side", [224, 227])
-def test_torchvisions_network(tmp_path, images, side):
+@pytest.fixture(scope="module")
+def torchvisions(tmp_path_factory):
+    """torchvision's own network, and the file of its weights."""
     from torchvision.models import alexnet
 
     torch.manual_seed(0)
     expected = alexnet(weights=None).eval()
-    file = tmp_path / "alexnet-owt.pth"
+    file = tmp_path_factory.mktemp("torchvision") / "alexnet-owt.pth"
     torch.save(expected.state_dict(), file)
+    yield expected, file
+    file.unlink()  # a quarter of a gigabyte
+
+
+@pytest.mark.parametrize("side", [224, 227])
+def test_torchvisions_network(torchvisions, images, side, monkeypatch):
+    set_dim(monkeypatch, caffe_files.DIM)
+    expected, file = torchvisions
     extractor = make(weights=str(file), patch=side)
     found = describe(extractor, *images[:2])
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
@@ -368,25 +409,13 @@ def test_without_weights_one_is_told_what_to_do():
 def test_without_torch(call, tmp_path):
     """The plugin is listed, the weights can be listed, and whoever uses it is told what to install."""
     (tmp_path / "bvlc_reference_caffenet.caffemodel").touch()
-    code = """
-import sys
-sys.modules["torch"] = None
-from seealso_cli import main
-sys.argv[0] = "seealso"
-sys.exit(main())
-"""
-
-    def without(*arguments):
-        return subprocess.run([sys.executable, "-W", "error", "-c", code, *arguments], capture_output=True, text=True)
-
-    listed = without("plugins")
-    assert (listed.returncode, listed.stderr) == (0, "")
-    assert "decaf7" in listed.stdout
-    assert without("weights", "list").returncode == 0
-    checked = without("config", "check")
-    assert checked.returncode == 1
-    assert checked.stderr.endswith("pip install 'seealso[torch]'\n")
-    assert len(checked.stderr.splitlines()) == 1
+    listed, weights_listed, checked = without_module("torch", ["plugins"], ["weights", "list"], ["config", "check"])
+    assert (listed.status, listed.err) == (0, "")
+    assert "decaf7" in listed.out
+    assert weights_listed.status == 0
+    assert checked.status == 1
+    assert checked.err.endswith("pip install 'seealso[torch]'\n")
+    assert len(checked.err.splitlines()) == 1
 
 
 class Code:
@@ -462,14 +491,16 @@ def test_options_that_do_not_fit(tmp_path):
 # The documentation
 
 
-def test_what_the_page_shows(files, tmp_path, photographs):
+def test_what_the_page_shows(whole, tmp_path, photographs, monkeypatch, capfd):
     text = (CONFIGURATION.parents[1] / "docs" / "decaf7.md").read_text()
     (program,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    (tmp_path / "bvlc_reference_caffenet.caffemodel").symlink_to(files / "caffenet.caffemodel")
+    (tmp_path / "bvlc_reference_caffenet.caffemodel").symlink_to(whole / "caffenet.caffemodel")
     photographs["chelsea"].save(tmp_path / "cat.jpg")
-    done = subprocess.run([sys.executable, "-W", "error", "-c", program], cwd=tmp_path, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert re.fullmatch(r"SHA-256 [0-9a-f]{64}\nzeros 0\.\d+\nclasses \[( *\d+){5}\]\n", done.stdout)
+    monkeypatch.chdir(tmp_path)
+    exec(program, {"__name__": "__main__"})
+    out, err = capfd.readouterr()
+    assert err == ""
+    assert re.fullmatch(r"SHA-256 [0-9a-f]{64}\nzeros 0\.\d+\nclasses \[( *\d+){5}\]\n", out)
 
 
 def test_the_configuration_on_the_page(tmp_path):
@@ -492,8 +523,8 @@ def call(call):
     return call
 
 
-def test_the_ready_configuration_finds_each_image_first(call, finds_each_first, files, tmp_path):
-    (tmp_path / "bvlc_reference_caffenet.caffemodel").symlink_to(files / "caffenet.caffemodel")
+def test_the_ready_configuration_finds_each_image_first(call, finds_each_first, whole, tmp_path):
+    (tmp_path / "bvlc_reference_caffenet.caffemodel").symlink_to(whole / "caffenet.caffemodel")
     finds_each_first()
     assert "SHA-256" in call("status")[1]
 
@@ -515,7 +546,7 @@ def test_converting_by_command(call, files, tmp_path):
     assert (status, err) == (1, "seealso: net.safetensors: it is there already; `--force` replaces it\n")
     new.write_bytes(b"")
     assert call("weights", "convert", "net.caffemodel", "--force", "--network", "alexnet")[0] == 0
-    assert new.stat().st_size > 200_000_000
+    assert new.stat().st_size > 11_000_000
     assert call("weights", "convert", "net.caffemodel", "--to", "net.pth")[0] == 2
     status, _, err = call("weights", "convert", "nowhere.caffemodel")
     assert (status, err) == (1, "seealso: nowhere.caffemodel: it cannot be read: No such file or directory\n")
