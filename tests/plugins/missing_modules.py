@@ -1,4 +1,4 @@
-"""The command line where a module is not installed: in a new process, which has imported nothing."""
+"""The command line where modules are not installed: in a new process, which has imported nothing."""
 
 import json
 import subprocess
@@ -8,7 +8,7 @@ from typing import NamedTuple
 PROGRAM = """
 import contextlib, io, json, sys
 hidden, commands = json.loads(sys.argv[1])
-sys.modules[hidden] = None
+sys.modules.update(dict.fromkeys(hidden))
 from seealso_cli.app import run
 from seealso_cli.session import Session
 told = []
@@ -29,8 +29,8 @@ class Told(NamedTuple):
     err: str
 
 
-def without_module(hidden: str, *commands: list[str]) -> list[Told]:
-    """Run these command lines one after the other; importing the module ``hidden`` fails."""
+def without_modules(hidden: list[str], *commands: list[str]) -> list[Told]:
+    """Run these command lines one after the other; importing the modules ``hidden`` fails."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", PROGRAM, json.dumps([hidden, commands])], capture_output=True, text=True
     )

@@ -23,7 +23,7 @@ import seealso
 from campaigns import only_whole
 from plugins import caffe_files
 from plugins.caffe_files import ALEXNET, CAFFENET, MEAN
-from plugins.missing_modules import without_module
+from plugins.missing_modules import without_modules
 from seealso.testing import ExtractorTests
 from seealso_decaf import assembly, network, weights
 from seealso_decaf.extractor import DecafExtractor
@@ -409,7 +409,7 @@ def test_without_weights_one_is_told_what_to_do():
 def test_without_torch(call, tmp_path):
     """The plugin is listed, the weights can be listed, and whoever uses it is told what to install."""
     (tmp_path / "bvlc_reference_caffenet.caffemodel").touch()
-    listed, weights_listed, checked = without_module("torch", ["plugins"], ["weights", "list"], ["config", "check"])
+    listed, weights_listed, checked = without_modules(["torch"], ["plugins"], ["weights", "list"], ["config", "check"])
     assert (listed.status, listed.err) == (0, "")
     assert "decaf7" in listed.out
     assert weights_listed.status == 0

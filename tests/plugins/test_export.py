@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 
 import numpy as np
 import onnx
@@ -14,9 +12,14 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import seealso
+from campaigns import only_whole
 from plugins import caffe_files
+from plugins.missing_modules import without_modules
+from seealso_decaf import assembly, network
 from seealso_onnx import efficientnet_lite0
 from seealso_torch import TorchExtractor, exporting
+
+FEW = 64
 
 
 def configure(**extractor):
@@ -55,22 +58,43 @@ def small(name):
 
 
 def caffenet(folder):
-    tensors = caffe_files.random_tensors()
+    tensors = caffe_files.random_tensors(FEW)
     (folder / "x.caffemodel").write_bytes(caffe_files.model(tensors, caffe_files.CAFFENET, old=False))
     return {"plugin": "decaf7", "weights": "./x.caffemodel"}
 
 
-@pytest.mark.parametrize(
-    "write",
-    [
-        pytest.param(lite0, id="lite0"),
-        pytest.param(caffenet, id="decaf7"),
-        *(pytest.param(small(name), id=name) for name in ("test_vit", "test_convnext", "test_resnet")),
-    ],
-)
-def test_the_file_gives_the_same_descriptors(call, tmp_path, photographs, write):
-    configure(**write(tmp_path), device="cpu")
-    images = [photographs[name] for name in ("coffee", "rocket", "chelsea", "coins", "retina")]
+WRITERS = {"lite0": lite0, "decaf7": caffenet} | {
+    name: small(name) for name in ("test_vit", "test_convnext", "test_resnet")
+}
+
+
+@pytest.fixture(scope="module")
+def made():
+    """What came of exporting, by the provenance of what was exported."""
+    return {}
+
+
+@pytest.fixture
+def exported_once(made, monkeypatch):
+    """The same network is exported once for all tests: that takes seconds."""
+    export = exporting.export
+
+    def once(extractor, served):
+        if extractor.provenance not in made:
+            made[extractor.provenance] = export(extractor, served)
+        return made[extractor.provenance]
+
+    monkeypatch.setattr(exporting, "export", once)
+
+
+@pytest.mark.usefixtures("exported_once")
+@pytest.mark.parametrize("name", ["decaf7", "test_vit", *only_whole("lite0", "test_convnext", "test_resnet")])
+def test_the_file_gives_the_same_descriptors(call, tmp_path, photographs, name, monkeypatch):
+    # Of decaf7 with few hidden neurons.
+    for module in (network, assembly):
+        monkeypatch.setattr(module, "DIM", FEW)
+    configure(**WRITERS[name](tmp_path), device="cpu")
+    images = [photographs[name] for name in ("coffee", "rocket", "retina")]
     images += [Image.new("RGB", (1, 1), (200, 9, 9)), Image.new("RGB", (1, 5000), (9, 200, 9))]
     original = extractor()
     expected = described(original, images)
@@ -94,30 +118,24 @@ def test_the_file_gives_the_same_descriptors(call, tmp_path, photographs, write)
     assert np.abs(expected[0] - expected[1]).max() > 0.01 * np.abs(expected).max()
     original.close()
     served.close()
-    (tmp_path / "my.onnx").unlink()
 
 
+@pytest.mark.usefixtures("exported_once")
 def test_it_is_served_without_torch(call, tmp_path, make_photos):
-    configure(**small("test_resnet")(tmp_path))
+    configure(**small("test_vit")(tmp_path), device="cpu")
     assert call("export-onnx", "my.onnx")[0] == 0
     configure(plugin="onnx", model="./my.onnx")
     make_photos(tmp_path / "photos", 3)
-    code = """
-import sys
-sys.modules["torch"] = sys.modules["timm"] = None
-from seealso_cli import main
-sys.argv[0] = "seealso"
-sys.exit(main())
-"""
-    done = subprocess.run([sys.executable, "-c", code, "index", "photos"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert call("status", "--json")[1].count("test_resnet") == 0
+    (indexed,) = without_modules(["torch", "timm"], ["index", "photos"])
+    assert indexed.status == 0, indexed.err
+    assert call("status", "--json")[1].count("test_vit") == 0
     status, out, _ = call("similar", "photos/0001-brick.jpg", "--paths", "-k", "1")
     assert (status, out) == (0, f"{tmp_path}/photos/0001-brick.jpg\n")
 
 
+@pytest.mark.usefixtures("exported_once")
 def test_a_file_that_is_there_is_kept(call, tmp_path):
-    configure(**small("test_resnet")(tmp_path))
+    configure(**small("test_vit")(tmp_path), device="cpu")
     (tmp_path / "my.onnx").write_text("precious")
     status, out, err = call("export-onnx", "my.onnx")
     assert (status, out, err) == (1, "", "seealso: my.onnx: it is there already; `--force` replaces it\n")
