@@ -5,11 +5,10 @@ import os
 import pickle
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import ClassVar
 
+import huggingface_hub
 import numpy as np
 import pytest
 import timm
@@ -20,6 +19,7 @@ from safetensors.torch import save_file
 from timm.data import create_transform, resolve_model_data_config
 
 import seealso
+from plugins.missing_modules import without_modules
 from seealso.testing import ExtractorTests
 from seealso_onnx import efficientnet_lite0
 from seealso_onnx.extractor import OnnxExtractor
@@ -104,10 +104,10 @@ def test_batches_and_singles_are_the_same(lite0, photographs):
 
 @pytest.mark.parametrize(("precision", "bound"), [("bf16", 0.1), ("fp16", 0.02)])
 def test_less_precision(lite0, photographs, precision, bound):
-    images = list(photographs.values())[:4]
-    expected = describe(lite0, *images)
+    image = photographs["coffee"]
+    expected = describe(lite0, image)
     less = make(weights=str(efficientnet_lite0.weight_file()), precision=precision, **LITE0)
-    found = describe(less, *images)
+    found = describe(less, image)
     assert found.dtype == np.float32
     errors = np.linalg.norm(found - expected, axis=1) / np.linalg.norm(expected, axis=1)
     assert 0 < errors.max() < bound
@@ -322,35 +322,17 @@ def test_hostile_files(tmp_path):
 # Published weights, which timm keeps in the cache of the hub that they lie on
 
 
-def in_new_process(code, *arguments, **environment):
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code, *arguments],
-        capture_output=True,
-        text=True,
-        env=os.environ | environment,
-    )
-    return done.returncode, done.stdout, done.stderr
-
-
-PROVENANCE = """
-import sys, pathlib, seealso
-Timm = seealso.load_plugins().get("extractor", "timm")
-extractor = Timm(Timm.Options(model="test_vit", pretrained=True), seealso.ExtractorContext(pathlib.Path("."), 2))
-try:
-    print(extractor.provenance.weights)
-except seealso.PluginError as error:
-    sys.exit(str(error))
-"""
-
-
-def test_published_weights(tmp_path):
-    offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
-    status, out, err = in_new_process(PROVENANCE, **offline)
-    assert (status, out) == (1, "")
-    assert err.startswith("timm cannot get the published weights of test_vit (")
-    assert err.endswith("or name a file: `weights: ./test_vit.safetensors`\n")
-    assert len(err.splitlines()) == 1
-    cached = tmp_path / "hub" / "models--timm--test_vit.r160_in1k"
+def test_published_weights(tmp_path, monkeypatch, capfd):
+    # As the environment variables HF_HUB_OFFLINE and HF_HUB_CACHE have it.
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(seealso.PluginError) as caught:
+        _ = make(model="test_vit", pretrained=True).provenance
+    message = str(caught.value)
+    assert message.startswith("timm cannot get the published weights of test_vit (")
+    assert message.endswith("or name a file: `weights: ./test_vit.safetensors`")
+    assert "\n" not in message
+    cached = tmp_path / "models--timm--test_vit.r160_in1k"
     revision = "0" * 40
     (cached / "refs").mkdir(parents=True)
     (cached / "refs" / "main").write_text(revision)
@@ -358,7 +340,8 @@ def test_published_weights(tmp_path):
     network = random_network("test_vit")
     save_file(network.state_dict(), cached / "snapshots" / revision / "model.safetensors")
     network.reset_classifier(0)
-    assert in_new_process(PROVENANCE, **offline) == (0, state_sha256(network.state_dict()) + "\n", "")
+    assert make(model="test_vit", pretrained=True).provenance.weights == state_sha256(network.state_dict())
+    assert capfd.readouterr() == ("", "")
 
 
 # From end to end
@@ -412,34 +395,29 @@ def test_without_weights_one_is_told_what_to_do(call):
     assert len(err.splitlines()) == 1
 
 
-HIDDEN = """
-import sys
-sys.modules[sys.argv.pop(1)] = None
-from seealso_cli import main
-sys.argv[0] = "seealso"
-sys.exit(main())
-"""
-
-
 @pytest.mark.parametrize("hidden", ["torch", "timm"])
-def test_without_the_extra(call, hidden, monkeypatch):
+def test_without_the_extra(tmp_path, monkeypatch, hidden):
     """The plugin is listed with the command that installs what it lacks, says so when it is used, and disturbs nothing."""
-    monkeypatch.setenv("SEEALSO__COLLECTIONS__PHOTOS__EXTRACTOR__WEIGHTS", "./model.safetensors")
-    status, out, err = in_new_process(HIDDEN, hidden, "plugins")
-    assert (status, err) == (0, "")
-    assert f"timm ({hidden} is not installed: pip install 'seealso[torch]')" in out
-    status, out, err = in_new_process(HIDDEN, hidden, "plugins", "--json")
-    listed = {plugin["name"]: plugin["lacking"] for plugin in json.loads(out)["plugins"]}
-    assert listed["timm"] == {"timm": f"{hidden} is not installed: pip install 'seealso[torch]'"}
-    assert listed["onnx"] == {}
-    for command in (("config", "check"), ("export-onnx", "my.onnx")):
-        status, out, err = in_new_process(HIDDEN, hidden, *command)
-        assert (status, out) == (1, "")
-        assert err.endswith("pip install 'seealso[torch]'\n")
-        assert len(err.splitlines()) == 1
-    monkeypatch.setenv("SEEALSO__COLLECTIONS__PHOTOS__EXTRACTOR", "onnx")
-    monkeypatch.delenv("SEEALSO__COLLECTIONS__PHOTOS__EXTRACTOR__WEIGHTS")
-    monkeypatch.delenv("SEEALSO__COLLECTIONS__PHOTOS__EXTRACTOR__MODEL")
-    monkeypatch.delenv("SEEALSO__COLLECTIONS__PHOTOS__EXTRACTOR__PRETRAINED")
-    status, out, err = in_new_process(HIDDEN, hidden, "config", "check")
-    assert (status, err) == (0, "")
+    monkeypatch.chdir(tmp_path)
+    timm = {"plugin": "timm", "model": "test_vit", "weights": "./model.safetensors"}
+    for file, extractor in (("seealso.yaml", timm), ("other.yaml", "onnx")):
+        collections = {"photos": {"path": "./photos.seealso", "extractor": extractor}}
+        (tmp_path / file).write_text(json.dumps({"collections": collections}))  # which is YAML
+    shown, listed, checked, exported, other = without_modules(
+        [hidden],
+        ["plugins"],
+        ["plugins", "--json"],
+        ["config", "check"],
+        ["export-onnx", "my.onnx"],
+        ["--config", "other.yaml", "config", "check"],
+    )
+    assert (shown.status, shown.err) == (0, "")
+    assert f"timm ({hidden} is not installed: pip install 'seealso[torch]')" in shown.out
+    lacking = {plugin["name"]: plugin["lacking"] for plugin in json.loads(listed.out)["plugins"]}
+    assert lacking["timm"] == {"timm": f"{hidden} is not installed: pip install 'seealso[torch]'"}
+    assert lacking["onnx"] == {}
+    for refused in (checked, exported):
+        assert (refused.status, refused.out) == (1, "")
+        assert refused.err.endswith("pip install 'seealso[torch]'\n")
+        assert len(refused.err.splitlines()) == 1
+    assert (other.status, other.err) == (0, "")

@@ -73,8 +73,10 @@ def check_model(name: str) -> None:
     architecture, _, tag = name.partition(".")
     if not timm.is_model(architecture):
         raise PluginError(f"timm has no model {architecture!r}{_nearest(architecture, timm.list_models())}")
+    if not tag:
+        return
     published = timm.list_models(f"{architecture}.*", pretrained=True)
-    if tag and name not in published:
+    if name not in published:
         raise PluginError(f"timm knows no weights {tag!r} of {architecture}{_nearest(name, published)}")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 from seealso import FileError, write_atomically
-from seealso_torch import check_installed
+from seealso_torch import TorchExtractor, check_installed
 
 if TYPE_CHECKING:
     from seealso import Collection, Deployment
@@ -40,7 +40,7 @@ def export_command(context: Context, file: Path, force: bool) -> None:
     if not file.absolute().parent.is_dir():
         raise FileError(f"{file}: there is no folder {file.absolute().parent}; make it first")
     extractor = context.collection().parts.extractor
-    check_installed("onnxscript")
+    check_installed("onnxscript", *(extractor.needs if isinstance(extractor, TorchExtractor) else ()))
     from seealso import Extractor
     from seealso_torch.exporting import export
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 
 from seealso import MissingExtra
 
@@ -15,7 +16,12 @@ def check_installed(*modules: str) -> None:
     Raises:
         MissingExtra: one is not installed, or cannot be imported; says how to install it.
     """
-    for module in ("torch", *modules):
+    needed = ("torch", *modules)
+    # To look for all is quick; torch itself takes seconds to import.
+    for module in needed:
+        if find_spec(module) is None:
+            raise MissingExtra(f"{module} is not installed", EXTRA)
+    for module in needed:
         try:
             import_module(module)
         except ImportError as error:
