@@ -73,7 +73,7 @@ def finds_each_first(call, tmp_path, make_photos) -> Callable[[], None]:
 
     def finds_each_first() -> None:
         assert call("config", "check")[0] == 0
-        photos = make_photos(tmp_path / "photos", 6)
+        photos = make_photos(tmp_path / "photos", 4)
         assert call("index", "photos")[0] == 0
         for photo in photos[::2]:
             # Other bytes, the same pixels: so the query is extracted, and not found by its hash.

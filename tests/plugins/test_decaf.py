@@ -18,9 +18,10 @@ import torch
 from PIL import Image
 from pydantic import ValidationError
 from safetensors.torch import save_file
+from torchvision.models import alexnet
 
 import seealso
-from campaigns import only_whole
+from campaigns import WHOLE, only_whole
 from plugins import caffe_files
 from plugins.caffe_files import ALEXNET, CAFFENET, MEAN
 from plugins.missing_modules import without_modules
@@ -31,7 +32,7 @@ from seealso_decaf.options import DecafOptions
 
 CONFIGURATION = Path(__file__).parents[2] / "configs" / "decaf7-ppp-codes.yaml"
 LAYERS = {"caffenet": CAFFENET, "alexnet": ALEXNET}
-FEW = 64
+FEW = 256
 
 
 def set_dim(monkeypatch, dim):
@@ -48,30 +49,36 @@ def _narrow():
         yield
 
 
-def write_networks(folder: Path, dim: int) -> None:
-    """The two networks, the one in Caffe's older messages, the other in the newer."""
-    tensors = caffe_files.random_tensors(dim)
-    (folder / "caffenet.caffemodel").write_bytes(caffe_files.model(tensors, f"{CAFFENET} fc8", old=True))
-    del tensors["fc8.weight"], tensors["fc8.bias"]
-    (folder / "alexnet.caffemodel").write_bytes(caffe_files.model(tensors, ALEXNET, old=False))
+def write_caffenet(folder: Path, dim: int) -> Path:
+    """The one network, with a classifier, in Caffe's older messages."""
+    file = folder / "caffenet.caffemodel"
+    file.write_bytes(caffe_files.model(caffe_files.random_tensors(dim), f"{CAFFENET} fc8", old=True))
+    return file
+
+
+def write_alexnet(folder: Path, dim: int) -> Path:
+    """The other, without one, in the newer messages."""
+    file = folder / "alexnet.caffemodel"
+    file.write_bytes(caffe_files.model(caffe_files.random_tensors(dim), ALEXNET, old=False))
+    return file
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """The two networks with few hidden neurons, and a mean image."""
     folder = tmp_path_factory.mktemp("weights")
-    write_networks(folder, FEW)
+    write_caffenet(folder, FEW)
+    write_alexnet(folder, FEW)
     image = np.random.default_rng(1).uniform(80, 160, (3, 256, 256))
     caffe_files.write_mean(folder / "mean.binaryproto", image)
     return folder
 
 
 @pytest.fixture(scope="module")
-def whole_files(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("whole")
-    write_networks(folder, caffe_files.DIM)
-    yield folder
-    shutil.rmtree(folder)  # half a gigabyte, which pytest would keep
+def whole_file(tmp_path_factory):
+    file = write_caffenet(tmp_path_factory.mktemp("whole"), caffe_files.DIM)
+    yield file
+    file.unlink()  # a quarter of a gigabyte, which pytest would keep
 
 
 @pytest.fixture(scope="module")
@@ -81,11 +88,11 @@ def load():
 
 
 @pytest.fixture
-def whole(whole_files, load, monkeypatch):
-    """The two networks with all their neurons. Each is loaded once."""
+def whole(whole_file, load, monkeypatch):
+    """The file of a network with all its neurons, which is loaded once."""
     set_dim(monkeypatch, caffe_files.DIM)
     monkeypatch.setattr(assembly, "load_network", lambda file, wanted: load(file.resolve(), wanted))
-    return whole_files
+    return whole_file
 
 
 def make(threads=2, base=None, **options) -> DecafExtractor:
@@ -144,22 +151,41 @@ def test_it_has_as_many_parameters_as_the_paper_says(monkeypatch):
         assert count + 1000 * 4096 + 1000 == 60_965_224  # with the classifier, which is not computed
 
 
-@pytest.mark.parametrize("name", ["caffenet", "alexnet"])
-@pytest.mark.parametrize("side", [224, 227])
-def test_fc7_is_what_opencv_computes(whole, load, name, side):
-    file = whole / f"{name}.caffemodel"
-    loaded = load(file, None)
-    assert loaded.name == name
+def assert_fc7_is_what_opencv_computes(loaded, file, side, dim):
+    assert loaded.name == file.stem
     patches = np.random.default_rng(side).uniform(-120, 150, (2, 3, side, side)).astype(np.float32)
-    expected = reference(file, side, caffe_files.DIM)
+    expected = reference(file, side, dim)
     expected.setInput(patches)
     with torch.inference_mode():
         found = loaded(loaded.stem(torch.from_numpy(patches))).numpy()
-    assert found.shape == (2, 4096)
+    assert found.shape == (2, dim)
     assert 0.3 < (found == 0).mean() < 0.7
     assert found.std() > 1
     assert relative_error(found, expected.forward()) < 1e-4
     assert relative_error(found[:1], found[1:]) > 0.1
+
+
+@pytest.mark.parametrize("name", ["caffenet", "alexnet"])
+@pytest.mark.parametrize("side", [224, 227])
+def test_fc7_is_what_opencv_computes(files, name, side):
+    file = files / f"{name}.caffemodel"
+    assert_fc7_is_what_opencv_computes(weights.load_network(file), file, side, FEW)
+
+
+@pytest.mark.parametrize("side", [224, *only_whole(227)])
+def test_fc7_of_the_whole_network_is_what_opencv_computes(whole, load, side):
+    assert_fc7_is_what_opencv_computes(load(whole, None), whole, side, 4096)
+
+
+if WHOLE:
+
+    @pytest.mark.torture
+    @pytest.mark.parametrize("side", [224, 227])
+    def test_fc7_of_the_other_whole_network_is_what_opencv_computes(tmp_path, side, monkeypatch):
+        set_dim(monkeypatch, caffe_files.DIM)
+        file = write_alexnet(tmp_path, caffe_files.DIM)
+        assert_fc7_is_what_opencv_computes(weights.load_network(file), file, side, 4096)
+        file.unlink()
 
 
 @pytest.mark.parametrize("channels", [96, 256, 3])
@@ -230,7 +256,7 @@ def test_a_mirror_image_is_the_same(extractor, images):
 
 
 def test_what_it_gives(whole, images):
-    extractor = make(weights=str(whole / "caffenet.caffemodel"))
+    extractor = make(weights=str(whole))
     found = describe(extractor, *images)
     assert found.shape == (3, 4096)
     assert found.dtype == np.float32
@@ -295,28 +321,31 @@ def test_less_precision(files, extractor, images, precision, bound):
     assert 0 < errors.max() < bound
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's exporter, about itself
-@pytest.mark.parametrize(("name", "side"), [("alexnet", 227), *only_whole(("caffenet", 224))])
-def test_it_can_be_exported(files, images, tmp_path, name, side):
-    """As an ONNX file with any number of images, which onnxruntime computes alike."""
-    extractor = make(weights=str(files / f"{name}.caffemodel"), patch=side)
-    batch = np.stack([extractor.prepare(image) for image in images])
-    file = tmp_path / "decaf7.onnx"
-    torch.onnx.export(
-        extractor.torch_module(),
-        (torch.from_numpy(batch[:2]),),
-        file,
-        input_names=["image"],
-        output_names=["descriptor"],
-        dynamic_shapes=({0: torch.export.Dim("n")},),
-        external_data=False,
-        verbose=False,
-    )
-    exported = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    for part in (batch, batch[:1]):
-        found = exported.run(None, {"image": part})[0]
-        assert relative_error(found, extractor.extract(part)) < 1e-3
-    file.unlink()
+if WHOLE:  # test_export.py has one of these
+
+    @pytest.mark.torture
+    @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's exporter, about itself
+    @pytest.mark.parametrize(("name", "side"), [("caffenet", 224), ("alexnet", 227)])
+    def test_it_can_be_exported(files, images, tmp_path, name, side):
+        """As an ONNX file with any number of images, which onnxruntime computes alike."""
+        extractor = make(weights=str(files / f"{name}.caffemodel"), patch=side)
+        batch = np.stack([extractor.prepare(image) for image in images])
+        file = tmp_path / "decaf7.onnx"
+        torch.onnx.export(
+            extractor.torch_module(),
+            (torch.from_numpy(batch[:2]),),
+            file,
+            input_names=["image"],
+            output_names=["descriptor"],
+            dynamic_shapes=({0: torch.export.Dim("n")},),
+            external_data=False,
+            verbose=False,
+        )
+        exported = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+        for part in (batch, batch[:1]):
+            found = exported.run(None, {"image": part})[0]
+            assert relative_error(found, extractor.extract(part)) < 1e-3
+        file.unlink()
 
 
 # Weights in other forms
@@ -359,20 +388,26 @@ def test_tensors_that_do_not_say_what_they_are_of(files, load, tmp_path):
 
 @pytest.fixture(scope="module")
 def torchvisions(tmp_path_factory):
-    """torchvision's own network, and the file of its weights."""
-    from torchvision.models import alexnet
-
+    """torchvision's own network with few hidden neurons, and the file of its weights."""
     torch.manual_seed(0)
     expected = alexnet(weights=None).eval()
+    for place, sides in ((1, (9216, FEW)), (4, (FEW, FEW)), (6, (FEW, 1000))):
+        expected.classifier[place] = torch.nn.Linear(*sides)
     file = tmp_path_factory.mktemp("torchvision") / "alexnet-owt.pth"
     torch.save(expected.state_dict(), file)
-    yield expected, file
-    file.unlink()  # a quarter of a gigabyte
+    return expected, file
+
+
+def test_torchvisions_network_has_these_parameters(monkeypatch):
+    set_dim(monkeypatch, caffe_files.DIM)
+    with torch.device("meta"):
+        found, expected = network.TorchvisionAlexNet().state_dict(), alexnet(weights=None).state_dict()
+    expected = {name: tensor.shape for name, tensor in expected.items() if not name.startswith("classifier.6.")}
+    assert {name: tensor.shape for name, tensor in found.items()} == expected
 
 
 @pytest.mark.parametrize("side", [224, 227])
-def test_torchvisions_network(torchvisions, images, side, monkeypatch):
-    set_dim(monkeypatch, caffe_files.DIM)
+def test_torchvisions_network(torchvisions, images, side):
     expected, file = torchvisions
     extractor = make(weights=str(file), patch=side)
     found = describe(extractor, *images[:2])
@@ -494,7 +529,7 @@ def test_options_that_do_not_fit(tmp_path):
 def test_what_the_page_shows(whole, tmp_path, photographs, monkeypatch, capfd):
     text = (CONFIGURATION.parents[1] / "docs" / "decaf7.md").read_text()
     (program,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    (tmp_path / "bvlc_reference_caffenet.caffemodel").symlink_to(whole / "caffenet.caffemodel")
+    (tmp_path / "bvlc_reference_caffenet.caffemodel").symlink_to(whole)
     photographs["chelsea"].save(tmp_path / "cat.jpg")
     monkeypatch.chdir(tmp_path)
     exec(program, {"__name__": "__main__"})
@@ -524,7 +559,7 @@ def call(call):
 
 
 def test_the_ready_configuration_finds_each_image_first(call, finds_each_first, whole, tmp_path):
-    (tmp_path / "bvlc_reference_caffenet.caffemodel").symlink_to(whole / "caffenet.caffemodel")
+    (tmp_path / "bvlc_reference_caffenet.caffemodel").symlink_to(whole)
     finds_each_first()
     assert "SHA-256" in call("status")[1]
 
@@ -546,7 +581,7 @@ def test_converting_by_command(call, files, tmp_path):
     assert (status, err) == (1, "seealso: net.safetensors: it is there already; `--force` replaces it\n")
     new.write_bytes(b"")
     assert call("weights", "convert", "net.caffemodel", "--force", "--network", "alexnet")[0] == 0
-    assert new.stat().st_size > 11_000_000
+    assert new.stat().st_size > 19_000_000
     assert call("weights", "convert", "net.caffemodel", "--to", "net.pth")[0] == 2
     status, _, err = call("weights", "convert", "nowhere.caffemodel")
     assert (status, err) == (1, "seealso: nowhere.caffemodel: it cannot be read: No such file or directory\n")

@@ -19,7 +19,7 @@ from seealso_decaf import assembly, network
 from seealso_onnx import efficientnet_lite0
 from seealso_torch import TorchExtractor, exporting
 
-FEW = 64
+FEW = 256
 
 
 def configure(**extractor):

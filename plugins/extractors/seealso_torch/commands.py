@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 from seealso import FileError, write_atomically
-from seealso_torch import TorchExtractor, check_installed
+from seealso_torch import check_installed
 
 if TYPE_CHECKING:
     from seealso import Collection, Deployment
@@ -39,6 +39,8 @@ def export_command(context: Context, file: Path, force: bool) -> None:
         raise FileError(f"{file}: it is there already; `--force` replaces it")
     if not file.absolute().parent.is_dir():
         raise FileError(f"{file}: there is no folder {file.absolute().parent}; make it first")
+    from seealso_torch import TorchExtractor
+
     extractor = context.collection().parts.extractor
     check_installed("onnxscript", *(extractor.needs if isinstance(extractor, TorchExtractor) else ()))
     from seealso import Extractor
