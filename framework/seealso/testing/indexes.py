@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from seealso.errors import FormatError
@@ -25,6 +25,11 @@ STEPS = st.lists(
     ),
     max_size=10,
 )
+EVERY_STEP: list[tuple[str, set[int]]] = [
+    *[("add", {1, 2, 3}), ("remove", {2}), ("reopen", set()), ("add", {4}), ("replace", {1})],
+    *[("crash", set()), ("remove", {3}), ("add", {2, 3})],
+]
+"""In every run, whatever else is drawn."""
 
 
 class MetricIndexTests(IndexFixtures):
@@ -328,6 +333,7 @@ class MetricIndexTests(IndexFixtures):
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
     )
     @given(steps=STEPS)
+    @example(steps=EVERY_STEP)
     def test_it_behaves_like_a_dictionary(
         self, tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, set[int]]]
     ) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from seealso.errors import ConfigError, FormatError, MissingObject, StoreError
@@ -21,6 +21,11 @@ STEPS = st.lists(
     ),
     max_size=12,
 )
+EVERY_STEP: list[tuple[str, set[int]]] = [
+    *[("put", {1, 2, 3}), ("remove", {2}), ("reopen", set()), ("put", {2, 4}), ("flush", set())],
+    *[("remove", {1}), ("crash", set()), ("put", {1, 3}), ("compact", {1, 2})],
+]
+"""In every run, whatever else is drawn."""
 
 
 class ObjectStoreTests(SharedStoreTests, CodedStoreTests):
@@ -253,6 +258,7 @@ class ObjectStoreTests(SharedStoreTests, CodedStoreTests):
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
     )
     @given(steps=STEPS)
+    @example(steps=EVERY_STEP)
     def test_it_behaves_like_a_dictionary(
         self, tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, set[int]]]
     ) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from seealso.errors import QueryError
@@ -45,6 +45,12 @@ terms = st.one_of(
     ),
 )
 queries = st.lists(terms, min_size=1, max_size=3).filter(lambda some: not all(term.excluded for term in some))
+# What no index may get wrong is in every run, whatever else is drawn.
+CHANGES: list[Any] = [
+    ("add", {1: [("title", ["ka1", "mo1"])], 2: [("title", ["ka1"])], 3: [("caption", ["mo2"])]}),
+    ("remove", {1: []}),
+    ("add", {3: [("caption", ["zu7"])]}),
+]
 of_functions = [HealthCheck.function_scoped_fixture, HealthCheck.differing_executors]
 
 
@@ -253,6 +259,9 @@ class TextIndexTests(SharedTextIndexTests, WordedTextIndexTests):
 
     @settings(deadline=None, max_examples=40, suppress_health_check=of_functions)
     @given(steps=steps, asked=st.lists(queries, min_size=1, max_size=8))
+    @example(steps=CHANGES, asked=[])
+    @example(steps=[*CHANGES, ("again", {})], asked=[])
+    @example(steps=[CHANGES[0], ("again", {}), *CHANGES[1:]], asked=[])
     def test_it_finds_what_a_plain_search_finds(
         self, tmp_path_factory: pytest.TempPathFactory, steps: Any, asked: list[list[Term]]
     ) -> None:
@@ -274,7 +283,9 @@ class TextIndexTests(SharedTextIndexTests, WordedTextIndexTests):
             if number % 2:
                 assert index.statistics()["objects"] == len(expected)
         known = {field for texts in expected.values() for field, _ in texts}
-        for some_terms in asked:
+        # Whatever is drawn, everything that is or was there is asked for.
+        everything = [[Term(beginning, Match.PREFIX)] for beginning in ("k", "m", "z")]
+        for some_terms in [*asked, *everything]:
             if any(term.field and term.field not in known for term in some_terms):
                 continue
             ids = index.matching(TextQuery(tuple(some_terms)))
