@@ -212,6 +212,8 @@ def load() -> None:
     import onnxruntime  # noqa: F401
 
     import seealso
+    import seealso.testing.opening
+    import seealso.testing.text_fixtures
     from seealso_cli.app import COMMANDS
 
     for module in {*COMMANDS.values()}:

@@ -3,12 +3,12 @@
 import functools
 from pathlib import Path
 
+from plugins import store_scripts
 from seealso.testing import opening
 from seealso_flatfile.store import FlatFileStore
 
 open_store = functools.partial(opening.open_store, FlatFileStore)
-run = functools.partial(opening.run, FlatFileStore)
-start = functools.partial(opening.start, FlatFileStore)
+script = functools.partial(store_scripts.script, FlatFileStore)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

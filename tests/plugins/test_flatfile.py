@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 
 import seealso
 from conftest import SAMPLES, read_only, without_privileges
-from plugins.flatfile_files import contents, open_store, run, segment, segments, start
+from plugins.flatfile_files import contents, open_store, script, segment, segments
 from seealso.testing import ObjectStoreTests
 from seealso.testing.opening import put, rows
 from seealso_flatfile import files, manifest, reading, records, view
@@ -333,7 +335,7 @@ def test_compaction_is_left_out_where_little_is_to_gain(store, folder):
     assert segments(folder) == ["00000002.seg"]
 
 
-def test_another_process_reads_during_compaction(store, folder):
+def test_another_process_reads_during_compaction(store, folder, python):
     ids = np.arange(20_000)
     put(store, ids)
     code = """
@@ -349,13 +351,13 @@ def test_another_process_reads_during_compaction(store, folder):
         assert found == ids.size, found
         turns += 1
     """
-    with start(folder, code) as child:
-        assert child.stdout.readline() == "open\n"
+    with python.start("-c", script(folder, code)) as child:
+        assert child.stdout.readline() == b"open\n"
         for turn in range(8):
             store.compact(np.random.default_rng(turn).permutation(ids), ids)
         (folder / "stop").touch()
         printed, errors = child.communicate(timeout=60)
-    assert (child.returncode, printed) == (0, ""), errors
+    assert (child.returncode, printed) == (0, b""), errors
     assert segments(folder) == ["00000009.seg"]
 
 
@@ -384,7 +386,9 @@ def test_without_the_permission_to_write(store, folder):
     for path in [*folder.rglob("*"), folder]:
         path.chmod(0o555 if path.is_dir() else 0o444)
     try:
-        assert run(folder, "print(store(read_only=True).ids().size)", *without_privileges()) == "10\n"
+        code = script(folder, "print(store(read_only=True).ids().size)")
+        command = [*without_privileges(), sys.executable, "-c", code]
+        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "10\n"
     finally:
         for path in [folder, *folder.rglob("*")]:
             path.chmod(0o755 if path.is_dir() else 0o644)

@@ -12,11 +12,12 @@ import seealso
 from campaigns import campaign
 from conftest import small_disk
 from durability.power_cut import PowerCut, compile_layer
-from plugins.flatfile_files import open_store, segment, segments, start
+from plugins.flatfile_files import open_store, script, segment, segments
 from seealso.testing.opening import put, rows
 from seealso.testing.processes import killed
 from seealso_flatfile import manifest
 from seealso_flatfile.writer import Writer
+from warm_python import WarmPython
 
 
 @pytest.fixture
@@ -111,6 +112,13 @@ def layer(tmp_path_factory):
     return compile_layer(tmp_path_factory.mktemp("layer"))
 
 
+@pytest.fixture(scope="module")
+def forgetful(layer, tmp_path_factory):
+    """Processes that start in a moment under the layer."""
+    with WarmPython(tmp_path_factory.mktemp("p"), {"LD_PRELOAD": str(layer)}) as python:
+        yield python
+
+
 STORY = """
 import itertools, os, sys
 from seealso_flatfile.writer import Writer
@@ -139,7 +147,7 @@ opened.close()
 
 @pytest.mark.torture
 @pytest.mark.parametrize("step", range(0, 8, campaign(8, 1)))
-def test_power_fails(layer, tmp_path, step):
+def test_power_fails(layer, forgetful, tmp_path, step):
     """At each fifth of the calls of this remainder by eight that change a file or sync it: what was flushed is there, what was not is whole or gone."""
     (tmp_path / "disk").mkdir()
     for last in range(1 + step, 400, 8 * 5):
@@ -148,12 +156,11 @@ def test_power_fails(layer, tmp_path, step):
         folder.mkdir()
         disk.adopt()
         code = STORY.replace("sys.argv[1]", str(last))
-        with start(folder, code, env=disk.environment()) as child:
-            told, errors = child.communicate(timeout=60)
-        assert child.returncode in (0, -signal.SIGKILL), errors
+        done = forgetful.run("-c", script(folder, code), env=os.environ | disk.environment())
+        assert done.returncode in (0, -signal.SIGKILL), done.stderr
         disk.cut()
         expected, doubtful = set(), set()
-        for line in told.splitlines():
+        for line in done.stdout.splitlines():
             what, *numbers = line.split()
             if what == "put":
                 expected |= set(range(int(numbers[0]), int(numbers[0]) + 40))

@@ -4,6 +4,8 @@ import functools
 import os
 import random
 import shutil
+import subprocess
+import sys
 import threading
 import zlib
 
@@ -13,6 +15,7 @@ import pytest
 
 import seealso
 from conftest import SAMPLES, read_only, small_disk, without_privileges
+from plugins import store_scripts
 from seealso.testing import ObjectStoreTests, opening
 from seealso.testing.coded_stores import half_zero
 from seealso.testing.opening import put, rows
@@ -21,7 +24,7 @@ from seealso_lmdb.generations import CURRENT
 from seealso_lmdb.store import LmdbStore
 
 open_store = functools.partial(opening.open_store, LmdbStore)
-run = functools.partial(opening.run, LmdbStore)
+script = functools.partial(store_scripts.script, LmdbStore)
 
 
 class TestLmdb(ObjectStoreTests):
@@ -115,7 +118,7 @@ def test_the_file_is_gone(store, tmp_path):
 
 @pytest.mark.parametrize("kept", [0, 100, 4096, 8192, 8193, 100_000, -4096, -1])
 @pytest.mark.parametrize("read_only", [True, False])
-def test_a_file_that_is_cut_short(store, tmp_path, kept, read_only):
+def test_a_file_that_is_cut_short(store, tmp_path, python, kept, read_only):
     """In another process: LMDB's map reaches beyond the file, and reading there ends a process with SIGBUS."""
     put(store, range(3000))
     store.close()
@@ -129,7 +132,9 @@ def test_a_file_that_is_cut_short(store, tmp_path, kept, read_only):
     except seealso.StoreError as error:
         print(error)
     """
-    printed = run(tmp_path / "store", code)
+    done = python.run("-c", script(tmp_path / "store", code))
+    assert (done.returncode, done.stderr) == (0, "")
+    printed = done.stdout
     assert ("is cut short: " if not 0 < kept < 8192 else "cannot be opened: ") in printed
     assert "; restore it from a backup, or move the collection away" in printed
     assert printed.count("\n") == 1
@@ -200,9 +205,10 @@ def test_it_grows_by_itself_while_it_is_read(tmp_path):
     store.close()
 
 
-def test_a_small_address_space_is_enough(tmp_path):
+def test_a_small_address_space_is_enough(tmp_path, python):
     limit = "import resource; resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))"
-    run(tmp_path / "store", f"{limit}\nput(store(), range(50))")
+    done = python.run("-c", script(tmp_path / "store", f"{limit}\nput(store(), range(50))"))
+    assert (done.returncode, done.stderr) == (0, "")
     store = open_store(tmp_path / "store")
     assert store.ids().size == 50
     store.close()
@@ -256,7 +262,7 @@ def test_readers_go_on_where_writing_is_not_possible(store, tmp_path):
         reader.close()
 
 
-def test_killed_at_random_moments(tmp_path):
+def test_killed_at_random_moments(tmp_path, python):
     """What a put_many has returned for is there; one that was cut off is there wholly or not at all."""
     code = """
     import itertools
@@ -268,7 +274,7 @@ def test_killed_at_random_moments(tmp_path):
     rng = random.Random(1)
     for _ in range(5):
         shutil.rmtree(tmp_path / "store", ignore_errors=True)
-        with opening.start(LmdbStore, tmp_path / "store", code) as child:
+        with python.start("-c", script(tmp_path / "store", code)) as child:
             wanted = rng.randrange(1, 30)
             written = [int(child.stdout.readline()) for _ in range(wanted)]
             child.kill()
@@ -372,8 +378,9 @@ def test_without_the_permission_to_write(store, tmp_path):
     for path in [*(tmp_path / "store").rglob("*"), tmp_path / "store"]:
         path.chmod(0o555 if path.is_dir() else 0o444)
     try:
-        code = "print(store(read_only=True).ids().size)"
-        assert run(tmp_path / "store", code, *without_privileges()) == "10\n"
+        code = script(tmp_path / "store", "print(store(read_only=True).ids().size)")
+        command = [*without_privileges(), sys.executable, "-c", code]
+        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "10\n"
     finally:
         for path in [tmp_path / "store", *(tmp_path / "store").rglob("*")]:
             path.chmod(0o755 if path.is_dir() else 0o644)

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
 from contextlib import suppress
 from typing import ClassVar
 
@@ -429,6 +430,18 @@ def test_a_panic_of_rust_is_an_error(tmp_path):
 # Disks and processes
 
 
+def script(scratch, code):
+    """Some code for a process of its own, where ``index(…)`` makes an index, and ``add``, ``found`` and ``np`` are there."""
+    head = f"""
+    import functools, pathlib
+    import numpy as np
+    from seealso.testing.text_fixtures import add, found, make_text_index
+    from seealso_tantivy.index import TantivyIndex
+    index = functools.partial(make_text_index, TantivyIndex, pathlib.Path({str(scratch)!r}))
+    """
+    return textwrap.dedent(head) + textwrap.dedent(code)
+
+
 def test_on_a_read_only_disk(index, make, tmp_path):
     add(index, {1: "bird"})
     snapshot = save(index, tmp_path / "1")
@@ -446,8 +459,9 @@ def test_without_the_permission_to_write(index, tmp_path):
     for path in [*snapshot.rglob("*"), snapshot]:
         path.chmod(0o555 if path.is_dir() else 0o444)
     try:
-        code = f"i = index({str(snapshot)!r}); add(i, {{2: 'bird'}}); print(found(i, 'bird'))"
-        assert text_fixtures.run(TantivyIndex, tmp_path / "else", code, *without_privileges()) == "[1, 2]\n"
+        code = f"i = index(pathlib.Path({str(snapshot)!r})); add(i, {{2: 'bird'}}); print(found(i, 'bird'))"
+        command = [*without_privileges(), sys.executable, "-c", script(tmp_path / "else", code)]
+        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[1, 2]\n"
     finally:
         for path in [snapshot, *snapshot.rglob("*")]:
             path.chmod(0o755 if path.is_dir() else 0o644)
@@ -520,9 +534,9 @@ def test_a_power_cut(tmp_path):
     os.kill(os.getpid(), 9)
     """
     for expected in (10, 20):
-        child = text_fixtures.start(TantivyIndex, disk.watched / "scratch", code, env=disk.environment())
-        printed, errors = child.communicate()
-        assert printed == f"{expected}\n", errors
+        command = [sys.executable, "-W", "error", "-c", script(disk.watched / "scratch", code)]
+        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | disk.environment())
+        assert done.stdout == f"{expected}\n", done.stderr
         disk.cut()
         current = snapshots.hold(snapshots.current_name())
         assert current.change == expected

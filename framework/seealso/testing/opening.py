@@ -1,6 +1,5 @@
 """Stores as the conformance kit opens them, here and in other processes."""
 
-import subprocess
 from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
@@ -13,7 +12,6 @@ from seealso.codecs.choice import choose_codec
 from seealso.interfaces.codec import Codec, CodecContext
 from seealso.interfaces.plugin import PluginChoice
 from seealso.interfaces.store import ObjectStore, StoreContext
-from seealso.testing.processes import finish, start_python
 
 DIM = 16
 CODECS = {codec.name: codec for codec in register_codecs()}
@@ -59,20 +57,3 @@ def put(store: ObjectStore, ids: Any) -> None:
     ids = np.asarray(ids, np.int64)
     store.put_many(ids, rows(ids))
     store.flush()
-
-
-def start(cls: type[ObjectStore], directory: Path, code: str, *prefix: str, **options: Any) -> subprocess.Popen[str]:
-    """Some code in a process of its own, where ``store(…)`` opens the store, and ``put``, ``rows`` and ``np`` are there."""
-    head = f"""
-    import pathlib
-    import numpy as np, seealso
-    from seealso.testing.opening import open_store, put, rows
-    def store(**options):
-        return open_store({cls.__module__ + ":" + cls.__qualname__!r}, pathlib.Path({str(directory)!r}), **options)
-    """
-    return start_python(head, code, *prefix, **options)
-
-
-def run(cls: type[ObjectStore], directory: Path, code: str, *prefix: str, **options: Any) -> str:
-    """The same to its end; what it printed."""
-    return finish(start(cls, directory, code, *prefix, **options))

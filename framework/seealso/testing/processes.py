@@ -1,31 +1,47 @@
 """Code of the conformance kit that runs in processes and threads of its own."""
 
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
-import textwrap
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from typing import Any
 
-
-def start_python(head: str, code: str, *prefix: str, **options: Any) -> subprocess.Popen[str]:
-    """Run some code after a head, both indented as one likes, with what can be imported here; ``prefix`` stands before Python."""
-    script = f"import sys; sys.path[:0] = {sys.path!r}\n" + textwrap.dedent(head) + textwrap.dedent(code)
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | pipes.pop("env", {})
-    return subprocess.Popen([*prefix, sys.executable, "-W", "error", "-c", script], env=environment, **pipes)
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["seealso.testing.opening", "seealso.testing.text_fixtures"])
 
 
-def finish(child: subprocess.Popen[str]) -> str:
-    """Wait until it has ended, as it should; what it printed."""
-    with child:
-        printed, errors = child.communicate()
-    assert child.returncode == 0, errors
-    return printed
+@contextmanager
+def elsewhere(work: Callable[..., object], *arguments: Any) -> Iterator[Connection]:
+    """Another process does some work; the block's end waits for it, and it has to end well within a minute.
+
+    The process is a fork of one that has imported the kit and done nothing else: starting Python takes a second or two.
+
+    Args:
+        work: a function of a module; it is given its end of a connection to the block, and then the arguments.
+        arguments: they have to be picklable, as the function.
+    """
+    ours, theirs = _FORKS.Pipe()
+    process = _FORKS.Process(target=_strictly, args=(work, theirs, *arguments))
+    process.start()
+    theirs.close()
+    try:
+        with ours:
+            yield ours
+        process.join(60)
+        assert process.exitcode == 0, "the other process failed, or takes too long; see what it wrote"
+    finally:
+        process.kill()
+        process.join()
+
+
+def _strictly(work: Callable[..., object], *arguments: Any) -> None:
+    warnings.simplefilter("error")
+    work(*arguments)
 
 
 def killed(work: Callable[[Callable[[object], object]], object], wait: float) -> str:

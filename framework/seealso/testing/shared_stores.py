@@ -3,14 +3,15 @@
 import os
 from collections.abc import Callable
 from itertools import count
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from seealso.interfaces.store import ObjectStore
-from seealso.testing.opening import open_store, put, rows, run, start
-from seealso.testing.processes import killed
+from seealso.testing.opening import open_store, put, rows
+from seealso.testing.processes import elsewhere, killed
 from seealso.testing.store_fixtures import Open, StoreFixtures, array, found, reading
 
 
@@ -42,32 +43,20 @@ class SharedStoreTests(StoreFixtures):
 
     def test_another_process_writes(self, store: ObjectStore, folder: Path) -> None:
         for ids in ([1], [2, 3]):
-            run(self.store_class, folder, f"put(store(), {ids})")
+            with elsewhere(_put, self.store_class, folder, ids):
+                pass
         assert store.ids().tolist() == [1, 2, 3]
         put(store, [4])
-        assert run(self.store_class, folder, "print(store(read_only=True).ids().tolist())") == "[1, 2, 3, 4]\n"
+        with elsewhere(_tell_ids, self.store_class, folder) as told:
+            assert told.recv() == [1, 2, 3, 4]
 
     def test_another_process_reads_while_this_one_writes(self, store: ObjectStore, folder: Path) -> None:
         put(store, range(50))
-        code = """
-        opened, seen = store(read_only=True), 0
-        print("open", flush=True)
-        while seen < 3050:
-            ids = opened.ids()
-            assert ids.size >= seen and np.array_equal(ids, np.arange(ids.size)), ids
-            assert np.array_equal(opened.get_many(ids[::7]), rows(ids[::7]))
-            for block in opened.read_blocks(ids):
-                assert np.array_equal(block.decode(), rows(block.ids))
-            seen = ids.size
-        print(opened.verify().damaged)
-        """
-        with start(self.store_class, folder, code) as child:
-            assert child.stdout is not None
-            assert child.stdout.readline() == "open\n"
+        with elsewhere(_read, self.store_class, folder, 3050) as told:
+            assert told.recv() == "open"
             for first in range(50, 3050, 20):
                 put(store, range(first, first + 20))
-            printed, errors = child.communicate(timeout=60)
-        assert (child.returncode, printed) == (0, "[]\n"), errors
+            assert told.recv() == []
 
     def test_threads_read_while_one_writes(self, store: ObjectStore) -> None:
         put(store, range(50))
@@ -153,8 +142,8 @@ class SharedStoreTests(StoreFixtures):
 
     def test_another_process_compacts(self, store: ObjectStore, folder: Path) -> None:
         put(store, range(60_000))
-        code = "s = store(); s.compact(None, np.arange(0, 60_000, 40)); put(s, [10**6])"
-        run(self.store_class, folder, code)
+        with elsewhere(_compact_and_put, self.store_class, folder, np.arange(0, 60_000, 40), [10**6]):
+            pass
         assert store.ids().size == 1501
         put(store, [10**7])
         assert store.ids().size == 1502
@@ -167,6 +156,37 @@ class SharedStoreTests(StoreFixtures):
                 store.compact(np.random.default_rng(seed).permutation(ids), ids[::10])
                 put(store, ids)
         assert wrong == []
+
+
+def _put(_: Connection, cls: type[ObjectStore], folder: Path, ids: list[int]) -> None:
+    """Store these IDs, and end without closing the store."""
+    put(open_store(cls, folder), ids)
+
+
+def _tell_ids(tell: Connection, cls: type[ObjectStore], folder: Path) -> None:
+    """Tell what is there."""
+    tell.send(open_store(cls, folder, read_only=True).ids().tolist())
+
+
+def _read(tell: Connection, cls: type[ObjectStore], folder: Path, end: int) -> None:
+    """Read all, again and again, until there are so many; tell when it begins, and at the end what is damaged."""
+    opened, seen = open_store(cls, folder, read_only=True), 0
+    tell.send("open")
+    while seen < end:
+        ids = opened.ids()
+        assert ids.size >= seen
+        assert np.array_equal(ids, np.arange(ids.size))
+        assert np.array_equal(opened.get_many(ids[::7]), rows(ids[::7]))
+        for block in opened.read_blocks(ids):
+            assert np.array_equal(block.decode(), rows(block.ids))
+        seen = ids.size
+    tell.send(opened.verify().damaged)
+
+
+def _compact_and_put(_: Connection, cls: type[ObjectStore], folder: Path, live: np.ndarray, ids: list[int]) -> None:
+    store = open_store(cls, folder)
+    store.compact(None, live)
+    put(store, ids)
 
 
 def _write_for_ever(cls: type[ObjectStore], folder: Path, tell: Callable[[object], object]) -> None:

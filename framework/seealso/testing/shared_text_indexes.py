@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,8 @@ from seealso.errors import FormatError, SeealsoError
 from seealso.interfaces.text import TextIndex, Words
 from seealso.interfaces.text_query import TextQuery
 from seealso.testing.damage import halved_files
-from seealso.testing.processes import killed, looking
-from seealso.testing.text_fixtures import Make, TextFixtures, add, files_of, found, make_text_index, run, save
+from seealso.testing.processes import elsewhere, killed, looking
+from seealso.testing.text_fixtures import Make, TextFixtures, add, files_of, found, make_text_index, save
 
 
 class SharedTextIndexTests(TextFixtures):
@@ -126,15 +127,8 @@ class SharedTextIndexTests(TextFixtures):
     def test_another_process_loads_it(self, index: TextIndex, make: Make, tmp_path: Path) -> None:
         add(index, {1: "bird"})
         first, second = save(index, tmp_path / "1"), tmp_path / "2"
-        code = f"""
-        i = index({str(first)!r})
-        assert found(i, "bird") == [1]
-        add(i, {{2: "bird"}})
-        assert found(i, "bird") == [1, 2]
-        save(i, pathlib.Path({str(second)!r}))
-        i.close()
-        """
-        run(self.text_index_class, tmp_path / "elsewhere", code)
+        with elsewhere(_add_one, self.text_index_class, tmp_path / "elsewhere", first, second):
+            pass
         assert found(make(second), "bird") == [1, 2]
         assert found(index, "bird") == [1]
 
@@ -212,6 +206,16 @@ class SharedTextIndexTests(TextFixtures):
             snapshot = make(tmp_path / f"snapshot {done}")
             assert (found(snapshot, "bird"), snapshot.verify()) == (expected, [])
             snapshot.close()
+
+
+def _add_one(_: Connection, cls: type[TextIndex], scratch: Path, loaded: Path, saved: Path) -> None:
+    """A second bird, to the snapshot of one."""
+    index = make_text_index(cls, scratch, loaded)
+    assert found(index, "bird") == [1]
+    add(index, {2: "bird"})
+    assert found(index, "bird") == [1, 2]
+    save(index, saved)
+    index.close()
 
 
 def _save_for_ever(cls: type[TextIndex], folder: Path, done: int, tell: Callable[[object], object]) -> None:

@@ -1,6 +1,5 @@
 """Text indexes as the conformance kit makes them, here and in other processes."""
 
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
@@ -14,7 +13,6 @@ import pytest
 from seealso.interfaces.text import TextContext, TextIndex, Words
 from seealso.interfaces.text_query import TextQuery
 from seealso.testing.plugin_classes import PluginTests
-from seealso.testing.processes import finish, start_python
 
 Make = Callable[..., TextIndex]
 """Makes a text index: a new one, or one that has loaded the snapshot in a folder; options by their names."""
@@ -86,26 +84,6 @@ def files_of(folder: Path) -> dict[Path, tuple[bytes, int, int]]:
         content = path.read_bytes() if path.is_file() else b""
         found[path.relative_to(folder)] = content, told.st_mtime_ns, told.st_mode
     return found
-
-
-def start(cls: type[TextIndex], scratch: Path, code: str, *prefix: str, **options: Any) -> subprocess.Popen[str]:
-    """Some code in a process of its own, where ``index(snapshot, …)`` makes the index, and ``add``, ``found``, ``save``,
-    ``pathlib`` and ``np`` are there."""
-    head = f"""
-    import pathlib
-    import numpy as np, seealso
-    from seealso.testing.text_fixtures import add, found, make_text_index, save
-    def index(snapshot=None, **options):
-        scratch = pathlib.Path({str(scratch)!r})
-        snapshot = pathlib.Path(snapshot) if snapshot else None
-        return make_text_index({cls.__module__ + ":" + cls.__qualname__!r}, scratch, snapshot, **options)
-    """
-    return start_python(head, code, *prefix, **options)
-
-
-def run(cls: type[TextIndex], scratch: Path, code: str, *prefix: str, **options: Any) -> str:
-    """The same to its end; what it printed."""
-    return finish(start(cls, scratch, code, *prefix, **options))
 
 
 class TextFixtures(PluginTests):

@@ -4,8 +4,6 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 import textwrap
 
 import numpy as np
@@ -377,12 +375,12 @@ def test_a_catalogue_of_the_format_before_words(opening, tmp_path):
 
 @pytest.mark.torture
 @pytest.mark.parametrize("text", ["plain-text", "tantivy"])
-def test_killed_while_indexing(opening, tmp_path, make_photos, text):
+def test_killed_while_indexing(opening, tmp_path, make_photos, python, text):
     for number in range(4):
         for photo in make_photos(tmp_path / "photos" / str(number), 12, seed=number + 5):
             photo.with_suffix(".txt").write_text("a bird")
     story = textwrap.dedent(f"""
-        import os, sys, threading, time
+        import os, sys
         import seealso
         plugins = {[str(path) for path in PLUGINS]!r}
         collection = seealso.open({str(tmp_path / "c")!r}, plugins=plugins, extractor="thumbnail", text={text!r})
@@ -397,7 +395,7 @@ def test_killed_while_indexing(opening, tmp_path, make_photos, text):
         collection.index([{str(tmp_path / "photos")!r}], progress=told)
     """)
     for last in (1, 7, 13, 20, 33, 41, 52, 60)[:: campaign(2, 1)]:
-        done = subprocess.run([sys.executable, "-c", story, str(last)], capture_output=True, text=True, timeout=60)
+        done = python.run("-c", story, last)
         assert done.returncode in (0, -9), done.stderr
         if not (tmp_path / "c" / "catalog.sqlite3").exists():
             continue
