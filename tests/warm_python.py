@@ -111,15 +111,23 @@ class WarmPython:
         folder: where its socket is; the path has to be short.
         environment: more environment variables for it and all that it starts.
         prefix: a command to start it with, which may take powers away from it and all that it starts.
+        warnings: what becomes of warnings, as behind ``python -W``.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None, prefix: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+        prefix: Sequence[str] = (),
+        warnings: str = "error",
+    ) -> None:
         self._address = str(folder / "python.socket")
         self._environment = dict(environment or {})
         self._prefix = prefix
+        self._warnings = warnings
 
     def __enter__(self) -> "WarmPython":
-        command = [*self._prefix, sys.executable, "-W", "error", __file__, "--serve", self._address]
+        command = [*self._prefix, sys.executable, "-W", self._warnings, __file__, "--serve", self._address]
         environment = os.environ | self._environment
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=environment, start_new_session=True

@@ -4,7 +4,6 @@ import ast
 import contextlib
 import importlib.util
 import json
-import os
 import re
 import socket
 import subprocess
@@ -22,6 +21,7 @@ import seealso
 from conftest import THUMBNAIL
 from image_files import encode
 from seealso.testing import ExtractorTests, FrontendTests, picture
+from warm_python import WarmPython
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PACKAGES = ["seealso-faiss", "seealso-sqlite"]
@@ -214,41 +214,52 @@ def installed(tmp_path_factory):
     return folder / "site"
 
 
-def run(*arguments, path="", **options):
-    environment = os.environ | {"PYTHONPATH": str(path), "PYTHONWARNINGS": ""}
-    done = subprocess.run(
-        [sys.executable, *map(str, arguments)], env=environment, capture_output=True, text=True, **options
-    )
+def run(*arguments):
+    done = subprocess.run([sys.executable, *map(str, arguments)], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
-def test_faiss_passes_its_tests(installed):
-    said = run("-m", "pytest", "-q", "-p", "no:cacheprovider", path=installed, cwd=EXAMPLES / "seealso-faiss")
+@pytest.fixture(scope="module")
+def call(installed, tmp_path_factory):
+    """Run Python where they are installed, as ``call(…, cwd=folder)``; what it wrote."""
+    environment = {"PYTHONPATH": str(installed)}
+    # faiss warns when it is imported.
+    with WarmPython(tmp_path_factory.mktemp("p"), environment, warnings="default") as python:
+
+        def call(*arguments, cwd):
+            done = python.run(*arguments, cwd=cwd)
+            assert done.returncode == 0, done.stdout + done.stderr
+            return done.stdout
+
+        yield call
+
+
+# What is loaded already cannot be rewritten.
+PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--assert=plain")
+
+
+def test_faiss_passes_its_tests(call):
+    said = call(*PYTEST, cwd=EXAMPLES / "seealso-faiss")
     assert int(re.search(r"(\d+) passed", said)[1]) > 40
 
 
-def test_sqlite_is_what_a_new_store_is(installed, tmp_path):
+def test_sqlite_is_what_a_new_store_is(call, tmp_path):
     # So its tests are those that pass in test_authoring.py.
     written = seealso.write_new_plugin(seealso.load_plugins(), "store", "sqlite", tmp_path)
     for file in [file.relative_to(written) for file in written.rglob("*") if file.is_file()]:
         if file.name != "README.md":
             assert (EXAMPLES / "seealso-sqlite" / file).read_text() == (written / file).read_text(), file
-    said = run(
-        *("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_installed.py"),
-        path=installed,
-        cwd=EXAMPLES / "seealso-sqlite",
-    )
+    said = call(*PYTEST, "tests/test_installed.py", cwd=EXAMPLES / "seealso-sqlite")
     assert "2 passed" in said
 
 
 @pytest.mark.parametrize("page", ["README.md", "seealso-faiss/README.md", "seealso-sqlite/README.md"])
-def test_configurations_on_the_pages_are_right(installed, tmp_path, page):
+def test_configurations_on_the_pages_are_right(call, tmp_path, page):
     shown = doc_blocks.blocks(f"examples/{page}", "yaml")
     assert shown
     for block in shown:
         (tmp_path / "seealso.yaml").write_text(block.text.replace("./colour", f"{EXAMPLES}/colour"))
-        run("-m", "seealso_cli", "config", "check", path=installed, cwd=tmp_path)
+        call("-m", "seealso_cli", "config", "check", cwd=tmp_path)
 
 
 # In the place of ours
@@ -263,37 +274,37 @@ collections:
 """
 
 
-def test_they_take_the_place_of_ours_by_the_configuration_alone(installed, tmp_path, make_photos):
+def test_they_take_the_place_of_ours_by_the_configuration_alone(call, tmp_path, make_photos):
     photos = make_photos(tmp_path / "photos", 40)
     configuration = tmp_path / "seealso.yaml"
 
-    def call(*arguments: str) -> str:
-        return run("-m", "seealso_cli", "--config", configuration, *arguments, path=installed, cwd=tmp_path)
+    def program(*arguments: str) -> str:
+        return call("-m", "seealso_cli", "--config", configuration, *arguments, cwd=tmp_path)
 
     def first(count: int = 5) -> list[str]:
-        return call("similar", str(photos[7]), "-k", str(count), "--paths").splitlines()
+        return program("similar", str(photos[7]), "-k", str(count), "--paths").splitlines()
 
     before = CONFIGURATION.format(thumbnail=THUMBNAIL, examples=EXAMPLES)
     configuration.write_text(before)
-    call("index", "photos")
+    program("index", "photos")
     expected = first()
     assert expected[0] == str(photos[7])
 
     # The index: what is there is indexed anew by itself.
     configuration.write_text(before + "    index: faiss\n")
     assert first() == expected
-    assert "faiss" in call("status")
-    assert call("verify")
+    assert "faiss" in program("status")
+    assert program("verify")
 
     # The store: one command moves what is there.
     configuration.write_text(before + "    index: faiss\n    store: {plugin: sqlite, codec: sparse}\n")
-    call("convert")
+    program("convert")
     assert first() == expected
-    assert "sqlite" in call("status")
+    assert "sqlite" in program("status")
     more = make_photos(tmp_path / "more", 5, seed=9)
-    assert "5 new images" in call("index", "more")
-    assert call("similar", str(more[2]), "-k", "1", "--paths").splitlines() == [str(more[2])]
-    assert call("verify")
+    assert "5 new images" in program("index", "more")
+    assert program("similar", str(more[2]), "-k", "1", "--paths").splitlines() == [str(more[2])]
+    assert program("verify")
     expected = first()
 
     # The extractor: descriptors are others, so the collection is another.
@@ -302,10 +313,10 @@ def test_they_take_the_place_of_ours_by_the_configuration_alone(installed, tmp_p
         .replace("extractor: thumbnail", "extractor: {plugin: colour-histogram, hues: 6}\n    distance: euclidean")
         .replace("./photos.seealso", "./colours.seealso")
     )
-    call("index", "photos")
+    program("index", "photos")
     assert first()[0] == str(photos[7])
 
     # And back.
     configuration.write_text(before + "    index: exact\n    store: lmdb\n")
-    call("convert")
+    program("convert")
     assert first() == expected
