@@ -222,8 +222,8 @@ def run(*arguments):
 @pytest.fixture(scope="module")
 def call(installed, tmp_path_factory):
     """Run Python where they are installed, as ``call(…, cwd=folder)``; what it wrote."""
-    environment = {"PYTHONPATH": str(installed)}
-    # faiss warns when it is imported.
+    # faiss warns when it is imported; its threads would spend more time on waiting for each other than on work.
+    environment = {"PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1"}
     with WarmPython(tmp_path_factory.mktemp("p"), environment, warnings="default") as python:
 
         def call(*arguments, cwd):

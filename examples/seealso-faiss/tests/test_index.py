@@ -27,18 +27,18 @@ def points(count, dim=32):
 
 
 def test_with_enough_objects_it_is_trained_again_for_short_codes(tmp_path):
-    descriptors = points(ENOUGH)
-    few = make(code_bytes=8)
+    descriptors = points(ENOUGH, 16)
+    few = make(dim=16, code_bytes=4)
     few.train(descriptors[:500])
     few.add(np.arange(500), descriptors[:500])
-    assert few.statistics()["bytes per code"] == 4 * 32
+    assert few.statistics()["bytes per code"] == 4 * 16
     assert not few.outgrown()
     few.add(np.arange(500, ENOUGH), descriptors[500:])
     assert few.outgrown()
-    many = make(code_bytes=8, lists=16)
+    many = make(dim=16, code_bytes=4, lists=16)
     many.train(descriptors)
     many.add(np.arange(ENOUGH), descriptors)
-    assert (many.statistics()["bytes per code"], many.statistics()["lists"]) == (8, 16)
+    assert (many.statistics()["bytes per code"], many.statistics()["lists"]) == (4, 16)
     assert not many.outgrown()
     query = descriptors[7]
     nearest = np.argsort(((descriptors - query) ** 2).sum(axis=1))[:10]
@@ -46,7 +46,7 @@ def test_with_enough_objects_it_is_trained_again_for_short_codes(tmp_path):
     assert np.isin(nearest, first).mean() >= 0.8
     assert sum(block.ids.size for block in many.candidates(query)) == ENOUGH
     many.save(tmp_path)
-    again = make(code_bytes=8, lists=16)
+    again = make(dim=16, code_bytes=4, lists=16)
     again.load(tmp_path)
     assert not again.outgrown()
     assert next(again.candidates(query, wanted=500)).ids.tolist() == first.tolist()
