@@ -61,11 +61,11 @@ class SharedStoreTests(StoreFixtures):
     def test_threads_read_while_one_writes(self, store: ObjectStore) -> None:
         put(store, range(50))
         with reading(store, np.arange(50)) as wrong:
-            for first in range(50, 5000, 150):
+            for first in range(50, 3050, 150):
                 put(store, range(first, first + 150))
                 store.put_many(np.arange(50), rows(range(50)))
         assert wrong == []
-        assert store.ids().tolist() == list(range(5000))
+        assert store.ids().tolist() == list(range(3050))
 
     @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
     def test_it_can_be_used_after_a_fork(self, store: ObjectStore) -> None:
@@ -149,9 +149,9 @@ class SharedStoreTests(StoreFixtures):
         assert store.ids().size == 1502
 
     def test_threads_read_while_one_compacts(self, store: ObjectStore) -> None:
-        ids = np.arange(20_000)
+        ids = np.arange(6000)
         put(store, ids)
-        with reading(store, ids[::40]) as wrong:
+        with reading(store, ids[::20]) as wrong:
             for seed in range(5):
                 store.compact(np.random.default_rng(seed).permutation(ids), ids[::10])
                 put(store, ids)

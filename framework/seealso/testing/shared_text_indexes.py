@@ -185,13 +185,13 @@ class SharedTextIndexTests(TextFixtures):
                 yield ids
 
         with looking(look) as wrong:
-            for first in range(50, 1050, 50):
+            for first in range(50, 650, 50):
                 add(index, dict.fromkeys(range(first, first + 50), "bird"))
                 assert len(found(index, "bird")) == first + 50
                 if first % 200 == 0:
                     save(index, tmp_path / str(first))
         assert wrong == []
-        assert found(index, "bird") == list(range(1050))
+        assert found(index, "bird") == list(range(650))
 
     @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
     def test_killed_while_it_writes(self, make: Make, tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """New plugins: what is written works at once, and passes the tests that come with it."""
 
-import os
 import re
 import subprocess
 import sys
@@ -9,11 +8,13 @@ from collections import Counter
 from importlib import import_module
 from importlib.util import find_spec
 
+import hatchling.build
 import pytest
 
 import seealso
 import seealso.testing
 from seealso.registry.kinds import KINDS
+from warm_python import WarmPython
 
 
 def suite_of(kind):
@@ -34,39 +35,41 @@ def plugins():
     return seealso.load_plugins()
 
 
-def python(*arguments, path, **options):
-    environment = os.environ | {"PYTHONPATH": str(path), "PYTHONWARNINGS": ""}
-    done = subprocess.run(
-        [sys.executable, *map(str, arguments)], env=environment, capture_output=True, text=True, **options
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def test_packages_are_installed_found_and_pass_their_tests(plugins, tmp_path):
+def test_packages_are_installed_found_and_pass_their_tests(plugins, tmp_path, tmp_path_factory, monkeypatch):
     written = [seealso.write_new_plugin(plugins, kind, f"my-own-{kind}", tmp_path) for kind in KINDS]
-    installed = tmp_path / "installed"
-    python(
-        *("-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--no-compile"),
-        *("--disable-pip-version-check", "--target", installed, *written),
-        path="",
-    )
-    # All of their tests pass above; here it is whether they, and the plugins, are found under their new names.
-    options = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
-    said = python(*options, path=installed, cwd=written[0])
-    assert int(re.search(r"(\d+) passed", said)[1]) >= 20
-    report = tmp_path / "report.xml"
-    python(
-        *(*options, "-c", written[1] / "pyproject.toml", "--rootdir", tmp_path, f"--junitxml={report}"),
-        *("-k", "framework_takes or is_found or in_a_collection or come_back", *written[1:]),
-        path=installed,
-    )
+    installed, wheels = tmp_path / "installed", tmp_path / "wheels"
+    wheels.mkdir()
+    # pip starts three processes to build one; this is what they do, for all but the first.
+    for package in written[1:]:
+        monkeypatch.chdir(package)
+        hatchling.build.build_wheel(str(wheels))
+    install = ("install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--no-compile")
+    command = [sys.executable, "-m", "pip", *install, "--disable-pip-version-check", "--target", installed]
+    done = subprocess.run([*command, written[0], *wheels.iterdir()], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with WarmPython(tmp_path_factory.mktemp("p"), {"PYTHONPATH": str(installed)}) as python:
+
+        def call(*arguments, cwd=tmp_path):
+            done = python.run(*arguments, cwd=cwd)
+            assert done.returncode == 0, done.stdout + done.stderr
+            return done.stdout
+
+        # All of their tests pass above; here it is whether they, and the plugins, are found under their new names.
+        # Assertions in what is loaded already cannot be rewritten.
+        options = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--assert=plain")
+        said = call(*options, cwd=written[0])
+        assert int(re.search(r"(\d+) passed", said)[1]) >= 20
+        report = tmp_path / "report.xml"
+        call(
+            *(*options, "-c", written[1] / "pyproject.toml", "--rootdir", tmp_path, f"--junitxml={report}"),
+            *("-k", "framework_takes or it_is_found or in_a_collection or come_back", *written[1:]),
+        )
+        listed = call("-m", "seealso_cli", "plugins")
     passed = Counter(case.get("classname").split(".")[0] for case in ElementTree.parse(report).iter("testcase"))
     for package in written:
         assert package is written[0] or passed[package.name] >= 3
         assert "acme" not in "".join(file.read_text().lower() for file in package.rglob("*.py"))
         assert "ACME" not in (package / "README.md").read_text()
-    listed = python("-m", "seealso_cli", "plugins", path=installed)
     for kind in KINDS:
         row = rf"^{kind}\tmy-own-{kind}\tmy-own-{kind}\tseealso-my-own-{kind} 0\.1\.0\t"
         assert re.search(row, listed, re.MULTILINE)
