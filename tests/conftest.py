@@ -62,8 +62,10 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
     return None
 
 
-settings.register_profile("broken", phases=[Phase.explicit, Phase.generate], database=None, derandomize=True)
-"""For tests that are meant to fail: the first example will do, and takes a tenth of finding the smallest.
+settings.register_profile(
+    "broken", max_examples=20, phases=[Phase.explicit, Phase.generate], database=None, derandomize=True
+)
+"""For tests of which many are meant to fail: the first example will do, and takes a tenth of finding the smallest.
 
 The examples are the same in every run, so what is found once is found always.
 """

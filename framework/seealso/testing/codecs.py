@@ -5,15 +5,14 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seealso.distances import register_distances
 from seealso.interfaces.codec import Codec, CodecContext, Records
 from seealso.testing import strategies
+from seealso.testing.effort import examples
 from seealso.testing.plugin_classes import PluginTests
-
-COMMON = settings(deadline=None, suppress_health_check=[HealthCheck.differing_executors])
 
 
 class CodecTests(PluginTests):
@@ -52,7 +51,7 @@ class CodecTests(PluginTests):
 
     # Encoding and decoding
 
-    @COMMON
+    @examples()
     @given(data=st.data())
     def test_what_is_encoded_is_decoded(self, data: st.DataObject) -> None:
         dtype = data.draw(st.sampled_from(self.dtypes))

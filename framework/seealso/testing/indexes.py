@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from seealso.errors import FormatError
 from seealso.interfaces.index import IdSet
 from seealso.testing.damage import halved_files
+from seealso.testing.effort import examples
 from seealso.testing.index_fixtures import DISTANCES, IndexFixtures, Made, candidates
 from seealso.testing.memory_store import MemoryStore
 from seealso.testing.processes import looking
@@ -327,11 +328,7 @@ class MetricIndexTests(IndexFixtures):
 
     # All of it
 
-    @settings(
-        deadline=None,
-        max_examples=25,
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
-    )
+    @examples(25)
     @given(steps=STEPS)
     @example(steps=EVERY_STEP)
     def test_it_behaves_like_a_dictionary(

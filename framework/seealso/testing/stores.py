@@ -4,12 +4,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from seealso.errors import ConfigError, FormatError, MissingObject, StoreError
 from seealso.interfaces.store import ObjectStore
 from seealso.testing.coded_stores import CodedStoreTests
+from seealso.testing.effort import examples
 from seealso.testing.opening import DIM, open_store, put, rows
 from seealso.testing.shared_stores import SharedStoreTests
 from seealso.testing.store_fixtures import Open, array, found
@@ -172,7 +173,7 @@ class ObjectStoreTests(SharedStoreTests, CodedStoreTests):
 
     def test_blocks_need_not_be_taken_to_the_end(self, store: ObjectStore) -> None:
         put(store, range(20_000))
-        for _ in range(20):
+        for _ in range(5):
             next(iter(store.read_blocks(np.arange(20_000))))
         assert found(list(store.read_blocks(np.arange(20_000)))) == list(range(20_000))
 
@@ -252,11 +253,7 @@ class ObjectStoreTests(SharedStoreTests, CodedStoreTests):
         assert float(statistics["bytes_free"]) >= 0
         assert statistics["codec"] == "raw"
 
-    @settings(
-        deadline=None,
-        max_examples=40,
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
-    )
+    @examples(40)
     @given(steps=STEPS)
     @example(steps=EVERY_STEP)
     def test_it_behaves_like_a_dictionary(

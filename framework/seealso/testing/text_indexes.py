@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from seealso.errors import QueryError
 from seealso.interfaces.text import TextIndex, Words
 from seealso.interfaces.text_query import Match, Term, TextQuery
+from seealso.testing.effort import examples
 from seealso.testing.shared_text_indexes import SharedTextIndexTests
 from seealso.testing.text_fixtures import add, found, make_text_index, save
 from seealso.testing.worded_text_indexes import WordedTextIndexTests
@@ -51,7 +52,6 @@ CHANGES: list[Any] = [
     ("remove", {1: []}),
     ("add", {3: [("caption", ["zu7"])]}),
 ]
-of_functions = [HealthCheck.function_scoped_fixture, HealthCheck.differing_executors]
 
 
 def fits(term: Term, texts: list[tuple[str, list[str]]]) -> bool:
@@ -257,7 +257,7 @@ class TextIndexTests(SharedTextIndexTests, WordedTextIndexTests):
 
     # Any document, any query
 
-    @settings(deadline=None, max_examples=40, suppress_health_check=of_functions)
+    @examples(40)
     @given(steps=steps, asked=st.lists(queries, min_size=1, max_size=8))
     @example(steps=CHANGES, asked=[])
     @example(steps=[*CHANGES, ("again", {})], asked=[])
@@ -306,7 +306,7 @@ class TextIndexTests(SharedTextIndexTests, WordedTextIndexTests):
         )
         return index
 
-    @settings(deadline=None, max_examples=300, suppress_health_check=of_functions)
+    @examples(300)
     @given(
         query=st.text(max_size=60)
         | st.text(alphabet='ab*~-:"\\/()[]{}^&|!?. \x00é鳥', max_size=60)
@@ -319,7 +319,7 @@ class TextIndexTests(SharedTextIndexTests, WordedTextIndexTests):
         with suppress(QueryError):
             found(some, query)
 
-    @settings(deadline=None, max_examples=80, suppress_health_check=of_functions)
+    @examples(80)
     @given(text=st.text(alphabet=st.characters(categories=["L", "N", "M", "P", "Z", "Cf", "Cs"]), max_size=40))
     def test_any_text_is_found_by_itself(self, some: TextIndex, text: str) -> None:
         text = re.sub('["“”„]', " ", text)

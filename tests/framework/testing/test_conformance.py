@@ -1,7 +1,5 @@
 """The conformance suites: a plugin that is broken in one way fails the tests of that way, and no other."""
 
-import subprocess
-import sys
 import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
 
@@ -112,18 +110,18 @@ def outcomes(report):
     return failures, passed
 
 
-def test_what_is_broken_fails_the_right_tests(tmp_path):
+def test_what_is_broken_fails_the_right_tests(python, tmp_path):
     # In one test: it is one run, however many processes share the tests.
     report = tmp_path / "report.xml"
     chosen = " and ".join(f"not {word}" for word in PASSED_OVER)
-    command = [
-        *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-k", chosen),
+    done = python.run(
+        *("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-k", chosen),
         # Most of it fails, as it is meant to: nobody reads how, and no smaller examples of it are wanted.
-        *("--tb=no", "-r", "N", "--hypothesis-profile=broken"),
-        *(f"--junitxml={report}", f"--basetemp={tmp_path / 'base'}", str(SAMPLES / "broken_plugins.py")),
-    ]
-    done = subprocess.run(command, cwd=SAMPLES.parents[1], capture_output=True, text=True)
-    assert done.returncode == 1, done.stdout
+        *("--assert=plain", "--tb=no", "-r", "N", "--hypothesis-profile=broken"),
+        *(f"--junitxml={report}", f"--basetemp={tmp_path / 'base'}", SAMPLES / "broken_plugins.py"),
+        cwd=SAMPLES.parents[1],
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
     failures, passed = outcomes(report)
     assert {name: failures[name] for name in EXPECTED} == EXPECTED
     for name, test in ALL_THAT_ASK.items():
