@@ -130,7 +130,7 @@ class WarmPython:
         command = [*self._prefix, sys.executable, "-W", self._warnings, __file__, "--serve", self._address]
         environment = os.environ | self._environment
         self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=environment, start_new_session=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, start_new_session=True
         )
         assert self._process.stdout.readline() == b"ready\n"
         return self
@@ -254,9 +254,12 @@ def serve(address: str) -> tuple[list[str], list[int]]:
     with selectors.DefaultSelector() as selector:
         selector.register(listening, selectors.EVENT_READ)
         selector.register(woken, selectors.EVENT_READ)
+        selector.register(0, selectors.EVENT_READ)
         print("ready", flush=True)
         while True:
             for key, _ in selector.select():
+                if key.fd == 0:  # whoever started this is gone
+                    sys.exit()
                 if key.fd == woken:
                     os.read(woken, 4096)
                     tell_ends(running)
