@@ -54,6 +54,8 @@ def test_without_torch_one_is_told_how_to_get_it(monkeypatch):
     from seealso_torch import check_installed
 
     check_installed()
+    with pytest.raises(seealso.MissingExtra, match=r"no_such_module is not installed: pip install 'seealso\[torch\]'"):
+        check_installed("no_such_module")
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(seealso.MissingExtra, match=r"pip install 'seealso\[torch\]'"):
         check_installed()
@@ -201,15 +203,17 @@ def test_a_file_that_is_not_there(tmp_path):
 def test_fitting(tmp_path, device):
     with torch.device(device):
         module = nn.Linear(3, 2)
-    state = {"weight": torch.ones(2, 3, dtype=torch.float16), "bias": torch.zeros(2)}
-    fit(module, state, tmp_path)
-    assert torch.equal(module(torch.ones(1, 3)), torch.full((1, 2), 3.0))
+    for dtype in (torch.float8_e4m3fn, torch.float16):
+        state = {"weight": torch.ones(2, 3, dtype=dtype), "bias": torch.zeros(2)}
+        fit(module, state, tmp_path)
+        assert torch.equal(module(torch.ones(1, 3)), torch.full((1, 2), 3.0))
     for wrong, expected in (
         ({"weight": state["weight"]}, "bias is missing"),
         ({}, "weight and 1 more are missing"),
         (state | {"x": torch.zeros(1)}, "x is too many"),
         (state | {"bias": torch.zeros(3)}, r"bias has the shape \(3,\), where \(2,\) is wanted"),
         (state | {"bias": torch.tensor([1.0, torch.inf])}, "bias holds values that are no finite numbers"),
+        (state | {"bias": torch.tensor([torch.nan, 1.0])}, "bias holds values that are no finite numbers"),
     ):
         with pytest.raises(seealso.PluginError, match=f"{tmp_path}: .*{expected}"):
             fit(module, wrong, tmp_path)
