@@ -10,6 +10,6 @@ def examples(percent: int = 100) -> settings:
     """
     return settings(
         deadline=None,
-        max_examples=max(1, settings.default.max_examples * percent // 100),
+        max_examples=max(1, settings().max_examples * percent // 100),
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
     )
