@@ -152,7 +152,7 @@ class SharedStoreTests(StoreFixtures):
         ids = np.arange(6000)
         put(store, ids)
         with reading(store, ids[::20]) as wrong:
-            for seed in range(5):
+            for seed in range(3):
                 store.compact(np.random.default_rng(seed).permutation(ids), ids[::10])
                 put(store, ids)
         assert wrong == []
