@@ -13,6 +13,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 # Whichever process has nothing left takes over tests of another.
 PARALLEL := --numprocesses auto --dist worksteal
+# The tests write and sync thousands of small files. In memory that takes a third less time; where there are 4 GB of it.
+ifndef TMPDIR
+SCRATCH := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { print "TMPDIR=/dev/shm" }')
+endif
 
 # The tests start hundreds of processes, and the checks compile as much: none shall compile what another did.
 unexport PYTHONDONTWRITEBYTECODE
@@ -62,11 +66,11 @@ imports:
 	$(BIN)/lint-imports
 
 test: check
-	$(BIN)/python -m pytest $(PARALLEL)
+	$(SCRATCH) $(BIN)/python -m pytest $(PARALLEL)
 
 test-light: $(VENV)/installed-test-light
 	@$(MAKE) --no-print-directory ruff imports
-	$(BIN)/python -m pytest $(PARALLEL)
+	$(SCRATCH) $(BIN)/python -m pytest $(PARALLEL)
 
 torture: $(VENV)/installed-test
 	TORTURE=1 $(BIN)/python -m pytest $(PARALLEL) -m torture
