@@ -238,7 +238,7 @@ class Parts:
         return chosen.cls(chosen.options, ExtractorContext(default_cache(), self.threads))
 
     def extract(self, batch: np.ndarray) -> np.ndarray:
-        """The extractor's `extract`, in one thread at a time: queries come while images are taken in.
+        """Call the extractor's `extract`, one thread at a time, since queries run while images are indexed.
 
         Raises:
             PluginError: it gives something else than its provenance promises.
@@ -248,7 +248,7 @@ class Parts:
         return self._as_promised("extract", descriptors, len(batch))
 
     def extract_words(self, phrases: Sequence[str]) -> np.ndarray:
-        """The extractor's `extract_words`, in one thread at a time.
+        """Call the extractor's `extract_words`, one thread at a time.
 
         Raises:
             QueryError: it reads no words.
