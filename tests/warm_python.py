@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
@@ -47,7 +48,12 @@ class Running:
     """A process that was started; used as ``subprocess.Popen`` is, with pipes of bytes."""
 
     def __init__(
-        self, connection: socket.socket, pid: int, stdin: IO[bytes] | None, stdout: IO[bytes], stderr: IO[bytes]
+        self,
+        connection: socket.socket,
+        pid: int,
+        stdin: IO[bytes] | None = None,
+        stdout: IO[bytes] | None = None,
+        stderr: IO[bytes] | None = None,
     ) -> None:
         self._connection = connection
         self.pid = pid
@@ -85,16 +91,22 @@ class Running:
             return None
 
     def communicate(self, timeout: float | None = None) -> tuple[bytes, bytes]:
-        """Close its input, and read all of its output and errors."""
+        """Close its input, and read all of its output and errors; nothing from what is no pipe.
+
+        Raises:
+            subprocess.TimeoutExpired: it went on beyond ``timeout`` seconds, and was killed.
+        """
         if self.stdin:
             self.stdin.close()
-        errors: list[bytes] = []
-        reading = threading.Thread(target=lambda: errors.append(self.stderr.read()))
-        reading.start()
-        output = self.stdout.read()
-        reading.join()
-        self.wait(timeout)
-        return output, errors[0]
+        with ThreadPoolExecutor() as threads:
+            reading = [threads.submit(stream.read if stream else bytes) for stream in (self.stdout, self.stderr)]
+            try:
+                self.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise
+            output, errors = (each.result() for each in reading)
+        return output, errors
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:
@@ -177,24 +189,35 @@ class WarmPython:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         input: bytes = b"",
+        timeout: float | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a process to its end, and take what it writes; the arguments are those of `start`."""
+        """Run a process to its end, and take what it writes; the arguments are those of `start`.
+
+        Raises:
+            subprocess.TimeoutExpired: it went on beyond ``timeout`` seconds, and was killed.
+        """
         with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
             files = (given, output, errors)
             given.write(input)
             given.seek(0)
-            connection, _ = self._request(arguments, cwd, env, {n: file.fileno() for n, file in enumerate(files)})
-            with connection:
-                status = end_of(connection)
+            streams = {number: file.fileno() for number, file in enumerate(files)}
+            with Running(*self._request(arguments, cwd, env, streams)) as running:
+                try:
+                    status = running.wait(timeout)
+                except subprocess.TimeoutExpired:
+                    running.kill()
+                    raise
             said = []
             for file in (output, errors):
                 file.seek(0)
                 said.append(file.read().decode(errors="surrogateescape"))
         return subprocess.CompletedProcess(arguments, status, *said)
 
-    def seealso(self, *arguments: str | bytes, cwd: Path) -> subprocess.CompletedProcess[str]:
+    def seealso(
+        self, *arguments: str | bytes, cwd: Path, timeout: float | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run the program to its end."""
-        return self.run("-m", "seealso_cli", *arguments, cwd=cwd)
+        return self.run("-m", "seealso_cli", *arguments, cwd=cwd, timeout=timeout)
 
     def write(self, folder: Path) -> None:
         """Write ``python`` and ``seealso`` as executable files, for shells."""
@@ -269,10 +292,8 @@ def serve(address: str) -> tuple[list[str], list[int]]:
                 pid = os.fork()
                 if pid == 0:
                     signal.set_wakeup_fd(-1)
-                    for number in (signal.SIGCHLD, signal.SIGINT):
-                        signal.signal(
-                            number, signal.SIG_DFL if number == signal.SIGCHLD else signal.default_int_handler
-                        )
+                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                    signal.signal(signal.SIGINT, signal.default_int_handler)
                     for end in (listening, connection, *running.values()):
                         end.close()
                     os.close(woken)

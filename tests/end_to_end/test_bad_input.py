@@ -45,7 +45,7 @@ def run(python):
 def run_bound(tmp_path_factory):
     """Run a command that permissions bind."""
     with WarmPython(tmp_path_factory.mktemp("p"), prefix=without_privileges()) as python:
-        yield lambda home, *arguments: python.seealso(*arguments, cwd=home)
+        yield lambda home, *arguments: python.seealso(*arguments, cwd=home, timeout=120)
 
 
 def failed(done: subprocess.CompletedProcess, *expected: str) -> None:

@@ -187,7 +187,7 @@ def test_power_fails_at_a_step(story, layer, python_on_layer, tmp_path, make_pho
             change_the_folder(story.photos, make_photos)
             cut.adopt()
         with story.start(step, when, STEPS[step], environment=cut.environment()) as child:
-            _, errors = child.communicate()
+            _, errors = child.communicate(timeout=60)
         # Some steps come only in one of the two.
         assert child.returncode in (0, -signal.SIGKILL), errors.decode()
         killed += child.returncode == -signal.SIGKILL
@@ -212,7 +212,7 @@ def test_killed_at_random_moments(story, make_photos):
                 time.sleep(0.001)
             time.sleep(rng.uniform(0, 0.25 * usual))
             child.kill()
-            killed += child.wait() == -signal.SIGKILL
+            killed += child.wait(60) == -signal.SIGKILL
         if turn % 5 == 4:
             story.check_and_finish()
             shutil.rmtree(story.photos)

@@ -692,7 +692,7 @@ def process(home, python):
     """Run a command line in a process of its own, to its end."""
 
     def process(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
-        return python.run("-m", "seealso_cli", *arguments, cwd=home, **options)
+        return python.run("-m", "seealso_cli", *arguments, cwd=home, timeout=60, **options)
 
     return process
 
@@ -748,7 +748,7 @@ def test_output_to_a_full_disk(home, process, python, arguments):
         Path("/dev/full").open("wb") as full,
         python.start("-m", "seealso_cli", *arguments, cwd=home, stdout=full.fileno()) as child,
     ):
-        said = child.stderr.read()
+        _, said = child.communicate(timeout=60)
     expected = b"seealso: standard output cannot be written: No space left on device; make room, or send it elsewhere\n"
     assert (child.returncode, said) == (1, expected)
 
@@ -767,7 +767,7 @@ def test_closed_streams_lead_nowhere(home, process, python, closed):
     process("index", "photos")
     for status, arguments in ((0, ["index", "photos"]), (0, ["status"]), (0, ["serve"]), (1, ["similar", "id:99"])):
         with python.start("-m", "seealso_cli", *arguments, cwd=home, **dict.fromkeys(closed)) as child:
-            said = [stream.read() for stream in (child.stdout, child.stderr) if stream]
+            said = child.communicate(timeout=60)
         assert child.returncode == status, arguments
         assert b"bug" not in b"".join(said)
     assert process("verify").returncode == 0
@@ -784,7 +784,7 @@ def test_interrupting(home, process, python):
     with python.start("-m", "seealso_cli", "index", "photos", cwd=home, stdin=subprocess.PIPE) as child:
         assert child.stdout.readline() == b"committed\n"
         child.send_signal(signal.SIGINT)
-        _, err = child.communicate()
+        _, err = child.communicate(timeout=30)
     assert child.returncode == 1
     # An empty line first, for a terminal shows ^C there.
     assert re.fullmatch(rb"\n?seealso: interrupted; what was committed is kept, [^\n]*\n", err)
@@ -846,7 +846,7 @@ def test_serve_ends_when_told(home, process, python, number):
         child.stdin.write(b"random -n 1 --paths\n")
         assert child.stdout.readline().startswith(bytes(home))
         child.send_signal(number)
-        assert child.wait(60) == 0
+        assert child.wait(5) == 0
 
 
 def test_serve_ends_with_its_input(home, process):
@@ -866,7 +866,7 @@ def test_serve_sees_what_is_indexed_meanwhile(home, process, python, make_photos
         make_photos(home / "photos" / "more", 15, seed=3)
         assert process("index", "photos").returncode == 0
         assert len(json.loads(ask(b"similar id:1 -k 1000 --json"))["hits"]) == 35
-        child.communicate()
+        child.communicate(timeout=10)
         assert child.returncode == 0
 
 

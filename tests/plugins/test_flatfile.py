@@ -387,9 +387,9 @@ def test_without_the_permission_to_write(store, folder):
         path.chmod(0o555 if path.is_dir() else 0o444)
     try:
         code = script(folder, "print(store(read_only=True).ids().size)")
-        command = [*without_privileges(), sys.executable, "-c", code]
+        command = [*without_privileges(), sys.executable, "-W", "error", "-c", code]
         done = subprocess.run(command, capture_output=True, text=True)
-        assert (done.stdout, done.stderr) == ("10\n", "")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "10\n", "")
     finally:
         for path in [folder, *folder.rglob("*")]:
             path.chmod(0o755 if path.is_dir() else 0o644)

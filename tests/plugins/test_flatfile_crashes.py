@@ -156,7 +156,7 @@ def test_power_fails(layer, forgetful, tmp_path, step):
         folder.mkdir()
         disk.adopt()
         code = STORY.replace("sys.argv[1]", str(last))
-        done = forgetful.run("-c", script(folder, code), env=os.environ | disk.environment())
+        done = forgetful.run("-c", script(folder, code), env=os.environ | disk.environment(), timeout=60)
         assert done.returncode in (0, -signal.SIGKILL), done.stderr
         disk.cut()
         expected, doubtful = set(), set()

@@ -460,9 +460,9 @@ def test_without_the_permission_to_write(index, tmp_path):
         path.chmod(0o555 if path.is_dir() else 0o444)
     try:
         code = f"i = index(pathlib.Path({str(snapshot)!r})); add(i, {{2: 'bird'}}); print(found(i, 'bird'))"
-        command = [*without_privileges(), sys.executable, "-c", script(tmp_path / "else", code)]
+        command = [*without_privileges(), sys.executable, "-W", "error", "-c", script(tmp_path / "else", code)]
         done = subprocess.run(command, capture_output=True, text=True)
-        assert (done.stdout, done.stderr) == ("[1, 2]\n", "")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "[1, 2]\n", "")
     finally:
         for path in [snapshot, *snapshot.rglob("*")]:
             path.chmod(0o755 if path.is_dir() else 0o644)

@@ -231,7 +231,7 @@ def test_what_is_in_flight_is_finished_when_it_ends(started, photographs, number
         wait_until_closed(address)  # so it has heard
         connection.sendall(data[1000:])
         assert answer.readline().startswith(b"HTTP/1.1 200 ")
-    out, err = child.communicate()
+    out, err = child.communicate(timeout=20)
     assert child.returncode == 0
     assert out == b""
     assert re.search(r"127\.0\.0\.1 POST /api/v1/photos/similar 200 \d+ \d+\.\dms", err.decode())

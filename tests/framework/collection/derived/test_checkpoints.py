@@ -116,7 +116,7 @@ class Run:
             while len(self.committed()) < after and child.poll() is None:
                 time.sleep(0.002)
             child.send_signal(how)
-            _, errors = child.communicate()
+            _, errors = child.communicate(timeout=60)
         assert child.returncode in (0, -how, 130), errors.decode()
         return child.returncode != 0
 

@@ -395,7 +395,7 @@ def test_killed_while_indexing(opening, tmp_path, make_photos, python, text):
         collection.index([{str(tmp_path / "photos")!r}], progress=told)
     """)
     for last in (1, 7, 13, 20, 33, 41, 52, 60)[:: campaign(2, 1)]:
-        done = python.run("-c", story, last)
+        done = python.run("-c", story, last, timeout=60)
         assert done.returncode in (0, -9), done.stderr
         if not (tmp_path / "c" / "catalog.sqlite3").exists():
             continue

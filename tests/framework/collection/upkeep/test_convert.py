@@ -176,7 +176,7 @@ def test_killed(opening, tmp_path, python):
     before = answers(opening())
     for number, place in enumerate((1, 7, 13, 20)):
         store = ("plain", "lmdb")[number % 2]
-        done = python.run("-c", KILLED, tmp_path / "c", store, place, *PLUGINS)
+        done = python.run("-c", KILLED, tmp_path / "c", store, place, *PLUGINS, timeout=60)
         assert done.returncode == -signal.SIGKILL, done.stderr
         with opening() as collection:
             assert collection.status()["parts"]["store"] != store
