@@ -99,7 +99,7 @@ class Deployment:
             except PluginError as error:
                 raise ConfigError(f"{self.config.source.place(place_of(name, EXTRACTOR))}: {error}") from error
             parts.distance(provenance.dtype)
-            parts.choices()
+            parts.choices()  # every other part is looked for
 
     def frontends(self) -> list[Frontend]:
         """The frontends that the configuration names; without any, the best that is installed.

@@ -225,12 +225,16 @@ class Hit:
         """The first path, for ``open()``: bytes that are not UTF-8 as surrogate escapes."""
         return os.fsdecode(self.paths[0])
 
+    def measures(self) -> dict[str, float | None]:
+        """Its distance and its score, for JSON. A distance that float32 cannot hold is null: JSON knows no infinity."""
+        distance = self.distance if self.distance is not None and math.isfinite(self.distance) else None
+        return {"distance": distance, "score": self.score}
+
     def as_json(self) -> dict[str, Any]:
-        """As the command line's ``--json`` and the web show it. A distance that float32 cannot hold is null: JSON knows no infinity."""
+        """As the command line's ``--json`` shows it."""
         return {
             "id": self.id,
-            "distance": self.distance if self.distance is not None and math.isfinite(self.distance) else None,
-            "score": self.score,
+            **self.measures(),
             "path": shown_path(self.paths[0]),
             "uri": uri_of_path(self.paths[0]),
             "keywords": list(self.keywords),

@@ -1,7 +1,5 @@
 """Stores as the conformance kit opens them, here and in other processes."""
 
-from importlib import import_module
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ CODECS = {codec.name: codec for codec in register_codecs()}
 
 
 def open_store(
-    cls: type[ObjectStore] | str,
+    cls: type[ObjectStore],
     directory: Path,
     *,
     dim: int = DIM,
@@ -26,13 +24,8 @@ def open_store(
     read_only: bool = False,
     **options: Any,
 ) -> ObjectStore:
-    """A store of this class, or of one named ``module:Class``, with the framework's own codecs."""
-    if isinstance(cls, str):
-        module, _, name = cls.partition(":")
-        cls = attrgetter(name)(import_module(module))
-        assert isinstance(cls, type)
+    """A store of this class, with the framework's own codecs."""
     directory.mkdir(exist_ok=True)
-
     encoded = CodecContext(dim, np.dtype(dtype))
 
     def make(choice: PluginChoice) -> Codec:

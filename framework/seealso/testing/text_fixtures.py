@@ -2,8 +2,6 @@
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from importlib import import_module
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,10 +16,8 @@ Make = Callable[..., TextIndex]
 """Makes a text index: a new one, or one that has loaded the snapshot in a folder; options by their names."""
 
 
-def make_text_index(
-    cls: type[TextIndex] | str, scratch: Path, snapshot: Path | None = None, **options: Any
-) -> TextIndex:
-    """A text index of this class, or of one named ``module:Class``.
+def make_text_index(cls: type[TextIndex], scratch: Path, snapshot: Path | None = None, **options: Any) -> TextIndex:
+    """A text index of this class.
 
     Args:
         cls: the class.
@@ -29,10 +25,6 @@ def make_text_index(
         snapshot: what it loads; None: nothing.
         options: its options.
     """
-    if isinstance(cls, str):
-        module, _, name = cls.partition(":")
-        cls = attrgetter(name)(import_module(module))
-        assert isinstance(cls, type)
 
     def folder() -> Path:
         scratch.mkdir(parents=True, exist_ok=True)

@@ -213,8 +213,7 @@ async def described(request: Request) -> Response:
 
 def _hits(site: Site, collection: Collection, found: Found) -> list[dict[str, Any]]:
     return [
-        {key: value for key, value in hit.as_json().items() if key in ("distance", "score")}
-        | _object(site, collection, found.records[hit.id], hit)
+        {**hit.measures(), **_object(site, collection, found.records[hit.id], hit)}
         for hit in found.hits
         if hit.id in found.records  # else it was removed just now
     ]

@@ -50,7 +50,7 @@ def read_names(path: Path, count: int) -> list[str]:
                 names = [line.rstrip("\r\n") for _, line in zip(range(count + 1), lines, strict=False)]
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (ValueError, EOFError) as error:
+    except ValueError as error:
         raise FileError(f"{path}: no names: {' '.join(str(error).split())}") from None
     wrong = next((name for name in names if not name or len(name) > LONGEST_NAME or "\0" in name), None)
     if wrong is not None:
