@@ -23,6 +23,9 @@ from typing import IO
 
 MOST = 1 << 20  # bytes of arguments and environment
 
+PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--assert=plain")
+"""Arguments that run pytest in such a process. What is loaded already cannot be rewritten, so assertions stay as they are."""
+
 
 def request(
     address: str, arguments: Sequence[str | bytes], folder: str, environment: Mapping[str, str], streams: dict[int, int]
@@ -212,6 +215,12 @@ class WarmPython:
                 file.seek(0)
                 said.append(file.read().decode(errors="surrogateescape"))
         return subprocess.CompletedProcess(arguments, status, *said)
+
+    def output(self, *arguments: object, cwd: Path) -> str:
+        """Run a process to its end, which has to be a success; what it wrote."""
+        done = self.run(*arguments, cwd=cwd)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def seealso(
         self, *arguments: str | bytes, cwd: Path, timeout: float | None = None

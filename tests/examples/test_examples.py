@@ -21,7 +21,7 @@ import seealso
 from conftest import THUMBNAIL
 from image_files import encode
 from seealso.testing import ExtractorTests, FrontendTests, picture
-from warm_python import WarmPython
+from warm_python import PYTEST, WarmPython
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PACKAGES = ["seealso-faiss", "seealso-sqlite"]
@@ -225,17 +225,7 @@ def call(installed, tmp_path_factory):
     # faiss warns when it is imported; its threads would spend more time on waiting for each other than on work.
     environment = {"PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1"}
     with WarmPython(tmp_path_factory.mktemp("p"), environment, warnings="default") as python:
-
-        def call(*arguments, cwd):
-            done = python.run(*arguments, cwd=cwd)
-            assert done.returncode == 0, done.stdout + done.stderr
-            return done.stdout
-
-        yield call
-
-
-# What is loaded already cannot be rewritten.
-PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--assert=plain")
+        yield python.output
 
 
 def test_faiss_passes_its_tests(call):

@@ -11,9 +11,6 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any
 
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["seealso.testing.opening", "seealso.testing.text_fixtures"])
-
 
 @contextmanager
 def elsewhere(work: Callable[..., object], *arguments: Any) -> Iterator[Connection]:
@@ -25,8 +22,10 @@ def elsewhere(work: Callable[..., object], *arguments: Any) -> Iterator[Connecti
         work: a function of a module; it is given its end of a connection to the block, and then the arguments.
         arguments: they have to be picklable, as the function.
     """
-    ours, theirs = _FORKS.Pipe()
-    process = _FORKS.Process(target=_strictly, args=(work, theirs, *arguments))
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload(["seealso.testing.opening", "seealso.testing.text_fixtures"])
+    ours, theirs = forks.Pipe()
+    process = forks.Process(target=_strictly, args=(work, theirs, *arguments))
     process.start()
     theirs.close()
     try:

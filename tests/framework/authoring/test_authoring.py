@@ -14,7 +14,7 @@ import pytest
 import seealso
 import seealso.testing
 from seealso.registry.kinds import KINDS
-from warm_python import WarmPython
+from warm_python import PYTEST, WarmPython
 
 
 def suite_of(kind):
@@ -48,23 +48,16 @@ def test_packages_are_installed_found_and_pass_their_tests(plugins, tmp_path, tm
     done = subprocess.run([*command, written[0], *wheels.iterdir()], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     with WarmPython(tmp_path_factory.mktemp("p"), {"PYTHONPATH": str(installed)}) as python:
-
-        def call(*arguments, cwd=tmp_path):
-            done = python.run(*arguments, cwd=cwd)
-            assert done.returncode == 0, done.stdout + done.stderr
-            return done.stdout
-
         # All of their tests pass above; here it is whether they, and the plugins, are found under their new names.
-        # Assertions in what is loaded already cannot be rewritten.
-        options = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--assert=plain")
-        said = call(*options, cwd=written[0])
+        said = python.output(*PYTEST, cwd=written[0])
         assert int(re.search(r"(\d+) passed", said)[1]) >= 20
         report = tmp_path / "report.xml"
-        call(
-            *(*options, "-c", written[1] / "pyproject.toml", "--rootdir", tmp_path, f"--junitxml={report}"),
+        python.output(
+            *(*PYTEST, "-c", written[1] / "pyproject.toml", "--rootdir", tmp_path, f"--junitxml={report}"),
             *("-k", "framework_takes or it_is_found or in_a_collection or come_back", *written[1:]),
+            cwd=tmp_path,
         )
-        listed = call("-m", "seealso_cli", "plugins")
+        listed = python.output("-m", "seealso_cli", "plugins", cwd=tmp_path)
     passed = Counter(case.get("classname").split(".")[0] for case in ElementTree.parse(report).iter("testcase"))
     for package in written:
         assert package is written[0] or passed[package.name] >= 3

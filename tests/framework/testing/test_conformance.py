@@ -4,6 +4,7 @@ import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
 
 from conftest import SAMPLES
+from warm_python import PYTEST
 
 # Several seconds each, and about other things than what is broken.
 PASSED_OVER = ("process", "killed", "every_codec", "compaction", "while", "threads")
@@ -115,9 +116,9 @@ def test_what_is_broken_fails_the_right_tests(python, tmp_path):
     report = tmp_path / "report.xml"
     chosen = " and ".join(f"not {word}" for word in PASSED_OVER)
     done = python.run(
-        *("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-k", chosen),
+        *(*PYTEST, "-p", "no:xdist", "-k", chosen),
         # Most of it fails, as it is meant to: nobody reads how, and no smaller examples of it are wanted.
-        *("--assert=plain", "--tb=no", "-r", "N", "--hypothesis-profile=broken"),
+        *("--tb=no", "-r", "N", "--hypothesis-profile=broken"),
         *(f"--junitxml={report}", f"--basetemp={tmp_path / 'base'}", SAMPLES / "broken_plugins.py"),
         cwd=SAMPLES.parents[1],
     )
