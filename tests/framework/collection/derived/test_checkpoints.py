@@ -1,8 +1,10 @@
 """Checkpoints: when one is due; and what a writer that is killed or interrupted leaves to be replayed."""
 
+import contextlib
 import json
 import random
 import signal
+import subprocess
 import time
 
 import numpy as np
@@ -75,6 +77,8 @@ observe = type(collection.plugins).observe
 def tell(plugins, hook, **arguments):
     if hook == "ingested":
         os.write(log, json.dumps(arguments["batch"].ids.tolist()).encode() + b"\\n")
+        # Whoever gave it a pipe says when to go on.
+        sys.stdin.readline()
     observe(plugins, hook, **arguments)
 
 type(collection.plugins).observe = tell
@@ -103,8 +107,8 @@ class Run:
             ):
                 Image.fromarray(pixels).save(folder / "photos" / f"{number:04d}.png")
 
-    def start(self):
-        return self.python.start("-c", STORY, self.folder, self.way, TAIL, LIMIT[self.way], *PLUGINS)
+    def start(self, **streams):
+        return self.python.start("-c", STORY, self.folder, self.way, TAIL, LIMIT[self.way], *PLUGINS, **streams)
 
     def committed(self):
         lines = self.log.read_text().splitlines() if self.log.exists() else []
@@ -184,12 +188,15 @@ def test_a_server_that_is_open_meanwhile_follows(run, monkeypatch):
     assert run.stop(int(0.1 * OBJECTS[run.way]), signal.SIGKILL)
     with run.open() as server:
         seen = 0
-        with run.start() as child:
+        with run.start(stdin=subprocess.PIPE) as child:
             while child.poll() is None:
                 ids = server.ids()
                 hits = server.similar(int(ids[0]), 10_000).hits
                 assert {hit.id for hit in hits} >= set(ids.tolist())
                 seen += 1
+                # Five more batches: the two go side by side, whichever of them is the quicker.
+                with contextlib.suppress(BrokenPipeError):
+                    child.stdin.write(b"\n" * 5)
             assert child.returncode == 0, child.stderr.read().decode()
         assert seen > 1
         assert found(server) == server.ids().tolist()
