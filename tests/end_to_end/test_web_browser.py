@@ -287,7 +287,19 @@ def test_words(visit):
     expect(page.locator(".where")).to_contain_text(f"{len(found)} images match")
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("dark", 360)])
+GROUNDS = {"light": "rgb(250, 249, 247)", "dark": "rgb(22, 21, 20)"}
+WCAG = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
+
+
+def barriers(page: Page, rules: dict[str, object]) -> list[tuple[str, list[str]]]:
+    """What axe-core finds wrong by these rules: each rule's name, and the first places."""
+    # Without its own results by default: only what is wrong.
+    found = Axe().run(page, options={"resultTypes": ["violations"], "runOnly": rules})
+    return [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found.response["violations"]]
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
 def test_nothing_keeps_anybody_out(visit, mine, scheme, width):
     """axe-core finds no violation; nothing is wider than the screen; what can be touched is large enough."""
     page = visit("/", color_scheme=scheme, viewport={"width": width, "height": 740}, reduced_motion="reduce")
@@ -304,26 +316,19 @@ def test_nothing_keeps_anybody_out(visit, mine, scheme, width):
         "/api",
     ]
     for address in addresses:
+        page.emulate_media(color_scheme=scheme)
         page.goto(urlsplit(page.url)._replace(path="", query="").geturl() + address)
         settle(page)
         for summary in page.locator("summary:visible").all():
             summary.click()
-        # Without its own results by default: only what is wrong.
-        found = Axe().run(
-            page,
-            options={
-                "resultTypes": ["violations"],
-                "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-            },
-        )
-        assert [
-            (each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found.response["violations"]
-        ] == [], address
+        assert barriers(page, WCAG) == [], address
         assert page.evaluate("document.documentElement.scrollWidth") <= width, address
-        assert (
-            page.evaluate("getComputedStyle(document.body).backgroundColor")
-            == {"light": "rgb(250, 249, 247)", "dark": "rgb(22, 21, 20)"}[scheme]
-        )
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == GROUNDS[scheme]
+        # The other scheme has other colours, and all else is the same.
+        (other,) = GROUNDS.keys() - {scheme}
+        page.emulate_media(color_scheme=other)
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == GROUNDS[other]
+        assert barriers(page, COLOURS) == [], address
     page.goto(urlsplit(page.url)._replace(path="", query="").geturl() + "/photos?seed=1")
     assert page.locator(".tile img").first.evaluate("image => getComputedStyle(image).transitionDuration") in ("0s", "")
 
