@@ -237,7 +237,7 @@ def test_a_full_disk(home, make_photos, run):
 def test_two_ingests_at_once(home, run, python):
     (home / "slow.py").write_text(
         "import sys, seealso\n@seealso.hookimpl\n"
-        "def ingested(batch):\n    print('at it', flush=True)\n    sys.stdin.read()\n"
+        "def ingested(batch):\n    print('at it', file=sys.__stdout__, flush=True)\n    sys.stdin.read()\n"
     )
     text = (home / "seealso.yaml").read_text()
     (home / "slow.yaml").write_text(text.replace("plugins: [", "plugins: [./slow.py, "))

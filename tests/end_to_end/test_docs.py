@@ -187,7 +187,7 @@ def test_the_examples_of_hooks_work(tmp_path, monkeypatch, photos, caplog, capsy
             assert client.get("/api/v1/grey/count").json() == {"objects": 11}
         assert [type(frontend).name for frontend in deployment.frontends()] == ["my-frontend"]
         assert deployment.plugins.problems == []
-    said = capsys.readouterr().out
+    said = capsys.readouterr().err
     assert re.search(r"new images in grey, up to ID 12$", said, re.MULTILINE)
     assert re.search(r"^grey: [0-9a-f]{8}: only 96 x \d+ pixels, \d+ bytes$", said, re.MULTILINE)
     assert re.search(r"^1 images are gone from grey$", said, re.MULTILINE)

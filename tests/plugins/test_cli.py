@@ -776,7 +776,7 @@ def test_closed_streams_lead_nowhere(home, process, python, closed):
 def test_interrupting(home, process, python):
     plugin = home / "slow.py"
     plugin.write_text(
-        "import sys, seealso\n@seealso.hookimpl\ndef ingested(batch):\n    print('committed', flush=True)\n    sys.stdin.readline()\n"
+        "import sys, seealso\n@seealso.hookimpl\ndef ingested(batch):\n    print('committed', file=sys.__stdout__, flush=True)\n    sys.stdin.readline()\n"
     )
     (home / "seealso.yaml").write_text(
         (home / "seealso.yaml").read_text().replace("plugins: [", "plugins: [./slow.py, ")

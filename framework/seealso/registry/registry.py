@@ -22,6 +22,7 @@ import pluggy
 from seealso.errors import PluginError
 from seealso.registry.kinds import KINDS, Kind, P
 from seealso.registry.markers import GROUP
+from seealso.registry.output import stdout_at_stderr
 
 if TYPE_CHECKING:
     from seealso.interfaces.plugin import Plugin
@@ -86,7 +87,8 @@ class Plugins:
         remedy = remedy or "mend the plugin or uninstall it"
         key = f"{source}/{name}"
         try:
-            module = load()
+            with stdout_at_stderr():
+                module = load()
         except ImportError as error:
             self._problem(name, source, f"cannot be imported: {error}", remedy)
             return
@@ -123,7 +125,8 @@ class Plugins:
             plugin = self.loaded[impl.plugin_name]
             function = partial(_traced, plugin.name, impl.function) if self._trace else impl.function
             try:
-                result = function(*(arguments[name] for name in impl.argnames))
+                with stdout_at_stderr():
+                    result = function(*(arguments[name] for name in impl.argnames))
             except ImportError as error:
                 self._problem(plugin.name, plugin.source, f"{hook}: {_one_line(error)}", "install what it needs")
             except Exception as error:
