@@ -112,6 +112,11 @@ if TYPE_CHECKING:
     from seealso.interfaces.text_query import Match as Match
     from seealso.interfaces.text_query import Term as Term
     from seealso.interfaces.text_query import TextQuery as TextQuery
+    from seealso.messages import MessageFormatter as MessageFormatter
+    from seealso.messages import one_line as one_line
+    from seealso.messages import printable as printable
+    from seealso.messages import reason_of as reason_of
+    from seealso.messages import traceback_of as traceback_of
     from seealso.opening import open as open
     from seealso.paths import shown_path as shown_path
     from seealso.paths import uri_of_path as uri_of_path
@@ -183,6 +188,7 @@ _MODULES = {
     "seealso.authoring.new": ("write_new_plugin",),
     "seealso.configuration.options": ("Option", "options_of"),
     "seealso.configuration.schema": ("configuration_schema",),
+    "seealso.messages": ("MessageFormatter", "one_line", "printable", "reason_of", "traceback_of"),
     "seealso.opening": ("open",),
     "seealso.paths": ("shown_path", "uri_of_path"),
     "seealso.registry.loading": ("load_plugins",),

@@ -24,9 +24,14 @@
 
 from collections.abc import Sequence
 
+from seealso.messages import one_line
+
 
 class SeealsoError(Exception):
-    """The root of all errors raised on purpose; ``str(error)`` is one clear line."""
+    """The root of all errors raised on purpose; ``str(error)`` is one clear line, cut where it is very long."""
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class ConfigError(SeealsoError):
@@ -51,7 +56,7 @@ class MissingExtra(PluginError):
 
     def __str__(self) -> str:
         reason, package = self.args
-        return f"{reason}: pip install " + (f"'{package}'" if "[" in package else package)
+        return one_line(f"{reason}: pip install " + (f"'{package}'" if "[" in package else package))
 
 
 class CollectionError(SeealsoError):

@@ -31,3 +31,18 @@ def test_a_missing_extra_ends_in_the_command(package, expected):
     assert str(error) == expected
     again = pickle.loads(pickle.dumps(error))
     assert (str(again), again.package) == (expected, package)
+
+
+@pytest.mark.parametrize("kind", [seealso.ConfigError, seealso.ImageError, seealso.QueryError])
+def test_no_error_repeats_what_is_long_or_steers_a_terminal(kind):
+    error = kind(f"no \x1b[2J{'x' * 60_000}\nat all")
+    assert str(error).startswith(r"no \x1b[2Jxxx")
+    assert str(error).endswith(r"xxx\nat all")
+    assert len(str(error)) == 1000
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_nor_does_a_missing_extra():
+    told = str(seealso.MissingExtra("x" * 60_000, "h5py"))
+    assert told.endswith("xxx: pip install h5py")
+    assert len(told) == 1000

@@ -193,6 +193,15 @@ def test_problems_are_told_in_details(client, address, status):
     assert (told["status"], told["instance"]) == (status, address.partition("?")[0])
 
 
+def test_no_problem_repeats_what_is_long_or_steers_a_terminal(client):
+    for address in (f"{API}/{'x' * 60_000}", f"{API}/objects/{'9' * 60_000}", f"{API}/random?seed={'x' * 60_000}"):
+        told = client.get(address).json()
+        assert told["status"] in (404, 422)
+        assert max(len(told["detail"]), len(told["instance"])) <= 1000
+    told = client.get(f"{API}/text", params={"q": 'a\n\x1b[2J"'}).json()
+    assert told["detail"].endswith(r'a\n\x1b[2J"')
+
+
 def test_a_part_of_an_image_that_is_away_cannot_be_looked_at(tmp_path, serve, photographs):
     (tmp_path / "away").mkdir()
     photographs["coffee"].save(tmp_path / "away" / "coffee.jpg")

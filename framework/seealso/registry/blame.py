@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING
 
+from seealso.messages import one_line, reason_of
+
 if TYPE_CHECKING:
     from seealso.registry.registry import LoadedPlugin, Plugins
 
@@ -29,17 +31,18 @@ def explain_failure(error: BaseException, plugins: Plugins) -> str:
     For whoever shows an exception to a person: the command line, a frontend. Where seealso itself raised it, the line says
     that too; and names the plugins beside seealso, one of which may have led to it.
     """
-    raised = f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
+    kind, reason = type(error).__name__, reason_of(error)
+    raised = kind if reason == kind else f"{kind}: {reason}"
     if (plugin := raised_by(error, plugins)) is not None:
-        return f"plugin {plugin} raised {raised}; mend it or tell its author"
+        return one_line(f"plugin {plugin} raised {raised}; mend it or tell its author")
     # One that called seealso is more likely than one that is merely installed.
     called = [plugin for plugin in _owners(error.__traceback__, plugins) if plugin is not None]
     beside = called or [plugin for plugin in plugins.loaded.values() if plugin.source != OWN]
     shown = list(dict.fromkeys(map(str, beside)))
     if not shown:
-        return f"{raised}; this is a bug of seealso"
+        return one_line(f"{raised}; this is a bug of seealso")
     named = ", ".join(shown) if len(shown) <= MOST_SUSPECTS else f"one of {len(shown)} that `seealso plugins` lists"
-    return f"{raised}; this is a bug of seealso, or of a plugin that is not part of it: {named}"
+    return one_line(f"{raised}; this is a bug of seealso, or of a plugin that is not part of it: {named}")
 
 
 def _owners(trace: TracebackType | None, plugins: Plugins) -> Iterator[LoadedPlugin | None]:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 import pluggy
 
 from seealso.errors import PluginError
+from seealso.messages import one_line, reason_of
 from seealso.registry.kinds import KINDS, Kind, P
 from seealso.registry.markers import GROUP
 from seealso.registry.output import stdout_at_stderr
@@ -41,7 +42,7 @@ class PluginProblem:
     remedy: str
 
     def __str__(self) -> str:
-        return f"plugin {self.plugin} ({self.source}): {self.reason}; {self.remedy}"
+        return one_line(f"plugin {self.plugin} ({self.source}): {self.reason}; {self.remedy}")
 
 
 @dataclass(slots=True)
@@ -90,10 +91,10 @@ class Plugins:
             with stdout_at_stderr():
                 module = load()
         except ImportError as error:
-            self._problem(name, source, f"cannot be imported: {error}", remedy)
+            self._problem(name, source, f"cannot be imported: {reason_of(error)}", remedy)
             return
         except (Exception, SystemExit) as error:
-            self._problem(name, source, f"raised {type(error).__name__} on import: {_one_line(error)}", remedy)
+            self._problem(name, source, f"raised {type(error).__name__} on import: {reason_of(error)}", remedy)
             return
         try:
             self.manager.register(module, key)
@@ -103,7 +104,7 @@ class Plugins:
                 self.manager.unregister(module)
             # An object of no use to anybody is not left in the way of its own mended successor.
             self.manager.set_blocked(key)
-            self._problem(name, source, _one_line(error), "mend the plugin or uninstall it")
+            self._problem(name, source, reason_of(error), "mend the plugin or uninstall it")
             return
         self.loaded[key] = LoadedPlugin(name, source, version, module)
 
@@ -128,9 +129,9 @@ class Plugins:
                 with stdout_at_stderr():
                     result = function(*(arguments[name] for name in impl.argnames))
             except ImportError as error:
-                self._problem(plugin.name, plugin.source, f"{hook}: {_one_line(error)}", "install what it needs")
+                self._problem(plugin.name, plugin.source, f"{hook}: {reason_of(error)}", "install what it needs")
             except Exception as error:
-                reason = f"{hook} raised {type(error).__name__}: {_one_line(error)}"
+                reason = f"{hook} raised {type(error).__name__}: {reason_of(error)}"
                 self._problem(plugin.name, plugin.source, reason, "mend the plugin or uninstall it")
             else:
                 yield plugin, result
@@ -280,7 +281,7 @@ class Plugins:
         return list(self.loaded.values())
 
     def _problem(self, name: str, source: str, reason: str, remedy: str) -> None:
-        problem = PluginProblem(name, source, reason, remedy)
+        problem = PluginProblem(name, source, one_line(reason), remedy)
         if problem not in self.problems:
             self.problems.append(problem)
 
@@ -295,12 +296,13 @@ def _traced(plugin: str, function: Callable[..., Any], *arguments: object) -> An
         outcome = f"gave {', '.join(named) or result}"
         return result
     except BaseException as error:
-        outcome = f"raised {type(error).__name__}: {_one_line(error)}"
+        outcome = f"raised {type(error).__name__}: {reason_of(error)}"
         raise
     finally:
         given = ", ".join(type(each).__name__ for each in arguments)
         took = 1000 * (time.perf_counter() - started)
-        print(f"seealso: {plugin}.{function.__name__}({given}) {outcome} ({took:.1f} ms)", file=sys.stderr)
+        line = f"seealso: {plugin}.{function.__name__}({given}) {outcome} ({took:.1f} ms)"
+        print(one_line(line), file=sys.stderr)
 
 
 def kind_of(kind: Kind[Any] | str) -> Kind[Any]:
@@ -344,7 +346,3 @@ def _shown(given: object) -> str:
     if isinstance(given, list | tuple):
         return f"a list with {', '.join(dict.fromkeys(type(each).__name__ for each in given))}"
     return type(given).__name__
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -6,15 +6,14 @@ import errno
 import logging
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
 import click
 
-from seealso import SeealsoError
-from seealso_cli.output import printable
+from seealso import MessageFormatter, SeealsoError, one_line, traceback_of
+from seealso_cli.output import note
 from seealso_cli.session import Session
 
 COMMANDS = {
@@ -106,29 +105,46 @@ def make_group() -> click.Group:
 
 def run(arguments: Sequence[str], session: Session) -> int:
     """Run one command line; returns the exit status. Whatever goes wrong is one line on standard error."""
-    logging.basicConfig(format="seealso: %(levelname)s: %(message)s", level=logging.WARNING)
-    logging.addLevelName(logging.WARNING, "warning")
+    _log_as_messages()
     try:
         status = make_group().main(list(arguments), prog_name="seealso", standalone_mode=False, obj=session)
         sys.stdout.flush()
         session.warn_of_plugins()
     except click.ClickException as error:
-        error.show()
+        _show(error)
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        return _failed(
-            session, "interrupted; what was committed is kept, and running the command again goes on from there"
-        )
+    except (click.Abort, KeyboardInterrupt) as error:
+        done = "interrupted; what was committed is kept, and running the command again goes on from there"
+        return _failed(session, error, done)
     except SeealsoError as error:
-        return _failed(session, str(error))
+        return _failed(session, error, str(error))
     except BrokenPipeError:
         _give_up_output()  # whoever read it has enough
         return 1
     except OSError as error:
-        return _failed(session, session.blamed(error) + _refused(error))
+        return _failed(session, error, session.blamed(error) + _refused(error))
     except Exception as error:
-        return _failed(session, f"{session.explained(error)} (`seealso --debug …` shows where)")
+        return _failed(session, error, f"{session.explained(error)} (`seealso --debug …` shows where)")
     return status if isinstance(status, int) else 0
+
+
+def _log_as_messages() -> None:
+    """What is logged goes to standard error, unless whoever runs us has seen to it otherwise."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(MessageFormatter("seealso: %(levelname)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    logging.addLevelName(logging.WARNING, "warning")
+
+
+def _show(error: click.ClickException) -> None:
+    """Show what is wrong with a command line as click does; what click repeats of it is cut."""
+    if not isinstance(error, click.exceptions.NoArgsIsHelpError):  # that one's message is the help
+        message = one_line(error.format_message())
+        if isinstance(error, click.UsageError):
+            error = click.UsageError(message, error.ctx)
+        else:
+            error = click.ClickException(message)
+    error.show()
 
 
 def _refused(error: OSError) -> str:
@@ -152,8 +168,8 @@ def _give_up_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _failed(session: Session, message: str) -> int:
+def _failed(session: Session, error: BaseException, message: str) -> int:
     if session.debug:
-        traceback.print_exc()
-    print(f"seealso: {printable(message)}", file=sys.stderr)
+        click.echo(traceback_of(error), err=True)
+    note(f"seealso: {message}")
     return 1

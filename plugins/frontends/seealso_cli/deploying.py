@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from seealso import ConfigError
-from seealso_cli.output import note, printable
+from seealso import ConfigError, printable
+from seealso_cli.output import note
 from seealso_cli.session import Session
 
 
@@ -81,7 +81,7 @@ def init_command(session: Session, file: Path, force: bool) -> None:
         raise ConfigError(f"{file} is there already; `--force` replaces it") from None
     except OSError as error:
         raise ConfigError(f"{file}: cannot be written: {error.strerror}") from None
-    click.echo(f"wrote {file}; next: seealso index PATH…")
+    click.echo(f"wrote {printable(str(file))}; next: seealso index PATH…")
 
 
 @click.command("serve")

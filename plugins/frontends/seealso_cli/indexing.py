@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seealso_cli.output import count, given_path, json_option, note, printable, write_json
+from seealso_cli.output import count, given_path, json_option, note, write_json
 from seealso_cli.progress import showing_progress
 from seealso_cli.session import Session
 
@@ -80,9 +80,9 @@ def tables(given: str) -> list[PluginChoice]:
 def finish(report: IngestReport, *, as_json: bool, retry: bool = False) -> int:
     """Say what was done; returns the exit status."""
     for line in report.warnings:
-        note(f"seealso: warning: {printable(line)}")
+        note(f"seealso: warning: {line}")
     for line in report.unusable:
-        note(f"seealso: {printable(line)}")
+        note(f"seealso: {line}")
     if as_json:
         write_json({**asdict(report), "changed": report.changed})
     elif report.files or report.changed or not report.unusable:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seealso import ConfigError, QueryError
-from seealso_cli.output import Number, json_option, note, printable, size, write_json, write_rows
+from seealso import ConfigError, QueryError, printable
+from seealso_cli.output import Number, json_option, note, size, write_json, write_rows
 from seealso_cli.progress import showing_share
 from seealso_cli.session import Session
 
@@ -45,7 +45,7 @@ def _telling() -> Iterator[Callable[[str, int, int], None]]:
 @click.command("evaluate")
 @click.option("-k", "k", type=Number(min=1), default=10, show_default=True, help="How many nearest neighbours count.")
 @click.option(
-    "--queries", "count", type=Number(min=1), default=500, show_default=True, help="How many queries, by chance."
+    "--queries", "count", type=Number(min=1), default=500, show_default=True, help="How many queries, at random."
 )
 @click.option(
     "--from", "source", type=click.Path(path_type=Path, exists=True), metavar="PATH",
@@ -94,7 +94,7 @@ def evaluate_command(
         )
     if plot is not None:
         plot_evaluation(found, plot)
-        note(f"plot: {printable(str(plot))}")
+        note(f"plot: {plot}")
     if as_json:
         write_json(found.as_json())
     else:
@@ -106,7 +106,7 @@ def _queries_from(collection: Collection, source: Path, count: int, seed: int) -
 
     queries, unusable = queries_from(collection, source, count, seed)
     for line in unusable:
-        note(f"seealso: warning: {printable(line)}")
+        note(f"seealso: warning: {line}")
     return queries
 
 
@@ -131,7 +131,7 @@ def _show(found: Evaluation) -> None:
             ]
         )
     note(
-        f"{found.collection}: {found.objects:,} objects; {found.queries:,} queries from {printable(found.source)} (seed {found.seed}); "
+        f"{found.collection}: {found.objects:,} objects; {found.queries:,} queries from {found.source} (seed {found.seed}); "
         f"recall of the {found.k} nearest; {size(found.memory)} of memory"
     )
     write_rows(rows, COLUMNS)
@@ -145,7 +145,7 @@ def _show(found: Evaluation) -> None:
 )
 @click.option("-k", "k", type=Number(min=1), default=10, show_default=True, help="Of how many nearest neighbours.")
 @click.option(
-    "--queries", "count", type=Number(min=2), default=1000, show_default=True, help="How many queries, by chance."
+    "--queries", "count", type=Number(min=2), default=1000, show_default=True, help="How many queries, at random."
 )
 @click.option("--seed", type=Number(min=0), default=0, show_default=True, help="Of the queries.")
 @click.option(
@@ -192,7 +192,10 @@ def _parsed(ranges: tuple[str, ...]) -> dict[str, list[Any]]:
         name, equals, values = each.partition("=")
         if not equals or not name or not values:
             raise click.UsageError(f"--index {each}: write it as OPTION=VALUE,VALUE, as prefix_length=6,7,8")
-        parsed[name] = [yaml.safe_load(value) for value in values.split(",")]
+        try:
+            parsed[name] = [yaml.safe_load(value) for value in values.split(",")]
+        except Exception:  # what makes the values raises whatever Python's own conversions do
+            raise click.UsageError(f"--index {each}: there is a value in it that is none of YAML") from None
     return parsed
 
 
@@ -228,6 +231,6 @@ def _write(session: Session, collection: Collection, best: Tuned) -> None:
         f"({best.recall_interval[0]:.3f} at least), {best.queries:,} queries"
     )
     set_configuration_value(path, ("collections", collection.name, "search", "candidates"), best.candidates, comment)
-    note(f"wrote search: candidates: {best.candidates} to {printable(str(path))}")
+    note(f"wrote search: candidates: {best.candidates} to {path}")
     if not isinstance(best.index, str) and best.index != collection.choices()["index"]:
         note(f"the index that was best has other options; write them yourself: index: {best.index}")

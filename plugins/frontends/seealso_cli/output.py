@@ -6,14 +6,13 @@ import json
 import math
 import os
 import sys
-import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from seealso import shown_path
+from seealso import one_line, printable, shown_path
 
 if TYPE_CHECKING:
     from seealso import Hit
@@ -75,15 +74,6 @@ def given_path(_: click.Context, parameter: click.Parameter, value: Any) -> Any:
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 
 
-def printable(text: str) -> str:
-    r"""Text for a terminal: whatever could steer it, or reorder what it shows, as ``\x1b``, ``\u202e``, …"""
-    if text.isprintable():
-        return text
-    return "".join(
-        repr(character)[1:-1] if unicodedata.category(character)[0] == "C" else character for character in text
-    )
-
-
 def write_json(document: object) -> None:
     """One JSON document on standard output."""
     click.echo(json.dumps(document, ensure_ascii=False))
@@ -135,7 +125,7 @@ def _for_people() -> bool:
 
 def note(text: str) -> None:
     """A line for the person, on standard error."""
-    click.echo(text, err=True)
+    click.echo(one_line(text), err=True)
 
 
 def count(number: int, singular: str, plural: str = "") -> str:

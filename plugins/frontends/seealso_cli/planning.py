@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from seealso_cli.output import Number, given_path, json_option, note, printable, size, write_json, write_rows
+from seealso import printable
+from seealso_cli.output import Number, given_path, json_option, note, size, write_json, write_rows
 from seealso_cli.session import Session
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def plan_command(
         tell=note,
     )
     for line in found.unusable:
-        note(f"seealso: warning: {printable(line)}")
+        note(f"seealso: warning: {line}")
     if as_json:
         write_json(found.as_json())
     else:
@@ -81,7 +82,7 @@ def plan_command(
 
 
 def _show(found: Plans) -> None:
-    note(f"{found.objects:,} objects; tried with {printable(found.sample)}")
+    note(f"{found.objects:,} objects; tried with {found.sample}")
     heads = ["extractor", "index", "store", "to index", "on disk", "in memory", "ms a query", "from the disk"]
     write_rows([_row(each) for each in found.plans], heads)
     first = found.plans[0]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seealso import PluginError
-from seealso_cli.output import json_option, note, printable, write_json, write_rows
+from seealso import PluginError, printable
+from seealso_cli.output import json_option, note, write_json, write_rows
 from seealso_cli.session import Session
 
 if TYPE_CHECKING:
@@ -190,4 +190,4 @@ def new_command(session: Session, kind: str, name: str, folder: Path, one_file: 
     if one_file:
         note(f"next: name it in the configuration, as in `plugins: [./{written.name}]`")
     else:
-        note(f"next: cd {printable(str(written))}; python -m pip install -e '.[test]'; python -m pytest")
+        note(f"next: cd {written}; python -m pip install -e '.[test]'; python -m pytest")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seealso import SeealsoError, shown_path, uri_of_path
+from seealso import SeealsoError, printable, shown_path, uri_of_path
 from seealso_cli.output import (
     Distance,
     Number,
@@ -19,7 +19,6 @@ from seealso_cli.output import (
     json_option,
     note,
     output_options,
-    printable,
     refuse_two_forms,
     size,
     write_hits,
@@ -105,7 +104,7 @@ def note_missing(answer: Answer) -> None:
 
 def note_matches(answer: Answer) -> None:
     """Say how many objects match a text query, where not all of them are shown."""
-    text = printable(answer.text or "")
+    text = answer.text or ""
     if answer.matched == 0:
         note(f"no object matches {text}")
     elif answer.matched is not None and answer.matched != len(answer.hits):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from seealso import ConfigError, find_config, read_plugin_files
+from seealso_cli.output import note
 
 if TYPE_CHECKING:
     from seealso import Collection, Config, Deployment, Plugins
@@ -113,4 +113,4 @@ class Session:
         for problem in map(str, self._plugins.problems if self._plugins else ()):
             if problem not in self._warned:
                 self._warned.add(problem)
-                print(f"seealso: warning: {problem}", file=sys.stderr)
+                note(f"seealso: warning: {problem}")

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from seealso import FileError, ImageError, ImageLimits, decode_image, shown_path
-from seealso_cli.output import printable
+from seealso import FileError, ImageError, ImageLimits, decode_image, printable, shown_path
 
 if TYPE_CHECKING:
     from seealso import Hit

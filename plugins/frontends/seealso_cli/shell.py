@@ -36,6 +36,7 @@ class Shell(Frontend):
             PluginError: the host is no deployment, which the commands need whole: with its configuration and its plugins.
         """
         from seealso_cli.app import run
+        from seealso_cli.output import note
         from seealso_cli.session import Session
 
         if not isinstance(host, Deployment):
@@ -45,7 +46,7 @@ class Shell(Frontend):
             try:
                 words = shlex.split(line, comments=True)
             except ValueError as error:
-                print(f"seealso: {error}", file=sys.stderr)
+                note(f"seealso: {error}")
                 continue
             if words[:1] in (["quit"], ["exit"]):
                 return

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from seealso import shown_path, uri_of_path
+from seealso import printable, shown_path, uri_of_path
 from seealso_cli.indexing import finish
-from seealso_cli.output import count, json_option, note, printable, size, write_json, write_rows
+from seealso_cli.output import count, json_option, note, size, write_json, write_rows
 from seealso_cli.progress import showing_progress, showing_share
 from seealso_cli.session import Session
 

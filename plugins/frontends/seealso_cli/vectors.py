@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from seealso_cli.output import Number, count, json_option, printable, write_json
+from seealso import printable
+from seealso_cli.output import Number, count, json_option, write_json
 from seealso_cli.progress import showing_share
 from seealso_cli.session import Session
 

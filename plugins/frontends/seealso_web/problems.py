@@ -18,6 +18,7 @@ from seealso import (
     NoCollection,
     QueryError,
     SeealsoError,
+    one_line,
 )
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Problem(Exception):
     def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
         self.status = status
-        self.detail = detail
+        self.detail = one_line(detail)
         self.headers = dict(headers or {})
 
     @property
@@ -85,7 +86,7 @@ def as_details(request: Request, problem: Problem) -> Response:
         "title": problem.title,
         "status": problem.status,
         "detail": problem.detail,
-        "instance": request.url.path,
+        "instance": one_line(request.url.path),
     }
     body = json.dumps(document, ensure_ascii=False).encode("utf-8", "backslashreplace")
     headers = {"Cache-Control": "no-store", **problem.headers}

@@ -13,7 +13,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from seealso import Collection, ConfigError, Host
+from seealso import Collection, ConfigError, Host, MessageFormatter
 from seealso_web.app import make_app
 from seealso_web.options import WebOptions
 
@@ -70,9 +70,9 @@ def listen(options: WebOptions) -> socket.socket:
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     try:
         listening = socket.create_server((options.host, options.port), family=family, backlog=512)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: what no name of a host can be
         raise ConfigError(
-            f"the web cannot listen at {options.host} port {options.port}: {error.strerror or error}; choose another "
+            f"the web cannot listen at {options.host} port {options.port}: {getattr(error, 'strerror', None) or error}; choose another "
             "`port:` (0: any that is free) or `host:`"
         ) from None
     # asyncio does this for sockets of its own making alone, and connections inherit it. Without it the second of the two
@@ -139,6 +139,8 @@ def _log_requests() -> None:
     """Have the lines of requests go to standard error as they are, whatever else is logged."""
     access = logging.getLogger("seealso_web.access")
     if not access.handlers:
-        access.addHandler(logging.StreamHandler())
+        handler = logging.StreamHandler()
+        handler.setFormatter(MessageFormatter())
+        access.addHandler(handler)
     access.setLevel(logging.INFO)
     access.propagate = False
