@@ -119,6 +119,7 @@ if TYPE_CHECKING:
     from seealso.messages import traceback_of as traceback_of
     from seealso.opening import open as open
     from seealso.paths import shown_path as shown_path
+    from seealso.paths import unreadable as unreadable
     from seealso.paths import uri_of_path as uri_of_path
     from seealso.planning.estimate import Estimate as Estimate
     from seealso.planning.estimate import Plan as Plan
@@ -190,7 +191,7 @@ _MODULES = {
     "seealso.configuration.schema": ("configuration_schema",),
     "seealso.messages": ("MessageFormatter", "one_line", "printable", "reason_of", "traceback_of"),
     "seealso.opening": ("open",),
-    "seealso.paths": ("shown_path", "uri_of_path"),
+    "seealso.paths": ("shown_path", "unreadable", "uri_of_path"),
     "seealso.registry.loading": ("load_plugins",),
     "seealso.registry.registry": ("Plugins",),
     "seealso.images.preparation": ("Preparation",),

@@ -571,7 +571,7 @@ def test_config_show_and_check(indexed, home, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("{path: a, extractor: {plugin: onnx, model: ./x.onnx}}", "line 2: collections.p.extractor: {home}/x.onnx: the model"),
+        ("{path: a, extractor: {plugin: onnx, model: ./x.onnx}}", "line 2: collections.p.extractor: {home}/x.onnx: it cannot be read"),
         ("{path: a, extractor: {plugin: onnx, model: ./no.onnx}}", "{home}/no.onnx: not an ONNX model that can be run"),
         ("{path: a, distance: hamming}", "the distance hamming takes uint8, and the extractor's descriptors are float32"),
         ("{path: a}\n  q: {path: b/../a}", "line 3: collections.q.path: {home}/a is the directory of the collection p"),
@@ -964,7 +964,7 @@ def test_keywords_of_a_table_are_kept_and_forgotten(described, home):
     (home / "table.csv").unlink()
     status, _, err = described("index", "photos")
     assert status == 1
-    assert "table.csv: the table of keywords cannot be read: No such file or directory" in err
+    assert "table.csv: the table of keywords: it cannot be read: No such file or directory" in err
     assert "1 image described anew" in described("index", "photos", "--keywords", "none")[1]
     assert described("text", "cat")[1] == ""
     status, _, err = described("index", "photos", "--keywords", "table.xls")

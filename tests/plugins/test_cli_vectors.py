@@ -34,7 +34,7 @@ def test_in_and_out(vectors, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["import-descriptors", "none.npy"], "none.npy: cannot be read: No such file or directory"),
+        (["import-descriptors", "none.npy"], "none.npy: it cannot be read: No such file or directory"),
         (["import-descriptors", "v.npy", "--ids", "seealso.yaml"], "there are 1 names, and 40 descriptors"),
         (["import-descriptors", "seealso.yaml"], "descriptors are read from .npy"),
         (["export", "out.npy"], "there is no collection at"),

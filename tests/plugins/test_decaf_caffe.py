@@ -164,10 +164,10 @@ def test_something_else_altogether(file, content):
 def test_what_cannot_be_read(tmp_path, monkeypatch):
     with pytest.raises(seealso.PluginError, match=r"net\.caffemodel: it cannot be read: No such file"):
         read_caffemodel(tmp_path / "net.caffemodel", SHAPES)
-    with pytest.raises(seealso.PluginError, match="it is no file"):
+    with pytest.raises(seealso.PluginError, match="it is no regular file"):
         read_caffemodel(tmp_path, SHAPES)
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(seealso.PluginError, match="it is no file"):
+    with pytest.raises(seealso.PluginError, match="it is no regular file"):
         read_caffemodel(tmp_path / "pipe", SHAPES)
     with (tmp_path / "huge").open("wb") as huge:
         huge.truncate(caffe.LARGEST_MODEL + 1)

@@ -429,7 +429,7 @@ def test_tables_that_cannot_be_read(tmp_path, suffix, content, reason):
 
 
 def test_a_table_that_is_not_there(tmp_path):
-    with pytest.raises(seealso.PluginError, match=r"none\.csv: the table of keywords cannot be read: No such file"):
+    with pytest.raises(seealso.PluginError, match=r"none\.csv: the table of keywords: it cannot be read: No such file"):
         source(Table, file=tmp_path / "none.csv").begin()
 
 

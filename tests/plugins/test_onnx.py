@@ -397,8 +397,21 @@ def test_a_file_that_is_no_model(tmp_path, content):
     with pytest.raises(seealso.PluginError, match=r"my\.onnx: not an ONNX model that can be run") as caught:
         _ = make(tmp_path, model=str(tmp_path / "my.onnx"), **NORMAL).provenance
     assert "\n" not in str(caught.value)
-    with pytest.raises(seealso.PluginError, match=r"nothing\.onnx: the model cannot be read: No such file"):
+    with pytest.raises(seealso.PluginError, match=r"nothing\.onnx: it cannot be read: No such file"):
         _ = make(tmp_path, model=str(tmp_path / "nothing.onnx"), **NORMAL).provenance
+
+
+def test_only_a_file_of_a_size_that_a_model_may_have_is_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe.onnx")
+    for model in ("/dev/zero", str(tmp_path / "pipe.onnx"), str(tmp_path)):
+        with pytest.raises(seealso.PluginError, match=f"{model}: it is no regular file"):
+            _ = make(tmp_path, model=model, **NORMAL).provenance
+    with (tmp_path / "large.onnx").open("wb") as file:
+        file.truncate((1 << 31) + 1)
+    with pytest.raises(
+        seealso.PluginError, match="it has 2,147,483,649 bytes, and more than 2,147,483,648 are not read"
+    ):
+        _ = make(tmp_path, model=str(tmp_path / "large.onnx"), **NORMAL).provenance
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_sha256(tmp_path):
     assert file_sha256(tmp_path / "x") == hashlib.sha256(b"abc").hexdigest()
     with pytest.raises(seealso.PluginError, match="it cannot be read: No such file"):
         file_sha256(tmp_path / "y")
-    with pytest.raises(seealso.PluginError, match="it is no file"):
+    with pytest.raises(seealso.PluginError, match="it is no regular file"):
         file_sha256(tmp_path)
 
 
@@ -197,6 +197,19 @@ def test_a_file_that_is_not_there(tmp_path):
     for name in ("x.pth", "x.safetensors"):
         with pytest.raises(seealso.PluginError, match=f"{name}: it cannot be read: No such file"):
             load_state(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["x.pth", "x.safetensors"])
+def test_what_is_no_file_of_weights(tmp_path, name):
+    """Nobody writes to the pipe, so opening it would wait for ever."""
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(seealso.PluginError, match=f"{name}: it is no regular file"):
+        load_state(tmp_path / name)
+    (tmp_path / name).unlink()
+    with (tmp_path / name).open("wb") as file:
+        file.truncate((1 << 36) + 1)
+    with pytest.raises(seealso.PluginError, match=r"bytes, and more than .* are not read"):
+        load_state(tmp_path / name)
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,8 +125,9 @@ def _resume(work: Path | None, key: str, empty: Neighbours) -> tuple[int, Neighb
 
 def _readable(work: Path | None) -> Iterator[dict[str, np.ndarray]]:
     try:
-        if work is not None:
+        if work is not None and work.is_file():
             with work.open("rb") as file, np.load(file, allow_pickle=False) as read:
                 yield dict(read)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except Exception:
+        # Damaged: zip, its compression and the heads of the arrays raise what they like. It is computed again.
         return

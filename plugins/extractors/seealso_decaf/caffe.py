@@ -9,7 +9,6 @@ numbers are never made into a list.
 from __future__ import annotations
 
 import math
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from seealso import PluginError
+from seealso import PluginError, unreadable
 
 LARGEST_MODEL = 512 << 20
 """Bytes: an AlexNet written as float64 has 488 million."""
@@ -97,12 +96,9 @@ def read_mean(file: Path, shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def _read(file: Path, largest: int) -> bytes:
+    if reason := unreadable(file, largest):
+        raise PluginError(f"{file}: {reason}")
     try:
-        found = file.stat()
-        if not stat.S_ISREG(found.st_mode):
-            raise PluginError(f"{file}: it is no file")
-        if found.st_size > largest:
-            raise PluginError(f"{file}: it has {found.st_size:,} bytes, and more than {largest:,} are not read")
         return file.read_bytes()
     except OSError as error:
         raise PluginError(f"{file}: it cannot be read: {error.strerror}") from None

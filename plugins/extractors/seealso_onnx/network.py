@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from seealso import PluginError, Preparation
+from seealso import PluginError, Preparation, unreadable
 from seealso_onnx import efficientnet_lite0
 from seealso_onnx.options import OnnxOptions
 
@@ -27,6 +27,10 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 IMAGES_AT_ONCE = 8
 """More at once are no faster on a processor, and the network's memory grows with them."""
+
+
+LARGEST_MODEL = 1 << 31
+"""Bytes: the format has no larger files (those of Protocol Buffers)."""
 
 
 class BuiltIn:
@@ -64,10 +68,12 @@ class OwnModel:
     def __init__(self, options: OnnxOptions, threads: int) -> None:
         self._file = Path(options.model)
         self._mean = self._std = np.zeros(3, np.float32)
+        if reason := unreadable(self._file, LARGEST_MODEL):
+            raise PluginError(f"{self._file}: {reason}")
         try:
             data = self._file.read_bytes()
         except OSError as error:
-            raise PluginError(f"{self._file}: the model cannot be read: {error.strerror}") from None
+            raise PluginError(f"{self._file}: it cannot be read: {error.strerror}") from None
         self.weights = hashlib.sha256(data).hexdigest()
         self._session = open_session(data, threads, str(self._file))
         recorded = self._recorded(options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from pathlib import Path
 from typing import Literal, Self
 
@@ -61,7 +62,7 @@ class OnnxOptions(PluginOptions):
                 "in .onnx)"
             )
         base = (info.context or {}).get("base", Path.cwd())
-        return str((base / Path(model).expanduser()).absolute())
+        return str(Path(base, os.path.expanduser(model)).absolute())
 
     @field_validator("input_size")
     @classmethod

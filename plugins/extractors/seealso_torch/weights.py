@@ -10,7 +10,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from seealso import PluginError
+from seealso import PluginError, one_line, reason_of, unreadable
+
+LARGEST = 1 << 36
+"""Bytes of a file of weights: more than any network that is published has."""
 
 NESTED = ("state_dict_ema", "model_ema", "state_dict", "model")
 """Under these a training program keeps the tensors, beside other things; first, those averaged over the training."""
@@ -25,11 +28,24 @@ def file_sha256(path: Path) -> str:
     Raises:
         PluginError: it cannot be read.
     """
-    if path.exists() and not path.is_file():
-        raise PluginError(f"{path}: it is no file")
+    _check(path)
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise PluginError(f"{path}: it cannot be read: {error.strerror}") from None
+
+
+def _check(path: Path) -> None:
+    """Refuse what is no file, is too large, or may not be read.
+
+    Raises:
+        PluginError: says why.
+    """
+    if reason := unreadable(path, LARGEST):
+        raise PluginError(f"{path}: {reason}")
+    try:
+        path.open("rb").close()
     except OSError as error:
         raise PluginError(f"{path}: it cannot be read: {error.strerror}") from None
 
@@ -52,10 +68,7 @@ def load_state(path: Path) -> dict[str, Tensor]:
     Raises:
         PluginError: it cannot be read, is damaged or cut short, or holds anything but tensors, such as code.
     """
-    try:
-        path.open("rb").close()
-    except OSError as error:
-        raise PluginError(f"{path}: it cannot be read: {error.strerror}") from None
+    _check(path)
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -68,7 +81,7 @@ def load_state(path: Path) -> dict[str, Tensor]:
     except Exception as error:
         # The readers raise whatever the bytes lead them to.
         raise PluginError(
-            f"{path}: it is damaged, cut short, or holds more than tensors, and was not read ({_one_line(error)})"
+            f"{path}: it is damaged, cut short, or holds more than tensors, and was not read ({one_line(reason_of(error), 160)})"
         ) from None
     for key in NESTED:
         if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
@@ -116,8 +129,3 @@ def fit(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
 def _listed(names: list[str]) -> str:
     more = f" and {len(names) - 1} more are" if len(names) > 1 else " is"
     return f"{names[0]}{more}"
-
-
-def _one_line(error: Exception) -> str:
-    line = " ".join(str(error).split()) or type(error).__name__
-    return line if len(line) <= 160 else line[:160] + "…"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
-from seealso import MissingExtra, PluginError, Words
+from seealso import MissingExtra, PluginError, Words, reason_of, unreadable
 from seealso_keywords.fields import FIELD_OF, as_words
 
 PATH_COLUMNS = ("path", "file", "filename", "file_name", "image", "uri")
@@ -29,10 +28,12 @@ def read_rows(file: Path) -> Iterator[tuple[str, list[Words]]]:
     reader = readers.get(file.suffix.lower())
     if reader is None:
         raise PluginError(f"{file}: a table of keywords is a file {', '.join(readers)}; this one is none by its name")
+    if reason := unreadable(file):
+        raise PluginError(f"{file}: the table of keywords: {reason}")
     try:
         yield from reader(file)
     except OSError as error:
-        raise PluginError(f"{file}: the table of keywords cannot be read: {os.strerror(error.errno or 0)}") from None
+        raise PluginError(f"{file}: the table of keywords: it cannot be read: {error.strerror or error}") from None
 
 
 class _Columns:
@@ -138,10 +139,11 @@ def _parquet(file: Path) -> Iterator[tuple[str, list[Words]]]:
                     found = columns.read(row)
                     if found is not None:
                         yield found
-    except pyarrow.ArrowException as error:
-        raise PluginError(
-            f"{file}: not a Parquet file that can be read: {' '.join(str(error).split())[:200]}"
-        ) from None
+    except (PluginError, OSError):
+        raise
+    except Exception as error:
+        # Values too have ways of their own to be damaged: text that is no UTF-8, a date that no calendar has.
+        raise PluginError(f"{file}: not a Parquet file that can be read: {reason_of(error)}") from None
 
 
 def _not_utf8(file: Path) -> PluginError:

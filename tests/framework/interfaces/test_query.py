@@ -94,8 +94,10 @@ def test_a_query_is_made_from_what_people_have(tmp_path, monkeypatch):
     assert Query.like(np.int64(7)).examples == (Example(id=7),)
     descriptor = np.zeros(3, np.float32)
     assert Query.like(descriptor, 4, k=2).examples == (Example(descriptor=descriptor), Example(id=4))
-    with pytest.raises(ValueError, match="a path is empty"):
+    with pytest.raises(seealso.FileError, match="a path is empty"):
         Query.like("")
+    with pytest.raises(seealso.FileError, match="is no path"):
+        Query.like("a\0b.jpg")
 
 
 def test_costs_add_up():

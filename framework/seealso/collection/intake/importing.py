@@ -13,9 +13,10 @@ import numpy as np
 from seealso.catalogue.rows import FileState, Location, ObjectRow
 from seealso.catalogue.writer import CatalogWriter, IdReserve
 from seealso.collection.intake.ingest import IngestedBatch
-from seealso.collection.intake.vector_files import VectorFile, check_regular, load_array
+from seealso.collection.intake.vector_files import VectorFile, load_array
 from seealso.collection.parts.opened import Opened
 from seealso.errors import FileError
+from seealso.paths import unreadable
 from seealso.registry.registry import Plugins
 
 STATE = FileState(b"imported", 0)
@@ -41,7 +42,8 @@ def read_names(path: Path, count: int) -> list[str]:
     """
     try:
         if path.suffix.lower() == ".npy":
-            check_regular(path)
+            if reason := unreadable(path):
+                raise FileError(f"{path}: {reason}")
             names = [str(name) for name in load_array(path).reshape(-1)[: count + 1].tolist()]
         else:
             with path.open(encoding="utf-8") as file:

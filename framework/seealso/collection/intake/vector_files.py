@@ -5,16 +5,18 @@ Nothing in them is ever unpickled. Sizes that a file states are held against its
 
 from __future__ import annotations
 
-import stat
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
-from seealso.errors import FileError, MissingExtra
+from seealso.errors import FileError, MissingExtra, SeealsoError
+from seealso.messages import reason_of
+from seealso.paths import unreadable
 
 PART_BYTES = 1 << 24
 LARGEST_DIM = 1 << 20
@@ -46,13 +48,18 @@ class VectorFile(ABC):
         """How many are read at once."""
         return max(1, min(8192, PART_BYTES // (8 * self.dim)))
 
-    @abstractmethod
     def rows(self, start: int, end: int) -> np.ndarray:
         """Some of them, ``(end - start, dim)``, of the type that the file has; asked for from the first to the last, in order.
 
         Raises:
-            FileError: they are damaged.
+            FileError: they are damaged, or cannot be read.
         """
+        with _damage_told(self.path):
+            return self._rows(start, end)
+
+    @abstractmethod
+    def _rows(self, start: int, end: int) -> np.ndarray:
+        """Some of them; it may raise what the library raises that reads the file."""
 
     def check(self) -> None:
         """Refuse what are no descriptors.
@@ -88,27 +95,27 @@ def open_vectors(path: Path, dataset: str = "") -> VectorFile:
     suffix = path.suffix.lower()
     if suffix not in kinds:
         raise FileError(f"{path}: descriptors are read from {', '.join(SUFFIXES)}; convert it to one of them")
-    check_regular(path)
-    try:
+    if reason := unreadable(path):
+        raise FileError(f"{path}: {reason}")
+    with _damage_told(path):
         found = kinds[suffix]()
         found.check()
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read: {error.strerror or error}") from None
     return found
 
 
-def check_regular(path: Path) -> None:
-    """Refuse what is no file of a known length: opening a pipe may wait for ever, and a device has no end.
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    """Turn whatever the libraries raise over a damaged file into an error of ours: each has its own, and none lists them.
 
     Raises:
-        FileError: it is something else, or is not there.
+        FileError: says what they say.
     """
     try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read: {error.strerror or error}") from None
-    if not stat.S_ISREG(mode):
-        raise FileError(f"{path}: it is no regular file; write what it gives to one first")
+        yield
+    except SeealsoError:
+        raise
+    except Exception as error:
+        raise FileError(f"{path}: it cannot be read: {getattr(error, 'strerror', None) or reason_of(error)}") from None
 
 
 def load_array(path: Path) -> np.ndarray:
@@ -119,10 +126,14 @@ def load_array(path: Path) -> np.ndarray:
         ValueError: it is no such file; the message says why.
     """
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
+        # The head is read as Python: over a damaged one the parser may raise anything, or warn of what is odd in it.
+        with warnings.catch_warnings(action="ignore"):
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except OSError:
+        raise
+    except Exception as error:
         # numpy advises to load what it takes for a pickle all the same.
-        raise ValueError("it is no .npy file" if "pickle" in str(error) else " ".join(str(error).split())) from None
+        raise ValueError("it is no .npy file" if "pickle" in str(error) else reason_of(error)) from None
     if not isinstance(array, np.ndarray):
         raise ValueError("it is no .npy file")
     return array
@@ -142,7 +153,7 @@ class NumpyFile(VectorFile):
         self._array = array
         self.count, self.dim = array.shape
 
-    def rows(self, start: int, end: int) -> np.ndarray:
+    def _rows(self, start: int, end: int) -> np.ndarray:
         """From the map."""
         return np.asarray(self._array[start:end])
 
@@ -167,7 +178,7 @@ class VecsFile(VectorFile):
             self.count = size // record.itemsize
             self._records = np.memmap(path, record, "r")
 
-    def rows(self, start: int, end: int) -> np.ndarray:
+    def _rows(self, start: int, end: int) -> np.ndarray:
         """From the map; every length has to be that of the first."""
         records = self._records[start:end]
         wrong = np.flatnonzero(records["dim"] != self.dim)
@@ -200,7 +211,7 @@ class Hdf5File(VectorFile):
         self._dataset: Any = sets[dataset] if dataset else next(iter(sets.values()))
         self.count, self.dim = self._dataset.shape
 
-    def rows(self, start: int, end: int) -> np.ndarray:
+    def _rows(self, start: int, end: int) -> np.ndarray:
         """From the file."""
         found: np.ndarray = self._dataset[start:end]
         return found
@@ -240,7 +251,7 @@ class ParquetFile(VectorFile):
         self._parts: Iterator[np.ndarray] = iter(())
         self._rest = np.empty((0, self.dim))
 
-    def rows(self, start: int, end: int) -> np.ndarray:
+    def _rows(self, start: int, end: int) -> np.ndarray:
         """One batch after the other."""
         if start == 0 or start != self._next:
             self._parts, self._rest, self._next = self._read(), np.empty((0, self.dim)), 0
@@ -250,7 +261,12 @@ class ParquetFile(VectorFile):
 
     def _take(self, count: int) -> np.ndarray:
         while len(self._rest) < count:
-            self._rest = np.concatenate([self._rest, next(self._parts)])
+            following = next(self._parts, None)
+            if following is None:
+                raise FileError(
+                    f"{self.path}: it ends before the {self.count:,} rows that it should have; it is damaged"
+                )
+            self._rest = np.concatenate([self._rest, following])
         taken, self._rest = self._rest[:count], self._rest[count:]
         self._next += count
         return taken
