@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
-
 from seealso.configuration.explaining import Source
-from seealso.configuration.reading import Location
+from seealso.configuration.reading import Location, read_value
 from seealso.errors import ConfigError
 from seealso.registry.registry import did_you_mean
 
@@ -20,10 +18,7 @@ def override(data: dict[str, Any], environment: Mapping[str, str]) -> Iterator[t
     for variable in sorted(environment):
         if not variable.startswith(PREFIX):
             continue
-        try:
-            value = yaml.safe_load(environment[variable])
-        except yaml.YAMLError:
-            value = environment[variable]
+        value = read_value(environment[variable])
         keys = variable.removeprefix(PREFIX).split("__")
         target: Any = data
         location: list[str | int] = []

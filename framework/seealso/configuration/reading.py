@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from seealso.configuration.variables import expand
 from seealso.errors import ConfigError
+from seealso.messages import one_line, reason_of
 
 if TYPE_CHECKING:
     import yaml
@@ -41,7 +42,7 @@ def read_plugin_files(path: Path) -> list[Path]:
     data, _ = read_yaml(path)
     named = data.get("plugins") if isinstance(data, dict) else None
     files = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
-    return [Path(os.path.abspath(path.parent / Path(name).expanduser())) for name in files]
+    return [Path(os.path.abspath(path.parent / os.path.expanduser(name))) for name in files]
 
 
 def read_yaml(path: Path) -> tuple[Any, dict[Location, int]]:
@@ -63,7 +64,7 @@ def read_yaml(path: Path) -> tuple[Any, dict[Location, int]]:
     if len(raw) > MAX_BYTES:
         raise ConfigError(f"{path}: larger than {MAX_BYTES} bytes, which no configuration is")
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _loader(text)
         node = loader.get_single_node()
         if node is None:
             return None, {}
@@ -73,7 +74,33 @@ def read_yaml(path: Path) -> tuple[Any, dict[Location, int]]:
     except yaml.MarkedYAMLError as error:
         raise ConfigError(_explain_syntax(error, text, path)) from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+        raise ConfigError(f"{path}: not YAML: {reason_of(error)}") from None
+
+
+def read_value(text: str) -> Any:
+    """The value that a line of YAML stands for; the text itself where it is no YAML."""
+    import yaml
+
+    try:
+        return _loader(text).get_single_data()
+    except (yaml.YAMLError, RecursionError):
+        return text
+
+
+def _loader(text: str) -> yaml.SafeLoader:
+    """A safe loader for which a value that cannot be made is an error of YAML with its line."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+            """The value of a node. A conversion of Python's makes it, which raises what it likes: over `!!bool x` a KeyError."""
+            try:
+                return super().construct_object(node, deep)
+            except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError):
+                told = f"{one_line(repr(node.value), 60)} cannot be read as {node.tag.rpartition(':')[2]}"
+                raise yaml.constructor.ConstructorError(None, None, told, node.start_mark) from None
+
+    return Loader(text)
 
 
 def _explain_syntax(error: yaml.MarkedYAMLError, text: str, path: Path) -> str:
@@ -126,11 +153,14 @@ def _lines(root: yaml.Node, path: Path) -> Iterator[tuple[Location, int]]:
         if isinstance(node, yaml.MappingNode):
             keys = set()
             for key, value in node.value:
-                if key.value in keys and isinstance(key, yaml.ScalarNode):
+                if not isinstance(key, yaml.ScalarNode):
+                    raise ConfigError(
+                        f"{path}, line {key.start_mark.line + 1}: a key has to be a word, not a list or a mapping"
+                    )
+                if key.value in keys:
                     raise ConfigError(f"{path}, line {key.start_mark.line + 1}: the key `{key.value}` stands twice")
-                if isinstance(key, yaml.ScalarNode):
-                    keys.add(key.value)
-                    yield (*location, key.value), key.start_mark.line + 1
-                    waiting.append(((*location, key.value), value))
+                keys.add(key.value)
+                yield (*location, key.value), key.start_mark.line + 1
+                waiting.append(((*location, key.value), value))
         elif isinstance(node, yaml.SequenceNode):
             waiting.extend(((*location, place), value) for place, value in enumerate(node.value))

@@ -10,10 +10,14 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
 from pydantic_core import core_schema
 
+from seealso.paths import can_be_a_path
+
 
 def _from_base(path: Path, info: ValidationInfo) -> Path:
+    if not can_be_a_path(path):
+        raise ValueError("a path holds neither NUL nor halves of a character")
     base = (info.context or {}).get("base", Path.cwd())
-    return Path(os.path.abspath(base / path.expanduser()))
+    return Path(os.path.abspath(base / os.path.expanduser(path)))
 
 
 RelativePath = Annotated[Path, AfterValidator(_from_base)]
