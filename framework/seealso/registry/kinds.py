@@ -29,6 +29,7 @@ class Kind(Generic[P]):
 
     Attributes:
         word: what the configuration calls it.
+        noun: what a sentence calls one of it, where that is not the word.
         hook: the hook that registers the classes.
         module: where the interface is.
         interface: the abstract class that a plugin of this kind implements.
@@ -48,6 +49,7 @@ class Kind(Generic[P]):
     module: str
     interface: str
     suite: str
+    noun: str = ""
     meaning: str = ""
     several: bool = False
     optional: bool = False
@@ -56,6 +58,11 @@ class Kind(Generic[P]):
     within: str = ""
     compared: bool = False
     ending: str = ""
+
+    @property
+    def called(self) -> str:
+        """What a sentence calls one of it."""
+        return self.noun or self.word
 
     def base(self) -> type[P]:
         """The abstract class that a plugin of this kind implements."""
@@ -119,6 +126,7 @@ KEYWORDS: Kind[KeywordSource] = Kind(
     "seealso.interfaces.keywords",
     "KeywordSource",
     "keyword_sources",
+    noun="keyword source",
     meaning="where the words that describe an image are taken from; []: from nowhere",
     several=True,
     recorded=False,
@@ -130,6 +138,7 @@ TEXT: Kind[TextIndex] = Kind(
     "seealso.interfaces.text",
     "TextIndex",
     "text_indexes",
+    noun="text index",
     meaning="what finds images by such words; false: nothing does",
     optional=True,
     ending="TextIndex",

@@ -26,7 +26,7 @@ from seealso.registry.markers import GROUP
 from seealso.registry.output import stdout_at_stderr
 
 if TYPE_CHECKING:
-    from seealso.interfaces.plugin import Plugin
+    from seealso.interfaces.plugin import Plugin, PluginOptions
 
 log = logging.getLogger("seealso")
 T = TypeVar("T")
@@ -180,7 +180,7 @@ class Plugins:
                     if not reason and cls.name in found:
                         other = owners[cls.name]
                         reason = (
-                            f"the {kind.word} name {cls.name!r} of {cls.__module__}.{cls.__qualname__} is already "
+                            f"the {kind.called} name {cls.name!r} of {cls.__module__}.{cls.__qualname__} is already "
                             f"taken by {found[cls.name].__module__}.{found[cls.name].__qualname__} of {other.source}"
                         )
                     if reason:
@@ -214,7 +214,7 @@ class Plugins:
         classes = self.classes(kind)
         if name in classes:
             return classes[name]
-        raise PluginError(self._unknown(kind.word, name, classes))
+        raise PluginError(self._unknown(kind.called, name, classes))
 
     def unknown(self, name: str) -> str:
         """What there is to say of a name that no plugin of any kind has: the nearest one, and which plugins have failed."""
@@ -244,7 +244,7 @@ class Plugins:
         kind = kind_of(kind)
         defaults = self.defaults(kind)
         if not defaults:
-            raise PluginError(f"no {kind.word} is installed that can be the default; name one in the configuration")
+            raise PluginError(f"no {kind.called} is installed that can be the default; name one in the configuration")
         return defaults[0]
 
     def defaults(self, kind: Kind[Any] | str) -> list[str]:
@@ -332,6 +332,31 @@ def broken_contract(cls: object, base: type[Plugin]) -> str:
         return f"{where}.name is {name!r}; it has to be lower-case words joined by hyphens"
     if not issubclass(cls.Options, PluginOptions):
         return f"{where}.Options is no subclass of seealso.PluginOptions"
+    reason = broken_options(cls.Options)
+    return f"{where}.{reason}" if reason else ""
+
+
+def broken_options(model: type[PluginOptions]) -> str:
+    """Why options cannot be kept: what a collection would record of their defaults has to fit them; empty when it does."""
+    from pydantic import ValidationError
+    from pydantic_core import PydanticSerializationError
+
+    if "plugin" in model.model_fields:
+        return "Options.plugin can never be given: that key names the plugin; rename it"
+    defaults: dict[str, Any] = {}
+    made = model.model_construct()
+    for name in (name for name, each in model.model_fields.items() if not each.is_required()):
+        try:
+            defaults |= made.model_dump(mode="json", include={name}, warnings="error")
+        except PydanticSerializationError as error:
+            return f"Options.{name}: its default is of another type ({reason_of(error)})"
+    try:
+        model.model_validate(defaults)
+    except ValidationError as error:
+        for found in error.errors(include_url=False):
+            # What depends on several options, or on the machine, is for those that are given.
+            if found["loc"] and found["type"] not in ("missing", "value_error", "assertion_error"):
+                return f"Options.{'.'.join(map(str, found['loc']))}: its default does not fit: {found['msg']}"
     return ""
 
 

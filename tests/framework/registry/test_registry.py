@@ -181,3 +181,63 @@ def test_two_managers_share_nothing(write):
     one, two = load_plugins([write("grey.py", GOOD)]), load_plugins()
     assert "grey" in one.classes("extractor")
     assert "grey" not in two.classes("extractor")
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        ("plugin: str = 'x'", "Grey.Options.plugin can never be given: that key names the plugin; rename it"),
+        ("bits: int = 'eight'", "Grey.Options.bits: its default is of another type"),
+        ("bits: int = None", "Grey.Options.bits: its default does not fit: Input should be a valid integer"),
+        (
+            "bits: int = 8\n        where: seealso.RelativePath = 7",
+            "Grey.Options.where: its default is of another type",
+        ),
+        (
+            "bits: int = pydantic.Field(default=0, gt=0)",
+            "Grey.Options.bits: its default does not fit: Input should be greater",
+        ),
+        ("way: typing.Literal['a', 'b'] = 'c'", "Grey.Options.way: its default "),
+    ],
+)
+def test_options_that_cannot_be_kept_are_one_problem_when_the_plugin_is_loaded(write, recwarn, field, expected):
+    options = f'    name = "grey"\n    class Options(seealso.PluginOptions):\n        {field}\n'
+    text = "import pydantic, typing\n" + GOOD.replace('    name = "grey"\n', options)
+    plugins = load_plugins([write("broken.py", text)])
+    assert "grey" not in plugins.classes("extractor")
+    (problem,) = plugins.problems
+    assert expected in str(problem)
+    assert "plugin broken" in str(problem)
+    assert "\n" not in str(problem)
+    assert not recwarn.list
+
+
+def test_what_only_given_options_have_to_fit_is_not_asked_of_defaults(write):
+    options = """    name = "grey"
+    class Options(seealso.PluginOptions):
+        needed: int
+        file: seealso.RelativePath = pathlib.Path("nowhere")
+        pair: tuple[int, int] | None = None
+        codec: seealso.PluginChoice | None = seealso.PluginChoice("raw")
+
+        @pydantic.field_validator("file")
+        @classmethod
+        def _there(cls, file):
+            if not file.exists():
+                raise ValueError("there is no such file")
+            return file
+
+        @pydantic.model_validator(mode="after")
+        def _together(self):
+            raise ValueError("never")
+"""
+    text = "import pathlib, pydantic\n" + GOOD.replace('    name = "grey"\n', options)
+    plugins = load_plugins([write("fine.py", text)])
+    assert plugins.get("extractor", "grey").name == "grey"
+    assert plugins.problems == []
+
+
+@pytest.mark.parametrize(("kind", "noun"), [("text", "text index"), ("keywords", "keyword source"), ("store", "store")])
+def test_a_missing_plugin_is_called_as_a_person_would(kind, noun):
+    with pytest.raises(seealso.PluginError, match=f"there is no {noun} named 'nosuch'"):
+        load_plugins().get(kind, "nosuch")

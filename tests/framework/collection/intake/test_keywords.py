@@ -121,7 +121,9 @@ def test_sources_are_switched_on_and_off(opening, tmp_path):
     assert opening(keywords=["names", {"plugin": "names", "folders": 0}]).plugins
     with pytest.raises(seealso.ConfigError, match="the keyword source names is named twice"):
         opening(keywords=["names", "names"]).index([tmp_path / "photos"])
-    with pytest.raises(seealso.ConfigError, match="there is no keywords named 'sidecars'; did you mean `sidecar`"):
+    with pytest.raises(
+        seealso.ConfigError, match="there is no keyword source named 'sidecars'; did you mean `sidecar`"
+    ):
         opening(keywords=["sidecars"]).index([tmp_path / "photos"])
 
 

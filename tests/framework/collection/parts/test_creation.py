@@ -8,7 +8,7 @@ import seealso
 
 REFUSED = [
     ({"index": "nosuch"}, r"index.*there is no index named 'nosuch'"),
-    ({"text": "nosuch"}, r"text.*there is no text named 'nosuch'"),
+    ({"text": "nosuch"}, r"text.*there is no text index named 'nosuch'"),
     ({"store": "nosuch"}, r"store.*there is no store named 'nosuch'"),
     ({"store": {"plugin": "lmdb", "codec": "nosuch"}}, r"store\.codec: there is no codec named 'nosuch'"),
     ({"store": {"plugin": "lmdb", "codec": {"plugin": "zstd", "level": 99}}}, r"store\.codec: .*level"),
