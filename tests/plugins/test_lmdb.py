@@ -140,28 +140,69 @@ def test_a_file_that_is_cut_short(store, tmp_path, python, kept, read_only):
     assert printed.count("\n") == 1
 
 
-def test_current_is_missing(store, tmp_path):
+DAMAGED = [b"", b"data-1", b"../../data-000001", b"\xff" * 1000]
+
+
+@pytest.mark.parametrize("content", [None, *DAMAGED])
+def test_whoever_may_write_mends_what_names_the_only_folder(store, tmp_path, content, caplog):
     put(store, [1])
     store.close()
     current = tmp_path / "store" / CURRENT
     name = current.read_text()
-    current.unlink()
-    with pytest.raises(seealso.StoreError, match=f"{CURRENT} is missing, but {name} holds descriptors"):
-        open_store(tmp_path / "store")
-    with pytest.raises(seealso.StoreError, match="there is no store"):
+    current.unlink() if content is None else current.write_bytes(content)
+    with pytest.raises(
+        seealso.SeealsoError, match="there is no store lmdb" if content is None else "write the name of"
+    ):
         open_store(tmp_path / "store", read_only=True)
+    assert caplog.records == []
+    opened = open_store(tmp_path / "store")
+    assert opened.ids().tolist() == [1]
+    opened.close()
+    assert current.read_text() == name
+    assert f"is written anew: it names {name}, the only folder" in caplog.text
+
+
+@pytest.mark.parametrize("content", [None, *DAMAGED])
+def test_of_several_folders_none_is_chosen(store, tmp_path, content):
+    put(store, [1])
+    store.close()
+    current = tmp_path / "store" / CURRENT
+    name = current.read_text()
+    shutil.copytree(tmp_path / "store" / name, tmp_path / "store" / "data-000009")
+    current.unlink() if content is None else current.write_bytes(content)
+    expected = (
+        f"{CURRENT} is missing, but {name} holds" if content is None else "does not name a folder of the store lmdb"
+    )
+    with pytest.raises(seealso.SeealsoError, match=expected):
+        open_store(tmp_path / "store")
     current.write_text(name)
     opened = open_store(tmp_path / "store")
     assert opened.ids().tolist() == [1]
     opened.close()
 
 
-@pytest.mark.parametrize("content", [b"", b"data-1", b"../../data-000001", b"\xff" * 1000])
-def test_current_is_damaged(store, tmp_path, content):
+def test_a_folder_that_is_gone_is_not_replaced_by_an_older_one(store, tmp_path):
     store.close()
-    (tmp_path / "store" / CURRENT).write_bytes(content)
-    with pytest.raises(seealso.FormatError, match="does not name a folder of the store lmdb; write the name of"):
+    (tmp_path / "store" / CURRENT).write_text("data-000002")
+    with pytest.raises(seealso.StoreError, match=r"data-000002/data\.mdb is missing"):
         open_store(tmp_path / "store")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_names_no_folder(store, tmp_path, make):
+    store.close()
+    (tmp_path / "store" / CURRENT).unlink()
+    make(tmp_path / "store" / CURRENT)
+    with pytest.raises(seealso.FormatError, match="does not name a folder of the store lmdb"):
+        open_store(tmp_path / "store")
+
+
+@pytest.mark.parametrize("map_size", [1, 3, 4097, 1 << 62, 1 << 80])
+def test_a_map_of_any_size_will_do(tmp_path, map_size):
+    store = open_store(tmp_path / "store", map_size=map_size)
+    put(store, range(2000))
+    assert np.array_equal(store.get_many(np.arange(2000)), rows(range(2000)))
+    store.close()
 
 
 def test_a_store_whose_making_was_interrupted_is_made_anew(store, tmp_path):

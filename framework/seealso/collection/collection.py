@@ -429,9 +429,15 @@ class Collection:
         return read_content(self.show(id_), self.settings.images)
 
     def random(self, count: int = 20, seed: int | None = None) -> tuple[Hit, ...]:
-        """A random selection of objects, each at most once; the same again for the same seed."""
+        """A random selection of objects, each at most once; the same again for the same seed.
+
+        Raises:
+            QueryError: less than one is asked for, or the seed is below 0.
+        """
         if count < 1:
             raise QueryError(f"n is {count}; ask for at least 1 object")
+        if seed is not None and seed < 0:
+            raise QueryError(f"seed is {seed}; give a whole number, 0 or more")
         catalog = self._open().catalog
         chosen = catalog.random_ids(count, np.random.default_rng(seed)).tolist()
         return hits_of(catalog, chosen, [None] * len(chosen))

@@ -65,11 +65,13 @@ class TextQuery:
         """Take a query apart.
 
         Raises:
-            QueryError: it is too long, has a quotation mark without its partner, or nothing to look for.
+            QueryError: it is too long, holds control characters, has a quotation mark without its partner, or nothing to look for.
         """
         text = unicodedata.normalize("NFC", text.replace("“", '"').replace("”", '"').replace("„", '"'))
         if len(text) > LONGEST:
             raise QueryError(f"the text query has {len(text):,} characters; {LONGEST:,} are allowed")
+        if any(unicodedata.category(each) in ("Cc", "Cs") and not each.isspace() for each in text):
+            raise QueryError(f"the text query holds characters that are no text: {text}")
         if text.count('"') % 2:
             raise QueryError(f"a quotation mark has no partner in the text query: {text}")
         terms = tuple(term for found in _TERM.finditer(text) if (term := _term(found)) is not None)

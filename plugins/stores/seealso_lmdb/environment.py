@@ -21,6 +21,7 @@ from seealso_lmdb.generations import (
     create,
     current,
     following,
+    mend_current,
     open_folder,
     refuse_cut_short,
     set_current,
@@ -259,6 +260,8 @@ _environments_lock = threading.Lock()
 def acquire(directory: Path, map_size: int, meta: dict[bytes, bytes], *, writable: bool) -> Environment:
     """The environment of a store's directory, this process' only one; made, with ``meta`` in it, where there is none."""
     with _environments_lock:
+        if writable:
+            mend_current(directory)
         if state(directory) is None:
             if not writable:
                 raise StoreError(f"{directory}: there is no store lmdb here")

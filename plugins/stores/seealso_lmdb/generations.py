@@ -7,6 +7,7 @@ generation and replaces ``CURRENT`` atomically; whoever has the old one open not
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import re
 import shutil
@@ -17,17 +18,22 @@ import lmdb
 
 from seealso import FormatError, StoreError, sync_directory, write_atomically
 
+log = logging.getLogger("seealso")
+
 CURRENT = "CURRENT"
 DESCRIPTORS = b"descriptors"
 META = b"meta"
 SMALLEST_MAP = 1 << 24
+LEAST_MAP = 1 << 17  # an empty store takes half of it; from there on it grows by itself
+LARGEST_MAP = 1 << 62
 UNFINISHED = 1 << 18
 """Bytes that a generation of which nothing could be read may have for it to be one that was never finished."""
 REMEDY = "restore it from a backup, or move the collection away and index again"
 
 
 def open_folder(folder: Path, map_size: int, **options: Any) -> Any:
-    """Open LMDB's files, with a smaller map where the address space does not allow the one asked for."""
+    """Open LMDB's files, with a smaller map where the address space does not allow the one asked for, and never one of no use."""
+    map_size = min(max(map_size, LEAST_MAP), LARGEST_MAP)
     while True:
         try:
             return lmdb.open(str(folder), map_size=map_size, max_dbs=2, max_readers=512, **options)
@@ -102,8 +108,10 @@ def current(directory: Path) -> Path:
         FormatError: ``CURRENT`` does not name one.
         StoreError: it is empty.
     """
-    name = (directory / CURRENT).read_bytes()[:64].decode("ascii", "replace").strip()
-    if not re.fullmatch(r"data-\d{6,18}", name):
+    file = directory / CURRENT
+    # Opening a pipe would wait for ever.
+    name = "" if file.exists() and not file.is_file() else _named(file)
+    if not name:
         raise FormatError(
             f"{directory / CURRENT} is damaged: it does not name a folder of the store lmdb; write the name of the folder "
             "data-… with the highest number into it"
@@ -114,6 +122,26 @@ def current(directory: Path) -> Path:
     if not file.stat().st_size:
         raise StoreError(f"{file} is cut short: nothing is left of it; {REMEDY}")
     return directory / name
+
+
+def _named(file: Path) -> str:
+    """The folder that ``CURRENT`` names; empty where it names none."""
+    name = file.read_bytes()[:64].decode("ascii", "replace").strip()
+    return name if re.fullmatch(r"data-\d{6,18}", name) else ""
+
+
+def mend_current(directory: Path) -> None:
+    """Write ``CURRENT`` anew where it is missing or names nothing, and there is just one folder that it can mean."""
+    file = directory / CURRENT
+    if file.exists() and (not file.is_file() or _named(file)):
+        return
+    folders = [folder for folder in directory.glob("data-*") if (folder / "data.mdb").is_file()]
+    # One that holds nothing, and was never named, is of a store whose making was interrupted.
+    if len(folders) == 1 and (file.exists() or _holds_descriptors(folders[0])):
+        set_current(directory, folders[0].name)
+        log.warning(
+            "%s was damaged or missing, and is written anew: it names %s, the only folder", file, folders[0].name
+        )
 
 
 def following(folder: Path) -> Path:

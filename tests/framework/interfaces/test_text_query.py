@@ -54,6 +54,10 @@ def test_what_it_is_made_of(text, terms):
         ('black "bird', "quotation mark has no partner"),
         ('"a" "', "quotation mark has no partner"),
         ("x" * (LONGEST + 1), r"has 1,001 characters; 1,000 are allowed"),
+        ("a\0b", r"characters that are no text: a\\x00b"),
+        ("a \x1b[2J", r"characters that are no text: a \\x1b"),
+        ("\ud800", r"characters that are no text: \\ud800"),
+        ('black\n"bird', r'no partner in the text query: black\\n"bird'),
         ("x " * (MOST_TERMS + 1), r"has 51 words; 50 are allowed"),
     ],
 )

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from seealso.durability import make_directory, sync_directory, sync_file, write_atomically
+from seealso.errors import CorruptCollection
 
 CURRENT = "CURRENT"
 DESCRIPTION = "snapshot.json"
@@ -59,8 +60,9 @@ class Snapshots:
 
     def current_name(self) -> str | None:
         """The name of the current snapshot's folder; None where there is none."""
+        current = self.directory / CURRENT
         try:
-            name = (self.directory / CURRENT).read_text().strip()
+            name = current.read_text().strip() if current.is_file() else ""
         except (OSError, ValueError):
             return None
         return name if NAME.fullmatch(name) else None
@@ -83,9 +85,11 @@ class Snapshots:
             ValueError: it is not a snapshot, or of a newer format; says which.
         """
         directory = self.directory / name
-        descriptor = os.open(directory / DESCRIPTION, os.O_RDONLY)
+        # O_NONBLOCK: should it be a pipe, opening it does not wait for ever.
+        descriptor = os.open(directory / DESCRIPTION, os.O_RDONLY | os.O_NONBLOCK)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH)
+            _refuse_others(directory)
             description = json.loads(os.pread(descriptor, 1 << 20, 0))
             try:
                 magic, version = description["magic"], int(description["version"])
@@ -106,6 +110,7 @@ class Snapshots:
         self, change: int, made_by: dict[str, Any], write: Callable[[Path], None], among: int | None = None
     ) -> None:
         """Make a new current snapshot, durable on return; ``write`` fills its folder. See `Snapshot` for what it records."""
+        self._require_room()
         make_directory(self.directory)
         durable = self._files()
         with self._new_folder(change) as (new, final):
@@ -150,12 +155,38 @@ class Snapshots:
             if folder.name != current and not _is_held(folder):
                 shutil.rmtree(folder, ignore_errors=True)
 
+    def _require_room(self) -> None:
+        """Refuse to write where something else lies in the place of our folder or of our file.
+
+        Raises:
+            CorruptCollection: it does; says where.
+        """
+        current = self.directory / CURRENT
+        for path, fits in ((self.directory, self.directory.is_dir()), (current, current.is_file())):
+            if os.path.lexists(path) and not fits:
+                what = "file" if path is current else "folder"
+                raise CorruptCollection(
+                    f"{path} should be a {what}, and is none; move it away, then run `seealso rebuild`"
+                )
+
     def remove_all(self) -> None:
         """Have no snapshot at all; those that readers hold go later."""
+        self._require_room()
         (self.directory / CURRENT).unlink(missing_ok=True)
         if self.directory.is_dir():
             sync_directory(self.directory)
         self.remove_unheld()
+
+
+def _refuse_others(folder: Path) -> None:
+    """Refuse a snapshot with something in it that is neither file nor folder: opening a pipe would wait for ever.
+
+    Raises:
+        ValueError: says what.
+    """
+    for path in folder.rglob("*"):
+        if not (path.is_file() or path.is_dir()):
+            raise ValueError(f"{path.relative_to(folder)} in it is no file")
 
 
 def _inode(path: Path) -> tuple[int, int]:
@@ -165,7 +196,7 @@ def _inode(path: Path) -> tuple[int, int]:
 
 def _is_held(folder: Path) -> bool:
     try:
-        descriptor = os.open(folder / DESCRIPTION, os.O_RDONLY)
+        descriptor = os.open(folder / DESCRIPTION, os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
         return False
     try:

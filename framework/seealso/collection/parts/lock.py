@@ -17,6 +17,9 @@ from seealso.durability import writing_in
 from seealso.errors import CollectionBusy
 from seealso.layout import LOCK
 
+_held_here: dict[str, int] = {}
+"""The lock files that this process holds, and its number: a child that was forked meanwhile holds none of them."""
+
 
 @contextmanager
 def write_lock(directory: Path) -> Iterator[None]:
@@ -27,6 +30,12 @@ def write_lock(directory: Path) -> Iterator[None]:
         CollectionReadOnly: nothing can be written there.
     """
     file = directory / LOCK
+    here = os.path.realpath(file)
+    if _held_here.get(here) == os.getpid():
+        raise CollectionBusy(
+            f"{directory} is being written to by this very process; wait until that is done: a hook that is called meanwhile, "
+            "as `ingested` is, cannot write to the collection itself"
+        )
     lock = FileLock(file, timeout=0, thread_local=False)
     try:
         with writing_in(directory):
@@ -36,12 +45,14 @@ def write_lock(directory: Path) -> Iterator[None]:
             f"{directory} is being written to by {_holder(file)}; wait until it is done, or stop it"
         ) from None
     try:
+        _held_here[here] = os.getpid()
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time(), "command": sys.argv[:2]}
         # Only information: a disk too full for it is no reason to stop here.
         with suppress(OSError):
             file.write_text(json.dumps(holder))
         yield
     finally:
+        _held_here.pop(here, None)
         lock.release()
 
 

@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+import seealso
 from seealso.collection.derived.snapshots import CURRENT, DESCRIPTION, Snapshots
 
 MADE_BY = {"index": "test"}
@@ -135,3 +136,38 @@ def test_removing_all(snapshots):
     snapshots.remove_all()
     assert current(snapshots) is None
     assert folders(snapshots) == []
+
+
+@pytest.mark.parametrize("name", [DESCRIPTION, "data", "more", "below/more"])
+def test_a_pipe_in_a_snapshot_is_told_and_nobody_waits_for_it(snapshots, name):
+    save(snapshots, 3, "three")
+    file = snapshots.directory / folders(snapshots)[0] / name
+    file.parent.mkdir(exist_ok=True)
+    file.unlink(missing_ok=True)
+    os.mkfifo(file)
+    with pytest.raises(ValueError, match=f"{name} in it is no file"):
+        snapshots.hold(folders(snapshots)[0])
+    save(snapshots, 4, "four")
+    assert current(snapshots).change == 4
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_names_no_snapshot(snapshots, make):
+    save(snapshots, 3, "three")
+    (snapshots.directory / CURRENT).unlink()
+    make(snapshots.directory / CURRENT)
+    assert current(snapshots).change == 3
+    for write in (lambda: save(snapshots, 4, "four"), snapshots.remove_all):
+        with pytest.raises(
+            seealso.CorruptCollection, match="index/CURRENT should be a file, and is none; move it away"
+        ):
+            write()
+    assert current(snapshots).change == 3
+
+
+def test_a_file_in_the_place_of_the_folder(snapshots):
+    snapshots.directory.write_text("")
+    assert current(snapshots) is None
+    for write in (lambda: save(snapshots, 4, "four"), snapshots.remove_all):
+        with pytest.raises(seealso.CorruptCollection, match="index should be a folder, and is none; move it away"):
+            write()

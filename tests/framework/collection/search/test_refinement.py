@@ -133,6 +133,8 @@ def test_wrong_questions_are_refused(collection, tmp_path):
         collection.similar(int(collection.ids()[0]), k=0)
     with pytest.raises(seealso.QueryError, match="n is 0"):
         collection.random(0)
+    with pytest.raises(seealso.QueryError, match="seed is -1"):
+        collection.random(seed=-1)
 
 
 def test_several_threads_at_once_while_it_grows(collection, tmp_path, make_photos):
