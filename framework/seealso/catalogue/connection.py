@@ -16,6 +16,9 @@ from urllib.parse import quote
 
 from seealso.errors import CollectionError, CollectionReadOnly, CorruptCollection, DiskFull, SeealsoError
 
+RESTORE = "restore the catalogue from a backup, or index again into a new collection"
+"""What to do about damage that nothing here mends."""
+
 COPY_ATTEMPTS = 20  # to copy a catalogue that is being written to and cannot be watched
 COPY_PAUSE = 0.05  # seconds between them
 
@@ -109,11 +112,11 @@ def translated(file: Path) -> Iterator[None]:
     """Turn SQLite's errors into ours."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise _translation(error, file) from error
 
 
-def _translation(error: sqlite3.Error, file: Path) -> SeealsoError:
+def _translation(error: sqlite3.Error | UnicodeDecodeError, file: Path) -> SeealsoError:
     name = getattr(error, "sqlite_errorname", None) or ""
     if name == "SQLITE_FULL" or (name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")) and _disk_is_full(file.parent)):
         return DiskFull(f"{file.parent}: the disk is full; make room and run the command again, nothing is lost")
@@ -122,9 +125,11 @@ def _translation(error: sqlite3.Error, file: Path) -> SeealsoError:
             f"{file.parent}: the collection cannot be written: it lies on a read-only disk, or the permission is missing"
         )
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return CorruptCollection(
-            f"{file} is damaged ({error}); restore it from a backup, or index again into a new collection"
-        )
+        return CorruptCollection(f"{file} is damaged ({error}); {RESTORE}")
+    # Our statements are right: a table or a column that they do not find, or text that is none, was damaged.
+    if name == "SQLITE_ERROR" or (not name and "decode" in str(error)):
+        what = str(error) if name else "what was text is none any more"
+        return CorruptCollection(f"{file} is damaged ({what}); {RESTORE}")
     if name.startswith("SQLITE_BUSY"):
         return CollectionError(f"{file}: another process has held it locked for a minute; try again later")
     return CollectionError(f"{file}: {error}")

@@ -5,10 +5,18 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from seealso.catalogue.checksums import ADD_CHECKSUMS
 from seealso.errors import FormatError
 
 APPLICATION_ID = 0x53454541  # "SEEA": the magic number, in SQLite's own field for it
-FORMAT_VERSION = 3  # 2: words; 3: counts
+FORMAT_VERSION = 4  # 2: words; 3: counts; 4: checksums
+
+FORMAT = "format"
+"""The row of ``meta`` that repeats the format. A catalogue whose header tells of another one is damaged."""
+
+UNCHECKED = "unchecked"
+"""The row of ``meta`` that says from which row on an older catalogue's rows may lack their checksums: ``[table, key]``. It is missing
+where all have them."""
 
 WORDS = """
 ALTER TABLE locations ADD COLUMN described BLOB NOT NULL DEFAULT x'';
@@ -39,10 +47,10 @@ BEGIN UPDATE counts SET number = number - 1 WHERE name = '{table}'; END;
 """What format 3 has and format 2 had not: how many rows there are, since to count them SQLite goes through all of them. Triggers
 keep the numbers; they do not see the rows that ``INSERT OR REPLACE`` takes away, so nothing here uses that on these tables."""
 
-UPGRADES = {2: WORDS, 3: COUNTS}
+UPGRADES = {2: WORDS, 3: COUNTS, 4: ADD_CHECKSUMS}
 """By format, what makes one of the format before it into it."""
 
-SCHEMA = f"""
+FIRST = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE objects(
     id INTEGER PRIMARY KEY,
@@ -68,8 +76,13 @@ CREATE TABLE failures(
     signature BLOB NOT NULL,
     time REAL NOT NULL
 ) WITHOUT ROWID;
-{"".join(UPGRADES.values())}
 """
+"""What format 1 has."""
+
+
+def schema_of(version: int) -> str:
+    """The statements that make the tables of a format."""
+    return FIRST + "".join(script for since, script in UPGRADES.items() if since <= version)
 
 
 def check_format(connection: sqlite3.Connection, file: Path) -> int:

@@ -18,7 +18,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from seealso.catalogue.connection import connect_to_read, translated
+from seealso.catalogue.checking import check_meta, count_unchecked, problems
+from seealso.catalogue.checksums import register
+from seealso.catalogue.connection import RESTORE, connect_to_read, translated
 from seealso.catalogue.formats import COUNTED, check_format
 from seealso.catalogue.rows import Failure, FileState, Location
 from seealso.errors import CorruptCollection
@@ -52,7 +54,9 @@ class Catalog:
             with translated(self.file):
                 self._connection, self._frozen = connect_to_read(self.file, self._cleanup)
                 self._connection.execute("PRAGMA query_only = 1")
+                register(self._connection)
                 self._format = check_format(self._connection, self.file)
+                check_meta(self._connection, self.file, self._format)
         except BaseException:
             self._cleanup.close()
             raise
@@ -86,7 +90,9 @@ class Catalog:
     def counts(self) -> Counts:
         """How many objects, locations and failures there are."""
         if self._is_of_format(3):
-            return Counts(**dict(self._all("SELECT name, number FROM counts")))
+            kept = dict(self._all("SELECT name, number FROM counts"))
+            if kept.keys() == set(COUNTED):
+                return Counts(**kept)
         row = self._one("SELECT " + ", ".join(f"(SELECT count(*) FROM {table})" for table in COUNTED))
         assert row is not None
         return Counts(*row)
@@ -193,8 +199,16 @@ class Catalog:
                 part,
             ):
                 said = found.setdefault(id_, {}).setdefault(source, {})
-                said |= dict.fromkeys(Words(*each) for each in json.loads(words))
+                said |= dict.fromkeys(self._parsed(words, id_))
         return {id_: {source: tuple(words) for source, words in said.items()} for id_, said in found.items()}
+
+    def _parsed(self, words: str, id_: int) -> list[Words]:
+        try:
+            return [Words(*each) for each in json.loads(words)]
+        except (ValueError, TypeError, RecursionError):
+            raise CorruptCollection(
+                f"{self.file}: the words of object {id_} are damaged; run `seealso verify`"
+            ) from None
 
     def count_annotated(self) -> int:
         """How many objects are described by any word; O(number of locations that are)."""
@@ -273,7 +287,7 @@ class Catalog:
             rows = self._all(f"{columns} path > ? AND path < ? ORDER BY path LIMIT ?", (last, high, page))
             if not rows:
                 return
-            last = rows[-1][0]
+            last = self._following(last, rows[-1][0])
 
     def count_objects_below(self, path: bytes) -> int:
         """How many different objects were found at or below a path."""
@@ -296,28 +310,24 @@ class Catalog:
         ):
             for path, reason, signature, moment in rows:
                 yield Failure(path, reason, FileState(signature, 0), moment)
-            last = rows[-1][0]
+            last = self._following(last, rows[-1][0])
+
+    def _following(self, last: bytes, path: bytes) -> bytes:
+        """Where the next page begins. Where rows are out of order, pages would go round without end."""
+        if not isinstance(path, bytes) or path <= last:
+            raise CorruptCollection(f"{self.file} is damaged (rows are out of order); {RESTORE}")
+        return path
 
     def verify(self) -> list[str]:
-        """What SQLite's own check finds wrong, one line each; empty when all is well."""
+        """What is wrong with the catalogue, one line each, with the command that mends it; empty when all is well; O(rows)."""
         try:
-            problems = [str(row[0]) for row in self._all("PRAGMA integrity_check(20)") if row[0] != "ok"]
-            for table, rowid, parent, _ in self._all("PRAGMA foreign_key_check"):
-                problems.append(f"row {rowid} of {table} refers to a row that is not in {parent}")
-            if self._is_of_format(3):
-                # In one statement, for others may be writing.
-                each = (
-                    f"SELECT name, number, (SELECT count(*) FROM {table}) FROM counts WHERE name = '{table}'"
-                    for table in COUNTED
-                )
-                for table, told, counted in self._all(" UNION ALL ".join(each)):
-                    if told != counted:
-                        problems.append(
-                            f"{counted} {table} are there, and {told} are counted; `seealso maintain` counts anew"
-                        )
+            return self._read(problems)
         except CorruptCollection as error:
             return [str(error)]
-        return [f"{CATALOGUE}: {problem}" for problem in problems]
+
+    def unchecked(self) -> int:
+        """How many rows have no checksum yet, since an earlier release made the catalogue; O(rows) where there are any."""
+        return self._read(count_unchecked)
 
     def _one(self, statement: str, parameters: Sequence[object] = ()) -> tuple[Any, ...] | None:
         found: tuple[Any, ...] | None = self._read(
@@ -330,11 +340,13 @@ class Catalog:
 
     def _ids(self, statement: str, *parameters: int) -> np.ndarray:
         # An array grows by doubling; a list of Python integers would take ten times the memory.
-        return self._read(
-            lambda connection: np.fromiter(
-                (row[0] for row in connection.execute(statement, parameters)), dtype=np.int64
-            )
-        )
+        def read(connection: sqlite3.Connection) -> np.ndarray:
+            try:
+                return np.fromiter((row[0] for row in connection.execute(statement, parameters)), dtype=np.int64)
+            except (TypeError, ValueError):
+                raise CorruptCollection(f"{self.file} is damaged (a number is none any more); run `seealso verify`") from None
+
+        return self._read(read)
 
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """What some reading gives; anew where another process wrote to the file meanwhile and SQLite cannot know of it."""

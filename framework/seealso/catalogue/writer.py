@@ -14,14 +14,34 @@ from pathlib import Path
 
 import numpy as np
 
+from seealso.catalogue.checking import check_meta
+from seealso.catalogue.checksums import KEYS, NOTHING, checksum_of, inserting, register
 from seealso.catalogue.connection import connect, translated
-from seealso.catalogue.formats import APPLICATION_ID, COUNTED, FORMAT_VERSION, SCHEMA, UPGRADES, check_format
+from seealso.catalogue.formats import (
+    APPLICATION_ID,
+    COUNTED,
+    FORMAT,
+    FORMAT_VERSION,
+    UNCHECKED,
+    UPGRADES,
+    check_format,
+    schema_of,
+)
 from seealso.catalogue.reader import Catalog, marks, pages_of
 from seealso.catalogue.rows import Failure, Location, ObjectRow
 from seealso.durability import sync_directory, sync_file
 from seealso.layout import CATALOGUE
 
 REMOVAL_PAGE = 10_000
+UNPLACE = f"INSERT OR IGNORE INTO unplaced SELECT object, {checksum_of('unplaced')} FROM locations WHERE path = ?"
+GIVEN = {"path": "?1", "object": "?2", "signature": "?3", "device": "?4"}
+PLACE = (
+    "INSERT INTO locations(path, object, signature, device, checksum) "
+    f"VALUES (?1, ?2, ?3, ?4, {checksum_of('locations', **GIVEN, described=NOTHING)}) "
+    "ON CONFLICT(path) DO UPDATE SET object = ?2, signature = ?3, device = ?4, checksum = "
+    + checksum_of("locations", **GIVEN, described="locations.described")
+)
+"""A location as it is now; what describes it stays as it was."""
 RESERVED_IDS = 1024  # at a time: one durable write for many batches
 
 
@@ -33,9 +53,10 @@ def create_catalog(directory: Path, meta: Mapping[str, str]) -> None:
         (directory / leftover).unlink(missing_ok=True)
     with contextlib.ExitStack() as cleanup, translated(directory / CATALOGUE):
         connection = connect(new, "mode=rwc", cleanup)
-        connection.executescript(f"BEGIN; {SCHEMA} COMMIT;")
-        start = {"change": "0", "next_id": "1", **meta}
-        connection.executemany("INSERT INTO meta VALUES (?, ?)", start.items())
+        register(connection)
+        connection.executescript(f"BEGIN; {schema_of(FORMAT_VERSION)} COMMIT;")
+        start = {"change": "0", "next_id": "1", FORMAT: str(FORMAT_VERSION), **meta}
+        connection.executemany(inserting("meta"), start.items())
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
         connection.execute("PRAGMA journal_mode = WAL")
@@ -53,7 +74,9 @@ class CatalogWriter(Catalog):
         try:
             with translated(self.file):
                 self._connection = connect(self.file, "mode=rw", self._cleanup)
+                register(self._connection)
                 self._format = check_format(self._connection, self.file)
+                check_meta(self._connection, self.file, self._format)
                 # FULL: a commit survives a power cut; NORMAL would lose the last ones.
                 self._connection.execute("PRAGMA synchronous = FULL")
                 self._connection.execute("PRAGMA foreign_keys = ON")
@@ -67,7 +90,11 @@ class CatalogWriter(Catalog):
         """Make a catalogue of an older format one of this."""
         script = "".join(UPGRADES[version] for version in range(self._format + 1, FORMAT_VERSION + 1))
         with self._rolled_back_on_failure() as connection:
-            connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {FORMAT_VERSION}; COMMIT;")
+            connection.executescript(f"BEGIN IMMEDIATE; {script}")
+            connection.execute(f"UPDATE meta SET checksum = {checksum_of('meta')}")
+            self.set_in(connection, {FORMAT: str(FORMAT_VERSION), UNCHECKED: json.dumps([min(KEYS), []])})
+            connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+            connection.execute("COMMIT")
         self._format = FORMAT_VERSION
 
     @contextlib.contextmanager
@@ -82,7 +109,8 @@ class CatalogWriter(Catalog):
                 raise
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A transaction of its own: durable when the block ends, undone when it raises."""
         with self._rolled_back_on_failure() as connection:
             connection.execute("BEGIN IMMEDIATE")
             yield connection
@@ -90,20 +118,26 @@ class CatalogWriter(Catalog):
 
     def set_meta(self, values: Mapping[str, str]) -> None:
         """Record values of the collection's own, in one transaction."""
-        with self._transaction() as connection:
-            connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
+        with self.transaction() as connection:
+            self.set_in(connection, values)
+
+    @staticmethod
+    def set_in(connection: sqlite3.Connection, values: Mapping[str, str]) -> None:
+        """Record values in a transaction that has begun."""
+        connection.executemany(inserting("meta", "INSERT OR REPLACE"), values.items())
 
     def reserve_ids(self, count: int) -> int:
         """Reserve ``count`` IDs, ``first`` … ``first + count − 1``; returns ``first``. They are never given again."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             first = int(connection.execute("SELECT value FROM meta WHERE key = 'next_id'").fetchone()[0])
-            connection.execute("UPDATE meta SET value = ? WHERE key = 'next_id'", (str(first + count),))
+            self.set_in(connection, {"next_id": str(first + count)})
         return first
 
     def return_ids(self, first: int, end: int) -> None:
         """Give back the reserved IDs ``first`` … ``end − 1``, to which nothing was ever stored, if they are the newest."""
-        with self._transaction() as connection:
-            connection.execute("UPDATE meta SET value = ? WHERE key = 'next_id' AND value = ?", (str(first), str(end)))
+        with self.transaction() as connection:
+            if self.meta("next_id") == str(end):
+                self.set_in(connection, {"next_id": str(first)})
 
     def commit(self, objects: Sequence[ObjectRow], locations: Sequence[Location], failures: Sequence[Failure]) -> int:
         """Add objects, place locations, record failures; returns the number of the newest change.
@@ -111,31 +145,27 @@ class CatalogWriter(Catalog):
         A location that held another object before leaves that object, and so does a file that was reached and failed;
         `remove_unplaced` removes the objects that no location holds any more.
         """
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             change = self.change() + 1
             connection.executemany(
-                "INSERT INTO objects VALUES (?, ?, ?, ?, ?, ?)",
+                inserting("objects"),
                 ((o.id, o.hash, change, o.width, o.height, o.file_size) for o in objects),
             )
             connection.executemany(
-                "INSERT OR IGNORE INTO unplaced SELECT object FROM locations WHERE path = ? AND object <> ?",
+                f"{UNPLACE} AND object <> ?",
                 ((place.path, place.object) for place in locations),
             )
             reannotated = self._annotate(connection, locations)
+            connection.executemany(PLACE, ((place.path, place.object, *place.state) for place in locations))
             connection.executemany(
-                "INSERT INTO locations(path, object, signature, device) VALUES (?, ?, ?, ?) ON CONFLICT(path) DO UPDATE "
-                "SET object = excluded.object, signature = excluded.signature, device = excluded.device",
-                ((place.path, place.object, *place.state) for place in locations),
-            )
-            connection.executemany(
-                "UPDATE locations SET described = ? WHERE path = ?",
+                f"UPDATE locations SET described = ?1, checksum = {checksum_of('locations', described='?1')} WHERE path = ?2",
                 ((place.annotation.state, place.path) for place in locations if place.annotation is not None),
             )
             connection.executemany("DELETE FROM failures WHERE path = ?", ((place.path,) for place in locations))
             reannotated |= self._leave(connection, [failure.path for failure in failures if failure.reached])
             connection.executemany(
-                "INSERT INTO failures VALUES (?, ?, ?, ?) ON CONFLICT(path) DO UPDATE "
-                "SET reason = excluded.reason, signature = excluded.signature, time = excluded.time",
+                f"{inserting('failures')} ON CONFLICT(path) DO UPDATE SET reason = excluded.reason, "
+                "signature = excluded.signature, time = excluded.time, checksum = excluded.checksum",
                 ((f.path, f.reason, f.state.signature, f.time) for f in failures),
             )
             # What is new is not changed as well.
@@ -144,28 +174,28 @@ class CatalogWriter(Catalog):
 
     def remove_locations(self, paths: Sequence[bytes]) -> None:
         """Forget locations."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             reannotated = self._leave(connection, paths)
             if reannotated:
                 self._end_change(connection, self.change() + 1, reannotated)
 
     def remove_failures(self, paths: Sequence[bytes]) -> None:
         """Forget failures."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.executemany("DELETE FROM failures WHERE path = ?", ((path,) for path in paths))
 
     def remove_unplaced(self) -> Iterator[np.ndarray]:
         """Remove the objects that lost their last location; yields their IDs, committed, a page at a time."""
         while True:
-            with self._transaction() as connection:
+            with self.transaction() as connection:
                 connection.execute(
                     "DELETE FROM unplaced WHERE EXISTS (SELECT 1 FROM locations WHERE object = unplaced.object)"
                 )
                 rows = connection.execute("SELECT object FROM unplaced LIMIT ?", (REMOVAL_PAGE,)).fetchall()
                 if rows:
                     change = self.change() + 1
-                    connection.execute("UPDATE meta SET value = ? WHERE key = 'change'", (str(change),))
-                    connection.executemany("INSERT INTO removals VALUES (?, ?)", ((change, row[0]) for row in rows))
+                    self.set_in(connection, {"change": str(change)})
+                    connection.executemany(inserting("removals"), ((change, row[0]) for row in rows))
                     connection.executemany("DELETE FROM objects WHERE id = ?", rows)
                     connection.executemany("DELETE FROM described WHERE object = ?", rows)
                     connection.executemany("DELETE FROM unplaced WHERE object = ?", rows)
@@ -175,25 +205,24 @@ class CatalogWriter(Catalog):
 
     def forget_removals(self, until_change: int) -> None:
         """Drop the record of removals up to a change that every index has applied."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute("DELETE FROM removals WHERE change <= ?", (until_change,))
-            connection.execute("INSERT OR REPLACE INTO meta VALUES ('removals_known_since', ?)", (str(until_change),))
+            self.set_in(connection, {"removals_known_since": str(until_change)})
 
     def compact(self) -> None:
         """Give back the space of removed rows, and fold the write-ahead log into the file; what is counted is counted anew."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
+            connection.execute("DELETE FROM counts")
             for table in COUNTED:
-                connection.execute(
-                    f"UPDATE counts SET number = (SELECT count(*) FROM {table}) WHERE name = ?", (table,)
-                )
+                connection.execute(f"INSERT INTO counts SELECT '{table}', count(*) FROM {table}")
         with self._lock, translated(self.file):
             self._connection.execute("VACUUM")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _end_change(self, connection: sqlite3.Connection, change: int, reannotated: Set[int]) -> int:
         """Record a change, and that the words of some objects changed with it."""
-        connection.execute("UPDATE meta SET value = ? WHERE key = 'change'", (str(change),))
-        connection.executemany("INSERT OR REPLACE INTO described VALUES (?, ?)", ((id_, change) for id_ in reannotated))
+        self.set_in(connection, {"change": str(change)})
+        connection.executemany(inserting("described", "INSERT OR REPLACE"), ((id_, change) for id_ in reannotated))
         return change
 
     def _annotate(self, connection: sqlite3.Connection, locations: Sequence[Location]) -> set[int]:
@@ -207,9 +236,7 @@ class CatalogWriter(Catalog):
                 now = {source: json.dumps(said, ensure_ascii=False) for source, said in place.annotation.words.items()}
             if before != now:
                 connection.execute("DELETE FROM words WHERE path = ?", (place.path,))
-                connection.executemany(
-                    "INSERT INTO words VALUES (?, ?, ?)", ((place.path, *each) for each in now.items())
-                )
+                connection.executemany(inserting("words"), ((place.path, *each) for each in now.items()))
             owner = objects.get(place.path)
             if before != now or (before and owner != place.object):
                 reannotated |= {place.object} if owner is None else {place.object, owner}
@@ -228,9 +255,7 @@ class CatalogWriter(Catalog):
     def _leave(self, connection: sqlite3.Connection, paths: Sequence[bytes]) -> set[int]:
         """Forget locations, and what describes them; returns the IDs of the objects whose words change."""
         objects, words = self.objects_at(paths), self._words_at(paths)
-        connection.executemany(
-            "INSERT OR IGNORE INTO unplaced SELECT object FROM locations WHERE path = ?", ((path,) for path in paths)
-        )
+        connection.executemany(UNPLACE, ((path,) for path in paths))
         connection.executemany("DELETE FROM locations WHERE path = ?", ((path,) for path in paths))
         connection.executemany("DELETE FROM words WHERE path = ?", ((path,) for path in words))
         return {objects[path] for path in words if path in objects}

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from seealso.catalogue.mending import add_checksums
 from seealso.catalogue.reader import Catalog
 from seealso.catalogue.rows import Failure
 from seealso.catalogue.writer import CatalogWriter
@@ -145,6 +146,7 @@ class Collection:
             try:
                 with opened.writing(anew=anew):
                     yield opened, writer
+                add_checksums(writer)
             finally:
                 writer.close()
 

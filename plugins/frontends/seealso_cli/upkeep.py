@@ -98,6 +98,11 @@ def verify_command(session: Session, as_json: bool) -> int:
         for problem in checkup.problems:
             note(f"seealso: {problem}")
         unused = f", {checkup.unused:,} of no object (`seealso maintain` removes them)" if checkup.unused else ""
+        if checkup.unchecked:
+            unused += (
+                f", {count(checkup.unchecked, 'row')} of the catalogue without a checksum yet (every `seealso index` adds some, "
+                "`seealso maintain` all)"
+            )
         outcome = f"{count(len(checkup.problems), 'problem')} found" if checkup.problems else "all is well"
         click.echo(
             f"{outcome}: {count(checkup.objects, 'object')}, {count(checkup.descriptors, 'descriptor')} checked{unused}"

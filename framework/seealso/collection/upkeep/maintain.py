@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -11,10 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from seealso.catalogue.mending import add_checksums, forget_damaged
 from seealso.catalogue.writer import CatalogWriter
 from seealso.collection.derived.keeper import Keeper
 from seealso.collection.parts.opened import Opened
 from seealso.layout import INDEX, TEXT, is_store
+
+log = logging.getLogger("seealso")
 
 REMEDY = "`seealso maintain` lets go of it, and `seealso index PATH…` then takes it in anew"
 
@@ -27,12 +31,15 @@ class Checkup:
         objects: objects in the catalogue.
         descriptors: descriptors whose checksum was checked.
         unused: descriptors of no object: left by an interrupted run, seen by nobody, removed by maintenance.
+        unchecked: rows of the catalogue without a checksum, since an earlier release made it. Every writer adds some, maintenance
+            all.
         problems: what is wrong, one line each; empty when all is well.
     """
 
     objects: int = 0
     descriptors: int = 0
     unused: int = 0
+    unchecked: int = 0
     problems: list[str] = field(default_factory=list)
 
 
@@ -56,7 +63,7 @@ class Upkeep:
 def check(opened: Opened) -> Checkup:
     """Check the catalogue, every descriptor's checksum, and that catalogue, store and indexes hold the same objects."""
     catalog, store = opened.catalog, opened.store
-    found = Checkup(problems=catalog.verify())
+    found = Checkup(problems=catalog.verify(), unchecked=catalog.unchecked())
     report = store.verify()
     found.descriptors = report.checked
     found.problems += (f"object {id_}: its stored descriptor fails its checksum; {REMEDY}" for id_ in report.damaged)
@@ -85,6 +92,13 @@ def keep_up(writer: CatalogWriter, opened: Opened, tell_removed: Callable[[np.nd
     ``tell_removed`` is told the IDs of objects that are gone, once that is committed.
     """
     store, index = opened.store, opened.index
+    forgotten = forget_damaged(writer)
+    if forgotten:
+        log.warning(
+            "%d damaged rows of the catalogue were forgotten; `seealso index PATH…` takes in anew what they were of",
+            forgotten,
+        )
+    add_checksums(writer, most=None)
     missing = np.setdiff1d(writer.ids(), store.ids(), assume_unique=True)
     damaged = writer.existing(np.array(store.verify().damaged, dtype=np.int64))
     dropped = np.union1d(missing, damaged)

@@ -12,7 +12,8 @@ import pytest
 import seealso
 from campaigns import campaign
 from conftest import SAMPLES, THUMBNAIL, read_only
-from seealso.catalogue.formats import COUNTED, FORMAT_VERSION
+from old_catalogues import make_old
+from seealso.catalogue.formats import FORMAT_VERSION
 from seealso.collection.intake.keywords import Annotator, printable
 from seealso.interfaces.plugin import PluginChoice
 
@@ -346,21 +347,10 @@ def test_pages_and_suggestions(opening, tmp_path):
 # The catalogue
 
 
-def make_old(collection):
-    """A catalogue as the format before words had it."""
-    connection = sqlite3.connect(collection / "catalog.sqlite3")
-    connection.executescript(
-        "DROP TABLE counts; "
-        + "".join(f"DROP TRIGGER {table}_added; DROP TRIGGER {table}_removed; " for table in COUNTED)
-        + "DROP TABLE words; DROP TABLE described; ALTER TABLE locations DROP COLUMN described; PRAGMA user_version = 1"
-    )
-    connection.close()
-
-
 def test_a_catalogue_of_the_format_before_words(opening, tmp_path):
     with opening(text=False, keywords=[]) as collection:
         collection.index([tmp_path / "photos"])
-    make_old(tmp_path / "c")
+    make_old(tmp_path / "c", 1)
     reader = opening()
     assert len(reader.similar(1, 12).hits) == 12
     assert found(reader, "bird") == []

@@ -1,0 +1,144 @@
+"""What may be wrong with a catalogue, and which command mends it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from seealso.catalogue.checksums import COVERED, KEYS, checksum_of, failing
+from seealso.catalogue.connection import RESTORE
+from seealso.catalogue.formats import COUNTED, FORMAT, FORMAT_VERSION, UNCHECKED, schema_of
+from seealso.errors import CorruptCollection
+from seealso.layout import CATALOGUE
+
+NAMED = 20  # rows of a table that are named; of more only the number is said
+
+TRY_TO_MEND = f"`seealso maintain` mends what it can; where it refuses, {RESTORE}"
+TAKE_IN_ANEW = "`seealso maintain` forgets it, and `seealso index PATH…` then takes it in anew"
+BUILD_ANEW = "`seealso maintain` forgets it, and has the indexes built anew"
+
+ROWS = {
+    "meta": "the setting",
+    "objects": "object",
+    "locations": "the location",
+    "failures": "the failure of",
+    "words": "the words of",
+    "unplaced": "the lost object",
+    "removals": "the removal of object",
+    "described": "the change of the words of object",
+}
+REMEDIES = {"meta": RESTORE, "unplaced": BUILD_ANEW, "removals": BUILD_ANEW, "described": BUILD_ANEW}
+
+
+def check_meta(connection: sqlite3.Connection, file: Path, version: int) -> None:
+    """Look at what the catalogue records of the collection as a whole, for every answer depends on it; O(1).
+
+    Raises:
+        CorruptCollection: a checksum fails, or the header tells of another format than the record.
+    """
+    recorded = connection.execute("SELECT value FROM meta WHERE key = ?", (FORMAT,)).fetchone()
+    # Formats before 4 had no such record.
+    if recorded != ((str(version),) if version >= 4 else None):
+        raise CorruptCollection(f"{file} is damaged: its header tells of format {version}; {RESTORE}")
+    if version >= 4:
+        wrong = connection.execute(
+            f"SELECT CAST(key AS BLOB) FROM meta WHERE checksum IS NOT {checksum_of('meta')}"
+        ).fetchall()
+        if wrong:
+            names = ", ".join(str(key)[2:-1] for (key,) in wrong)
+            raise CorruptCollection(f"{file} is damaged: these settings fail their checksums: {names}; {RESTORE}")
+
+
+def problems(connection: sqlite3.Connection) -> list[str]:
+    """What is wrong, one line each; O(rows).
+
+    Raises:
+        sqlite3.Error: the file cannot be read.
+    """
+    # All of it as it is at one moment, for others may be writing.
+    connection.execute("BEGIN")
+    try:
+        found = [f"{problem}; {TRY_TO_MEND}" for problem in structure(connection)]
+        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        found += (f"{name} is not as it was made; {RESTORE}" for name in _altered(connection, version))
+        if version >= 3:
+            found += _miscounted(connection)
+        if version >= 4:
+            found += _failing_rows(connection)
+    finally:
+        connection.execute("ROLLBACK")
+    return [f"{CATALOGUE}: {problem}" for problem in found]
+
+
+def structure(connection: sqlite3.Connection) -> list[str]:
+    """What SQLite's own check finds wrong."""
+    found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)") if row[0] != "ok"]
+    for table, rowid, parent, _ in connection.execute("PRAGMA foreign_key_check"):
+        found.append(f"row {rowid} of {table} refers to a row that is not in {parent}")
+    return found
+
+
+def count_unchecked(connection: sqlite3.Connection) -> int:
+    """How many rows have no checksum yet; O(rows) where the catalogue is of an earlier release, else O(1)."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version >= 4 and not _lacks_checksums(connection):
+        return 0
+    condition = "WHERE checksum IS NULL" if version >= 4 else ""
+    tables = {str(row[0]) for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    return sum(
+        int(connection.execute(f"SELECT count(*) FROM {table} {condition}").fetchone()[0])
+        for table in COVERED.keys() & tables
+    )
+
+
+def _lacks_checksums(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM meta WHERE key = ?", (UNCHECKED,)).fetchone() is not None
+
+
+def _altered(connection: sqlite3.Connection, version: int) -> list[str]:
+    """The names of tables, indexes and triggers that are not as the format says."""
+    if not 1 <= version <= FORMAT_VERSION:
+        return []
+    plain = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        plain.executescript(schema_of(version))
+        wanted, there = _schema(plain), _schema(connection)
+    finally:
+        plain.close()
+    return sorted(name for name, sql in wanted.items() if there.get(name) != sql)
+
+
+def _schema(connection: sqlite3.Connection) -> dict[str, str]:
+    rows = connection.execute("SELECT name, type, tbl_name, sql FROM sqlite_master").fetchall()
+    return {name: " ".join(f"{kind} {table} {sql}".split()) for name, kind, table, sql in rows}
+
+
+def _miscounted(connection: sqlite3.Connection) -> list[str]:
+    found = []
+    for table in COUNTED:
+        told, counted = connection.execute(
+            f"SELECT (SELECT number FROM counts WHERE name = ?), (SELECT count(*) FROM {table})", (table,)
+        ).fetchone()
+        if told != counted:
+            counts = "none" if told is None else told
+            found.append(f"{counted} {table} are there, and {counts} are counted; `seealso maintain` counts anew")
+    return found
+
+
+def _failing_rows(connection: sqlite3.Connection) -> list[str]:
+    lacks, found = _lacks_checksums(connection), []
+    for table, keys in KEYS.items():
+        condition = failing(table) if lacks else f"checksum IS NOT {checksum_of(table)}"
+        rows = connection.execute(
+            f"SELECT CAST({keys[-1] if table == 'removals' else keys[0]} AS BLOB) FROM {table} WHERE {condition} LIMIT ?",
+            (NAMED + 1,),
+        ).fetchall()
+        remedy = REMEDIES.get(table, TAKE_IN_ANEW)
+        found += (
+            f"{ROWS[table]} {os.fsdecode(key or b'?')}: its record fails its checksum; {remedy}"
+            for (key,) in rows[:NAMED]
+        )
+        if len(rows) > NAMED:
+            found.append(f"more rows of {table} fail their checksums; {remedy}")
+    return found
