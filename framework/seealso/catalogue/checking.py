@@ -127,7 +127,8 @@ def _miscounted(connection: sqlite3.Connection) -> list[str]:
 
 
 def _failing_rows(connection: sqlite3.Connection) -> list[str]:
-    lacks, found = _lacks_checksums(connection), []
+    lacks = _lacks_checksums(connection)
+    found: list[str] = []
     for table, keys in KEYS.items():
         condition = failing(table) if lacks else f"checksum IS NOT {checksum_of(table)}"
         rows = connection.execute(

@@ -344,7 +344,9 @@ class Catalog:
             try:
                 return np.fromiter((row[0] for row in connection.execute(statement, parameters)), dtype=np.int64)
             except (TypeError, ValueError):
-                raise CorruptCollection(f"{self.file} is damaged (a number is none any more); run `seealso verify`") from None
+                raise CorruptCollection(
+                    f"{self.file} is damaged (a number is none any more); run `seealso verify`"
+                ) from None
 
         return self._read(read)
 
