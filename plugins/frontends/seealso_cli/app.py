@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from seealso import SeealsoError
+from seealso import SeealsoError, limit_reached
 from seealso_cli.output import printable
 from seealso_cli.session import Session
 
@@ -125,8 +125,12 @@ def run(arguments: Sequence[str], session: Session) -> int:
         _give_up_output()  # whoever read it has enough
         return 1
     except OSError as error:
+        if limit := limit_reached(error):
+            return _failed(session, limit)
         return _failed(session, session.blamed(error) + _refused(error))
     except Exception as error:
+        if limit := limit_reached(error):
+            return _failed(session, limit)
         return _failed(session, f"{session.explained(error)} (`seealso --debug …` shows where)")
     return status if isinstance(status, int) else 0
 
