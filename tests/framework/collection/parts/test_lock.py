@@ -1,6 +1,11 @@
 """One writer at a time."""
 
+import errno
+import json
 import os
+import socket
+import threading
+import time
 
 import pytest
 
@@ -38,8 +43,58 @@ def test_a_killed_holder_holds_nothing(tmp_path, python):
         pass
 
 
-def test_an_unreadable_record_of_the_holder_is_no_matter(tmp_path):
+@pytest.mark.parametrize(
+    "record",
+    [
+        *(
+            "[]",
+            "{",
+            "[" * 100_000,
+            "",
+            '{"pid": 1e400, "host": "h", "since": 1}',
+            '{"pid": 1, "host": "h", "since": 1e308}',
+        ),
+        '{"pid": 0, "host": "HOST", "since": 1}',
+    ],
+)
+def test_an_unreadable_record_of_the_holder_is_no_matter(tmp_path, record, monkeypatch):
+    monkeypatch.setattr("seealso.collection.parts.lock.PAUSE", 0)
     with write_lock(tmp_path):
-        (tmp_path / LOCK).write_text("[]")
+        (tmp_path / LOCK).write_text(record.replace("HOST", socket.gethostname()))
         with pytest.raises(seealso.CollectionBusy, match="by another process"), write_lock(tmp_path):
             pass
+
+
+def test_a_holder_that_has_not_yet_said_who_it_is_is_waited_for(tmp_path):
+    with write_lock(tmp_path):
+        said = (tmp_path / LOCK).read_text()
+        (tmp_path / LOCK).write_text("")
+        late = threading.Timer(0.1, (tmp_path / LOCK).write_text, (said,))
+        late.start()
+        with pytest.raises(seealso.CollectionBusy, match=f"process {os.getpid()} "), write_lock(tmp_path):
+            pass
+        late.join()
+
+
+def test_nobody_is_told_of_one_that_has_ended(tmp_path, python, monkeypatch):
+    monkeypatch.setattr("seealso.collection.parts.lock.PAUSE", 0)
+    ended = python.run("-c", "import os; print(os.getpid())").stdout.strip()
+    with write_lock(tmp_path):
+        left = {"pid": int(ended), "host": socket.gethostname(), "since": time.time()}
+        (tmp_path / LOCK).write_text(json.dumps(left))
+        with pytest.raises(seealso.CollectionBusy, match="by another process"), write_lock(tmp_path):
+            pass
+    assert (tmp_path / LOCK).read_text() == ""
+
+
+@pytest.mark.parametrize("name", ["lockf", "flock"])
+def test_a_file_system_without_locks_is_refused(tmp_path, monkeypatch, name):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(f"fcntl.{name}", refuse)
+    with (
+        pytest.raises(seealso.CollectionError, match=f"^{tmp_path}: its file system cannot lock files"),
+        write_lock(tmp_path),
+    ):
+        pass
