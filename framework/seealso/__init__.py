@@ -109,6 +109,7 @@ if TYPE_CHECKING:
     from seealso.interfaces.text import TextHits as TextHits
     from seealso.interfaces.text import TextIndex as TextIndex
     from seealso.interfaces.text import Words as Words
+    from seealso.interfaces.text import hash_of_words as hash_of_words
     from seealso.interfaces.text_query import Match as Match
     from seealso.interfaces.text_query import Term as Term
     from seealso.interfaces.text_query import TextQuery as TextQuery
@@ -127,6 +128,7 @@ if TYPE_CHECKING:
     from seealso.planning.estimate import plan as plan
     from seealso.planning.estimate import shown_choice as shown_choice
     from seealso.registry.blame import explain_failure as explain_failure
+    from seealso.registry.blame import limit_reached as limit_reached
     from seealso.registry.blame import raised_by as raised_by
     from seealso.registry.loading import load_plugins as load_plugins
     from seealso.registry.markers import hookimpl as hookimpl
@@ -172,7 +174,7 @@ _MODULES = {
     "seealso.evaluation.plot": ("plot_evaluation",),
     "seealso.evaluation.queries": ("queries_from",),
     "seealso.evaluation.tune": ("Tuned", "tune", "with_index_options"),
-    "seealso.registry.blame": ("explain_failure", "raised_by"),
+    "seealso.registry.blame": ("explain_failure", "limit_reached", "raised_by"),
     "seealso.registry.markers": ("hookimpl",),
     "seealso.images.decoding": ("IMAGE_SUFFIXES", "DecodedImage", "decode_image", "media_type"),
     "seealso.images.metadata": ("ImageMetadata", "image_metadata"),
@@ -185,7 +187,7 @@ _MODULES = {
     "seealso.interfaces.observed": ("Observed",),
     "seealso.interfaces.plugin": ("Plugin", "PluginChoice", "PluginOptions", "RelativePath"),
     "seealso.interfaces.store": ("EncodedBlock", "ObjectStore", "StoreContext", "StoreOptions", "StoreReport"),
-    "seealso.interfaces.text": ("TextContext", "TextHits", "TextIndex", "Words"),
+    "seealso.interfaces.text": ("TextContext", "TextHits", "TextIndex", "Words", "hash_of_words"),
     "seealso.authoring.new": ("write_new_plugin",),
     "seealso.configuration.options": ("Option", "options_of"),
     "seealso.configuration.schema": ("configuration_schema",),

@@ -1,14 +1,16 @@
 """Files that survive a power cut: written beside, fsynced, renamed, and the folder fsynced."""
 
 import errno
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from seealso.errors import CollectionReadOnly, DiskFull, FileError
+from seealso.errors import CollectionError, CollectionReadOnly, DiskFull, FileError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 def sync_file(path: Path) -> None:
@@ -45,6 +47,32 @@ def make_directory(path: Path) -> None:
         sync_directory(folder.parent)
 
 
+def refuse_without_locks(file: Path) -> None:
+    """Refuse a file system that cannot lock files. SQLite takes that for a lock that another process holds, and waits.
+
+    Args:
+        file: one that is locked in no other way than this, by `flock`, or not at all: this lets go of the locks that this process
+            holds on it by `lockf`.
+
+    Raises:
+        CollectionError: it cannot; says where.
+    """
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in WITHOUT_LOCKS:
+            raise _without_locks(file.parent, error) from error
+    finally:
+        os.close(descriptor)
+
+
+def _without_locks(directory: Path, error: OSError) -> CollectionError:
+    return CollectionError(
+        f"{directory}: its file system cannot lock files ({error.strerror}), and a collection needs that; move it to another disk"
+    )
+
+
 @contextmanager
 def writing_in(directory: Path) -> Iterator[None]:
     """Turn the operating system's refusals to write below a directory into our errors."""
@@ -59,6 +87,8 @@ def writing_in(directory: Path) -> Iterator[None]:
             raise CollectionReadOnly(
                 f"{directory}: the collection cannot be written: it lies on a read-only disk, or the permission is missing"
             ) from error
+        if error.errno == errno.ENOLCK:
+            raise _without_locks(directory, error) from error
         raise
 
 

@@ -356,6 +356,42 @@ def test_damage_is_named_and_the_rest_is_served(store, tmp_path):
     damaged.close()
 
 
+@forks_with_threads
+@pytest.mark.parametrize("junk", [bytes(4096), b"\xff" * 4096])
+def test_a_damaged_page_is_named_and_ends_no_process(store, tmp_path, junk):
+    """LMDB ends a process that comes across some of these, or has it read beyond the file."""
+    put(store, range(3000))
+    store.close()
+    file = tmp_path / "store" / "data-000001" / "data.mdb"
+    data = file.read_bytes()
+    for page in range(2, len(data) // 4096, 7):
+        file.write_bytes(data[: 4096 * page] + junk + data[4096 * (page + 1) :])
+
+        def is_named(page=page):
+            try:
+                damaged = open_store(tmp_path / "store")
+                report = damaged.verify()
+            except seealso.StoreError as error:
+                (tmp_path / f"{page}.told").write_text(str(error))
+                return "\n" not in str(error) and "restore it from a backup" in str(error)
+            # It was a free page.
+            return (report.checked, report.damaged) == (3000, [])
+
+        assert fork(is_named) == 0, page
+    told = [path.read_text() for path in tmp_path.glob("*.told")]
+    assert len(told) > 5
+    if not any(junk):
+        assert any("ends the process (SIGABRT)" in line for line in told)
+
+
+def test_a_tree_that_another_process_could_not_go_through_is_no_damage(store, monkeypatch):
+    put(store, [1])
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    with pytest.raises(seealso.StoreError, match="No such file or directory") as caught:
+        store.verify()
+    assert "damaged" not in str(caught.value)
+
+
 def test_a_record_under_the_wrong_id_is_damage(store, tmp_path):
     put(store, [1, 2])
     store.close()

@@ -1,5 +1,6 @@
 """The text index tantivy."""
 
+import dataclasses
 import errno
 import json
 import os
@@ -26,6 +27,7 @@ from seealso.testing import TextIndexTests, text_fixtures
 from seealso.testing.text_fixtures import add, files_of, found, save
 from seealso_tantivy import files as files_module
 from seealso_tantivy import index as index_module
+from seealso_tantivy.documents import schema
 from seealso_tantivy.errors import translated
 from seealso_tantivy.index import TantivyIndex
 from seealso_tantivy.options import LANGUAGES, STEMMERS, TantivyOptions
@@ -275,9 +277,19 @@ def test_an_index_of_earlier_releases(make, tmp_path):
     index.close()
     again = make(snapshot, **languages)
     assert (again.loaded_change(), again.verify(), found(again, "zurich")) == (None, [], [4])
+    # It keeps no hashes of words, and goes on so until it is built anew.
+    assert json.loads((snapshot / "text-index.json").read_text())["version"] == 2
+    assert again.hashes() is None
     assert found(again, "bird") == [3, 6, *range(10, 16)]
     assert not list(snapshot.rglob("0123456789abcdef*"))
     assert files_of(folder) == before
+
+
+def without_hashes(index):
+    """A new index, as an earlier release would have made it: it keeps no hashes of words."""
+    index._header = dataclasses.replace(index._header, hashed=False)
+    index._schema = schema(index._analysis, hashed=False)
+    return index
 
 
 def in_place(folder, *snapshots):
@@ -300,7 +312,7 @@ def test_no_removal_is_lost_in_a_merge(make, tmp_path):
     """tantivy numbers the first operation of a writer like the last commit before it, and a merge may then pass over it."""
     snapshots = []
     for part in range(9):
-        index = make()
+        index = without_hashes(make())
         add(index, {id_: f"w{id_}" for id_ in range(20 * part, 20 * part + 20)})
         index.statistics()
         if part == 3:
@@ -345,7 +357,7 @@ def refused(make, snapshot, **options):
         (b'{"magic": "seealso-tantivy", "version": 2, "languages": 3}', "is not of a text index"),
         (b'{"magic": "seealso-tantivy", "version": 2, "languages": ["en"], "files": {}, "crc32": 3}', "is damaged"),
         (b'{"magic": "seealso-tantivy", "version": 1, "languages": ["en"], "applied": "x"}', "is not of a text index"),
-        (b'{"magic": "seealso-tantivy", "version": 9}', "is of format 9, and this release reads up to 2"),
+        (b'{"magic": "seealso-tantivy", "version": 9}', "is of format 9, and this release reads up to 3"),
         (b'{"magic": "seealso-tantivy", "version": 1, "languages": ["fr"], "applied": 3}', "for other languages"),
     ],
 )
@@ -376,10 +388,11 @@ DAMAGES = [
 @pytest.mark.parametrize(("pattern", "damage"), DAMAGES)
 @pytest.mark.parametrize("earlier", [False, True])
 def test_damaged_files(index, make, tmp_path, pattern, damage, earlier):
-    add(index, {1: "bird"})
+    add(without_hashes(index) if earlier else index, {1: "bird"})
     snapshot = save(index, tmp_path / "1")
     if earlier:
         snapshot = in_place(tmp_path / "text", snapshot)
+        assert found(make(snapshot), "bird") == [1]
     (path,) = (snapshot / "tantivy").glob(pattern)
     damage(path)
     refused(make, snapshot)
@@ -480,6 +493,8 @@ def test_nothing_is_left_in_the_temporary_folder(index, make, tmp_path, monkeypa
     assert list((tmp_path / "temporary").iterdir()) == []
     assert len(list((tmp_path / "scratch").iterdir())) == 1, "no working copy is made before something changes"
     (tmp_path / "temporary").rmdir()
+    assert found(make(snapshot), "bird") == [1], "where the disk has no room, there may be some in memory"
+    monkeypatch.setattr(files_module, "_MEMORY", str(tmp_path / "none"))
     with pytest.raises(seealso.CollectionError, match="needs a temporary folder"):
         make(snapshot)
 

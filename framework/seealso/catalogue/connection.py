@@ -8,19 +8,26 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
+from seealso.durability import FULL, refuse_without_locks
 from seealso.errors import CollectionError, CollectionReadOnly, CorruptCollection, DiskFull, SeealsoError
+from seealso.layout import LOCK
 
 RESTORE = "restore the catalogue from a backup, or index again into a new collection"
 """What to do about damage that nothing here mends."""
 
 COPY_ATTEMPTS = 20  # to copy a catalogue that is being written to and cannot be watched
 COPY_PAUSE = 0.05  # seconds between them
+MEMORY = "/dev/shm"  # noqa: S108 - the folder is made by tempfile
+"""Where Linux keeps files in memory."""
+PATIENCE = 60  # seconds that SQLite waits for a lock
+NO_ROOM = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN")
+"""How the names of SQLite's errors begin where a file beside the catalogue cannot be made or enlarged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,28 +66,57 @@ class Frozen:
 def connect_to_read(file: Path, cleanup: contextlib.ExitStack) -> tuple[sqlite3.Connection, Frozen | None]:
     """A connection for reading, and what it was made from where SQLite cannot watch that.
 
-    A database in WAL mode needs its ``-shm`` file beside it even to be read. Where that cannot be written, SQLite reads
-    the file as immutable, which passes over an unfinished ``-wal``; so a copy of both is read then.
+    A database in WAL mode needs its ``-shm`` file beside it even to be read. Where that cannot be written, and where the disk
+    has no room for it, SQLite reads the file as immutable, which passes over an unfinished ``-wal``; so a copy of both is read then.
     """
     if os.access(file, os.W_OK) and os.access(file.parent, os.W_OK):
-        return connect(file, "mode=rw", cleanup), None
+        try:
+            with contextlib.ExitStack() as attempt:
+                connection = connect(file, "mode=rw", attempt)
+                cleanup.enter_context(attempt.pop_all())
+                return connection, None
+        except sqlite3.OperationalError as error:
+            if not (_name_of(error).startswith(NO_ROOM) and _disk_is_full(file.parent)):
+                raise
     for _ in range(COPY_ATTEMPTS):
         log = _log_head(file)
         frozen = Frozen.now(file, copied=bool(log))
         if not log:
             return connect(file, "immutable=1", cleanup), frozen
         with contextlib.ExitStack() as attempt:
-            folder = Path(attempt.enter_context(tempfile.TemporaryDirectory(prefix="seealso-")))
             # The log is copied last: it then holds all that a checkpoint moved into the file while that was copied, and
             # SQLite believes the log. Not so where the log was begun anew or removed in between; its head tells.
-            with contextlib.suppress(FileNotFoundError):
-                for source in (file, log_of(file)):
-                    shutil.copyfile(source, folder / source.name)
+            folder = _copied((file, log_of(file)), attempt)
             if _log_head(file) == log:
                 cleanup.enter_context(attempt.pop_all())
                 return connect(folder / file.name, "mode=rw", cleanup), frozen
         time.sleep(COPY_PAUSE)
     raise CollectionError(f"{file}: another process keeps changing it, and it may not be written here; try again later")
+
+
+def _copied(files: Iterable[Path], cleanup: contextlib.ExitStack) -> Path:
+    """A folder with copies of files, without those that are missing: a temporary one; in memory, where the disk has no room.
+
+    Raises:
+        DiskFull: nowhere is any.
+    """
+    for place in (None, MEMORY):
+        try:
+            with contextlib.ExitStack() as attempt:
+                folder = Path(attempt.enter_context(tempfile.TemporaryDirectory(prefix="seealso-", dir=place)))
+                for file in files:
+                    with contextlib.suppress(FileNotFoundError):
+                        shutil.copyfile(file, folder / file.name)
+                cleanup.enter_context(attempt.pop_all())
+                return folder
+        except FileNotFoundError:
+            continue  # no folder can be made there
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+    raise DiskFull(
+        "no disk has room for a temporary copy of the catalogue; make room, or set TMPDIR to a folder on another disk"
+    )
 
 
 def log_of(file: Path) -> Path:
@@ -98,10 +134,24 @@ def _log_head(file: Path) -> bytes:
 
 
 def connect(file: Path, parameters: str, cleanup: contextlib.ExitStack) -> sqlite3.Connection:
-    """A connection in autocommit mode that any thread may use, closed with ``cleanup``."""
+    """A connection in autocommit mode that any thread may use, closed with ``cleanup``.
+
+    Raises:
+        CollectionError: the file system has no locks.
+    """
     uri = f"file:{quote(os.fsencode(file))}?{parameters}"
-    connection = sqlite3.connect(uri, uri=True, timeout=60, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None, check_same_thread=False)
     cleanup.callback(connection.close)
+    try:
+        # The first that needs a lock, and the files beside this one.
+        connection.execute("PRAGMA schema_version")
+    except sqlite3.OperationalError as error:
+        if not _name_of(error).startswith("SQLITE_BUSY"):
+            raise
+        lock = file.with_name(LOCK)
+        if lock.exists():
+            refuse_without_locks(lock)
+    connection.execute(f"PRAGMA busy_timeout = {PATIENCE * 1000}")
     # Pages of a connection's own, in KiB. The operating system has them all anyway.
     connection.execute("PRAGMA cache_size = -1024")
     return connection
@@ -116,8 +166,12 @@ def translated(file: Path) -> Iterator[None]:
         raise _translation(error, file) from error
 
 
+def _name_of(error: sqlite3.Error | UnicodeDecodeError) -> str:
+    return getattr(error, "sqlite_errorname", None) or ""
+
+
 def _translation(error: sqlite3.Error | UnicodeDecodeError, file: Path) -> SeealsoError:
-    name = getattr(error, "sqlite_errorname", None) or ""
+    name = _name_of(error)
     if name == "SQLITE_FULL" or (name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")) and _disk_is_full(file.parent)):
         return DiskFull(f"{file.parent}: the disk is full; make room and run the command again, nothing is lost")
     if name.startswith("SQLITE_READONLY"):

@@ -358,8 +358,9 @@ class Collection:
         """Words of the collection that begin so, the most frequent first; none where there is no text index."""
         opened = self._open()
         opened.catalog.refresh()
-        index = None if opened.text is None else opened.text.view(opened.catalog).part
-        return [] if index is None else index.suggest(beginning, limit)
+        if opened.text is None:
+            return []
+        return opened.ask_text(lambda view: [] if view.part is None else view.part.suggest(beginning, limit))
 
     def keywords(self, ids: Sequence[int]) -> dict[int, dict[str, tuple[Words, ...]]]:
         """The words recorded for objects: ID → keyword source → words; without the objects that have none."""

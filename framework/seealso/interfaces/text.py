@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -29,6 +31,12 @@ class Words(NamedTuple):
     field: str
     text: str
     language: str = ""
+
+
+def hash_of_words(words: Iterable[Words]) -> int:
+    """A hash of all that is said of an object, in whatever order: 64 bits, as a signed integer. It is the same in every release."""
+    said = json.dumps(sorted(set(words)), ensure_ascii=True).encode()
+    return int.from_bytes(hashlib.blake2b(said, digest_size=8).digest(), "little", signed=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +104,13 @@ class TextIndex(Derived[Sequence[Sequence[Words]]]):
     @abstractmethod
     def suggest(self, beginning: str, limit: int) -> list[str]:
         """Words of the collection that begin so, as they are written there but in lower case; the most frequent first."""
+
+    def hashes(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The IDs of all objects, int64 ``(n,)``, ascending, and `hash_of_words` of the words that each was added with, int64 ``(n,)``.
+
+        By them `verify` sees whether the index holds what the catalogue says. None where they are not kept: then it only counts.
+        """
+        return None
 
     def loaded_change(self) -> int | None:
         """The change that the plugin itself recorded in the snapshot that was loaded; None where it recorded none.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING
@@ -16,6 +18,29 @@ OWN = "seealso"
 
 MOST_SUSPECTS = 3
 
+NO_FILES = (errno.EMFILE, errno.ENFILE)
+TOLD_OF_MEMORY = ("can't start new thread", "failed to map segment", "bad_alloc", os.strerror(errno.ENOMEM))
+"""What libraries say where memory, or room for addresses, is missing."""
+
+
+def limit_reached(error: BaseException) -> str:
+    """One line where a limit of the operating system is behind an exception, on open files or on memory; otherwise empty."""
+    cause: BaseException | None = error
+    while cause is not None:
+        number = cause.errno if isinstance(cause, OSError) else None
+        told = str(cause) if isinstance(cause, ImportError | RuntimeError | OSError) else ""
+        if number in NO_FILES or os.strerror(errno.EMFILE) in told:
+            return (
+                "too many files are open; raise the limit (`ulimit -n 1024`) and run the command again, nothing is lost"
+            )
+        if isinstance(cause, MemoryError) or number == errno.ENOMEM or any(said in told for said in TOLD_OF_MEMORY):
+            return (
+                "there is not enough memory; close other programs, or raise the limit (`ulimit -v unlimited`), and run the command "
+                "again, nothing is lost"
+            )
+        cause = cause.__cause__ or cause.__context__
+    return ""
+
 
 def raised_by(error: BaseException, plugins: Plugins) -> LoadedPlugin | None:
     """The plugin that raised an exception; None where that was seealso itself, or code of neither.
@@ -29,8 +54,11 @@ def explain_failure(error: BaseException, plugins: Plugins) -> str:
     """One line on an exception that is no `SeealsoError`: what was raised, and by which plugin of which package or file.
 
     For whoever shows an exception to a person: the command line, a frontend. Where seealso itself raised it, the line says
-    that too; and names the plugins beside seealso, one of which may have led to it.
+    that too; and names the plugins beside seealso, one of which may have led to it. Where too many files are open, or memory is
+    missing, it is nobody's fault, and the line says just that.
     """
+    if limit := limit_reached(error):
+        return limit
     kind, reason = type(error).__name__, reason_of(error)
     raised = kind if reason == kind else f"{kind}: {reason}"
     if (plugin := raised_by(error, plugins)) is not None:

@@ -2,6 +2,7 @@
 
 import re
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from seealso.errors import QueryError
-from seealso.interfaces.text import TextIndex, Words
+from seealso.interfaces.text import TextIndex, Words, hash_of_words
 from seealso.interfaces.text_query import Match, Term, TextQuery
 from seealso.testing.effort import examples
 from seealso.testing.shared_text_indexes import SharedTextIndexTests
-from seealso.testing.text_fixtures import add, found, make_text_index, save
+from seealso.testing.text_fixtures import Make, add, found, make_text_index, save
 from seealso.testing.worded_text_indexes import WordedTextIndexTests
 
 # No stemmer changes these; some begin with others.
@@ -99,6 +100,29 @@ class TextIndexTests(SharedTextIndexTests, WordedTextIndexTests):
         add(index, {1: "fish"})
         assert (found(index, "bird"), found(index, "fish")) == ([2], [1])
         assert index.statistics()["objects"] == 2
+
+    def test_the_words_of_each_object_are_known_by_a_hash(self, index: TextIndex, make: Make, tmp_path: Path) -> None:
+        if index.hashes() is None:
+            pytest.skip("it keeps no hashes of words (TextIndex.hashes)")
+        said = {
+            7: [Words("caption", "a bird", "en"), Words("title", "Fish"), Words("caption", "a bird", "en")],
+            2: [Words("caption", "a bird")],
+            5: [Words("keywords", "\N{BIRD}")],
+            (1 << 63) - 1: [],
+        }
+        for id_, words in said.items():
+            index.add(np.array([id_]), [[Words("caption", "before")]])
+            index.add(np.array([id_]), [words])
+        index.remove(np.array([5]))
+        del said[5]
+        for asked in (index, make(save(index, tmp_path / "1"))):
+            found = asked.hashes()
+            assert found is not None
+            ids, hashes = found
+            assert ids.dtype == np.int64
+            assert hashes.dtype == np.int64
+            assert ids.tolist() == sorted(said)
+            assert hashes.tolist() == [hash_of_words(said[id_]) for id_ in sorted(said)]
 
     def test_the_last_change_counts(self, index: TextIndex) -> None:
         for caption in ("bird", "cat", "fish"):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from seealso import MessageFormatter, SeealsoError, one_line, traceback_of
+from seealso import MessageFormatter, SeealsoError, limit_reached, one_line, traceback_of
 from seealso_cli.output import note
 from seealso_cli.session import Session
 
@@ -122,9 +122,13 @@ def run(arguments: Sequence[str], session: Session) -> int:
         _give_up_output()  # whoever read it has enough
         return 1
     except OSError as error:
-        return _failed(session, error, session.blamed(error) + _refused(error))
+        if limit := limit_reached(error):
+            return _failed(session, limit)
+        return _failed(session, session.blamed(error) + _refused(error))
     except Exception as error:
-        return _failed(session, error, f"{session.explained(error)} (`seealso --debug …` shows where)")
+        if limit := limit_reached(error):
+            return _failed(session, limit)
+        return _failed(session, f"{session.explained(error)} (`seealso --debug …` shows where)")
     return status if isinstance(status, int) else 0
 
 

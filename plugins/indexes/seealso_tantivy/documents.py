@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 
 import tantivy
 
-from seealso import Words
+from seealso import Words, hash_of_words
 from seealso_tantivy.analysis import WRITTEN, Analysis, fold, split
 
 ID = "id"
+HASH = "hash"
 FIELDS = "fields"
 SPELLINGS = "spellings"
 _WEIGHTS = {"title": 2, "keywords": 2}
@@ -30,10 +31,12 @@ def within(analysis: str, field: str = "") -> str:
     return f"fields_{analysis}.{field}" if field else f"fields_{analysis}"
 
 
-def schema(analysis: Analysis) -> tantivy.Schema:
-    """The schema for these languages."""
+def schema(analysis: Analysis, *, hashed: bool = True) -> tantivy.Schema:
+    """The schema for these languages; an index of an earlier release has no field for hashes."""
     builder = tantivy.SchemaBuilder()
     builder.add_integer_field(ID, indexed=True, fast=True)
+    if hashed:
+        builder.add_integer_field(HASH, fast=True)
     builder.add_text_field(FIELDS, tokenizer_name="raw", index_option="basic")
     builder.add_text_field(SPELLINGS, tokenizer_name="raw", index_option="basic")
     for name in analysis.analyzers:
@@ -53,7 +56,7 @@ def check_fields(documents: Iterable[Iterable[Words]]) -> None:
             raise ValueError(f"{field!r} is no name of a field: it has to be of lower-case letters")
 
 
-def document(id_: int, words: Sequence[Words], analysis: Analysis) -> tantivy.Document:
+def document(id_: int, words: Sequence[Words], analysis: Analysis, *, hashed: bool) -> tantivy.Document:
     """The document of an object; it has an ID even where all its words are passed over."""
     texts: dict[tuple[str, str], list[str]] = {}
     spellings: set[str] = set()
@@ -64,6 +67,8 @@ def document(id_: int, words: Sequence[Words], analysis: Analysis) -> tantivy.Do
             spellings.update(analysis.spellings(text, separate))
     made = tantivy.Document()
     made.add_integer(ID, id_)
+    if hashed:
+        made.add_integer(HASH, hash_of_words(words))
     for spelling in spellings:
         made.add_text(SPELLINGS, spelling)
     for field in {field for field, _ in texts}:

@@ -46,7 +46,11 @@ def translated(directory: Path, links: Path | None = None) -> Iterator[None]:
         yield
     # A panic of Rust arrives as pyo3_runtime.PanicException, which is no Exception and cannot be imported.
     except BaseException as error:
-        if not isinstance(error, ValueError | OSError | RuntimeError) and type(error).__name__ != "PanicException":
+        # Where a column is damaged, None takes the place of a number, which is a TypeError.
+        if (
+            not isinstance(error, ValueError | OSError | RuntimeError | TypeError)
+            and type(error).__name__ != "PanicException"
+        ):
             raise
         told = " ".join(str(error).split()).replace(str(links or directory), str(directory))
         if any(os.strerror(code) in told for code in _FULL):

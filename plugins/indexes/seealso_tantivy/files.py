@@ -18,6 +18,9 @@ from seealso_tantivy.errors import REMEDY, translated
 META = "meta.json"
 """tantivy's list of the segments that count. It is the only file that is ever replaced."""
 
+_MEMORY = "/dev/shm"  # noqa: S108 - the folder is made by tempfile
+"""Where Linux keeps files in memory."""
+
 _ATTEMPTS = 20
 
 
@@ -102,7 +105,11 @@ def _temporary_folder() -> Iterator[Path]:
     try:
         folder = tempfile.mkdtemp(prefix="seealso-")
     except OSError as error:
-        raise CollectionError(f"the text index needs a temporary folder, and none can be made: {error}") from error
+        try:
+            # Where all disks are full there may be room in memory.
+            folder = tempfile.mkdtemp(prefix="seealso-", dir=_MEMORY)
+        except OSError:
+            raise CollectionError(f"the text index needs a temporary folder, and none can be made: {error}") from error
     try:
         yield Path(folder)
     finally:

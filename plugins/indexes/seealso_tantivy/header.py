@@ -15,8 +15,11 @@ from seealso_tantivy.errors import REMEDY
 
 NAME = "text-index.json"
 MAGIC = "seealso-tantivy"
-VERSION = 2
+VERSION = 3
 """Of the snapshot, the schema and the analysis: when a word comes to be stored in another form, an index has to be built anew."""
+
+WITHOUT_HASHES = 2
+"""The version of an index that keeps no hashes of words. It goes on so until it is built anew."""
 
 IN_PLACE = 1
 """The version of an index that was changed in its folder. It has no list of files, and knows its change of the catalogue itself."""
@@ -64,15 +67,18 @@ class Header:
         languages: whose words are in the index.
         files: name → what is known of it, for each of tantivy's files; none in an index that was changed in place.
         applied: the change of the catalogue that an index that was changed in place recorded; else None.
+        hashed: whether a hash of its words is kept of each object.
     """
 
     languages: tuple[str, ...]
     files: Mapping[str, Recorded] = field(default_factory=dict)
     applied: int | None = None
+    hashed: bool = True
 
     def write(self, directory: Path) -> None:
         """Write the file into a new snapshot."""
-        content = {"magic": MAGIC, "version": VERSION, "languages": self.languages, "files": dict(self.files)}
+        version = VERSION if self.hashed else WITHOUT_HASHES
+        content = {"magic": MAGIC, "version": version, "languages": self.languages, "files": dict(self.files)}
         (directory / NAME).write_text(json.dumps(content | {"crc32": _crc32(content)}))
 
 
@@ -88,7 +94,7 @@ def read_header(directory: Path) -> Header:
         if content.pop("magic") != MAGIC:
             raise ValueError
         version = int(content.pop("version"))
-        if version in (VERSION, IN_PLACE):
+        if version in (VERSION, WITHOUT_HASHES, IN_PLACE):
             return _parse(content, version)
     except (FileNotFoundError, NotADirectoryError):
         raise FormatError(f"{directory} is no snapshot of a text index: {NAME} is missing; {REMEDY}") from None
@@ -100,12 +106,12 @@ def read_header(directory: Path) -> Header:
 def _parse(content: dict[str, Any], version: int) -> Header:
     languages = tuple(map(str, content["languages"]))
     if version == IN_PLACE:
-        return Header(languages, applied=int(content["applied"]))
+        return Header(languages, applied=int(content["applied"]), hashed=False)
     crc32 = content.pop("crc32")
     files = {name: Recorded(*map(int, known)) for name, known in content["files"].items()}
-    if crc32 != _crc32({"magic": MAGIC, "version": VERSION} | content) or any("/" in name for name in files):
+    if crc32 != _crc32({"magic": MAGIC, "version": version} | content) or any("/" in name for name in files):
         raise ValueError
-    return Header(languages, files)
+    return Header(languages, files, hashed=version != WITHOUT_HASHES)
 
 
 def _crc32(content: dict[str, Any]) -> int:

@@ -62,27 +62,28 @@ def write_snapshot(
     directory: Path,
     origin: Path,
     names: Sequence[str],
-    languages: tuple[str, ...],
-    known: Mapping[str, Recorded],
-) -> Mapping[str, Recorded]:
-    """Write a snapshot into an empty folder; what is recorded of its files.
+    before: Header,
+) -> Header:
+    """Write a snapshot into an empty folder; its header.
 
     Args:
         directory: the folder.
         origin: where tantivy's files are.
         names: those that count.
-        languages: whose words are in the index.
-        known: what earlier snapshots recorded of files by these names, which need not be read again.
+        before: the header of the snapshot before, or one without files. What it says of the index is true of this one too, and files
+            that it records need not be read again.
     """
     files = directory / FILES
     with room_in(directory):
         files.mkdir()
         link_files(origin, names, files, lasting=True)
+        known = before.files
         recorded = {
             name: known[name] if name in known and name != META else Recorded.of(files / name) for name in names
         }
-        Header(languages, recorded).write(directory)
-    return recorded
+        header = Header(before.languages, recorded, hashed=before.hashed)
+        header.write(directory)
+    return header
 
 
 def _wrong(path: Path, recorded: Recorded, *, whole: bool) -> str:

@@ -38,12 +38,16 @@ class WorkingCopy:
         origin: the snapshot to begin with; None: begin with an empty index.
         schema: the schema of the index.
         analysis: what is done to texts.
+        hashed: whether the schema has a field for the hash of an object's words.
     """
 
-    def __init__(self, folder: Path, origin: Snapshot | None, schema: tantivy.Schema, analysis: Analysis) -> None:
+    def __init__(
+        self, folder: Path, origin: Snapshot | None, schema: tantivy.Schema, analysis: Analysis, *, hashed: bool
+    ) -> None:
         self.folder = folder
         self._schema = schema
         self._analysis = analysis
+        self._hashed = hashed
         self._writer: tantivy.IndexWriter | None = None
         if origin is not None:
             with room_in(folder):
@@ -73,7 +77,7 @@ class WorkingCopy:
         """Have objects, int64 ``(n,)``, found by these words and no others."""
         self.remove(ids)
         for id_, words in zip(ids.tolist(), documents, strict=True):
-            made = document(id_, words, self._analysis)
+            made = document(id_, words, self._analysis, hashed=self._hashed)
             with translated(self.folder):
                 self._writing().add_document(made)
             self._highest = max(self._highest, id_)

@@ -27,9 +27,9 @@ from seealso_lmdb.generations import (
     set_current,
     state,
 )
+from seealso_lmdb.walk import DAMAGE, fault
 
 NEARLY_FULL = 16 << 20
-DAMAGE = (lmdb.InvalidError, lmdb.CorruptedError, lmdb.NotFoundError, lmdb.PageNotFoundError, lmdb.VersionMismatchError)
 
 
 class SharedLock:
@@ -222,6 +222,21 @@ class Environment:
             self._open()
             raise
         self._map_size = self._environment.info()["map_size"]
+
+    def check_tree(self) -> None:
+        """Have another process go through everything, whose death costs nothing; O(bytes of the file).
+
+        Raises:
+            StoreError: it is damaged so that not everything can be read.
+        """
+        self._notice()
+        while True:
+            folder = current(self.directory)
+            wrong = fault(folder)
+            if not wrong:
+                return
+            if folder == current(self.directory):
+                raise StoreError(f"{folder / 'data.mdb'} is damaged: {wrong}; {REMEDY}")
 
     # Compaction
 

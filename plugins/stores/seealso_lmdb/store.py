@@ -276,7 +276,13 @@ class LmdbStore(ObjectStore):
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
     def verify(self) -> StoreReport:
-        """Read everything, and check each checksum and that each record can be decoded."""
+        """Read everything, and check each checksum and that each record can be decoded.
+
+        Raises:
+            StoreError: it is damaged so that not everything can be read.
+        """
+        with self._translating():
+            self._environment.check_tree()
         checked = 0
         damaged: list[int] = []
         for page in self._pages(self._step, values=True):

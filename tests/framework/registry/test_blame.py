@@ -120,3 +120,23 @@ def test_many_suspects_are_counted():
     assert told == (
         "ValueError; this is a bug of seealso, or of a plugin that is not part of it: one of 5 that `seealso plugins` lists"
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), "there is not enough memory; "),
+        (OSError(12, "Cannot allocate memory"), "there is not enough memory; "),
+        (RuntimeError("can't start new thread"), "there is not enough memory; "),
+        (ImportError("libblas.so: failed to map segment from shared object"), "there is not enough memory; "),
+        (OSError(24, "Too many open files"), "too many files are open; "),
+        (ImportError("libblas.so: cannot open shared object file: Too many open files"), "too many files are open; "),
+    ],
+)
+def test_a_limit_is_nobodys_fault(tmp_path, error, expected):
+    plugins = load_plugins()
+    assert seealso.explain_failure(error, plugins).startswith(expected)
+    around = ValueError("cannot be read")
+    around.__cause__ = error
+    assert seealso.explain_failure(around, plugins).startswith(expected)
+    assert seealso.limit_reached(OSError(2, "No such file or directory")) == ""

@@ -87,6 +87,7 @@ EXPECTED = {
         "test_removed_and_added_again",
         "test_suggestions",
         "test_the_last_change_counts",
+        "test_the_words_of_each_object_are_known_by_a_hash",
         "test_what_lies_where_nothing_can_be_written_is_loaded_and_changed",
     },
     "TestDeaf": {"test_it_leaves_no_thread_behind"},

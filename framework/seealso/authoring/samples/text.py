@@ -59,10 +59,10 @@ class Acme(seealso.TextIndex):
     def __init__(self, options: seealso.PluginOptions, context: seealso.TextContext) -> None:
         super().__init__(options, context)
         self._closed = False
-        # By ID the fields and texts. Replaced at once, never changed: others may be reading it.
-        self._said: dict[int, list[tuple[str, str]]] = {}
+        # By ID. Replaced at once, never changed: others may be reading it.
+        self._said: dict[int, list[seealso.Words]] = {}
 
-    def _read(self) -> dict[int, list[tuple[str, str]]]:
+    def _read(self) -> dict[int, list[seealso.Words]]:
         """What is said of each object."""
         if self._closed:
             raise seealso.CollectionError("the text index is closed")
@@ -79,9 +79,7 @@ class Acme(seealso.TextIndex):
             for word in words:
                 if not FIELD.fullmatch(word.field):
                     raise ValueError(f"the name of a field is of lower-case letters, not {word.field!r}")
-        added = {
-            id_: [(word.field, word.text) for word in words] for id_, words in zip(ids.tolist(), documents, strict=True)
-        }
+        added = {id_: list(words) for id_, words in zip(ids.tolist(), documents, strict=True)}
         self._said = self._read() | added
 
     def remove(self, ids: np.ndarray) -> None:
@@ -117,7 +115,7 @@ class Acme(seealso.TextIndex):
                 if header["crc32"] != zlib.crc32(said.encode()):
                     raise ValueError
                 documents = json.loads(said)
-                self._said = {int(id_): [(field, text) for field, text in texts] for id_, texts in documents.items()}
+                self._said = {int(id_): [seealso.Words(*word) for word in words] for id_, words in documents.items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise seealso.FormatError(f"{path} is missing, damaged, or of something else") from None
         if version != VERSION:
@@ -127,7 +125,7 @@ class Acme(seealso.TextIndex):
 
     def _documents(self) -> list[Document]:
         documents = sorted(self._read().items())
-        return [Document(id_, [(field, _split(text)) for field, text in words]) for id_, words in documents]
+        return [Document(id_, [(word.field, _split(word.text)) for word in words]) for id_, words in documents]
 
     def _matching(self, query: seealso.TextQuery) -> tuple[list[Document], list[int]]:
         """All documents, and the numbers of those that match."""
@@ -200,13 +198,19 @@ class Acme(seealso.TextIndex):
         plain = begun == _plain(begun)
         counts: Counter[str] = Counter()
         for words in self._read().values():
-            said = {run for _, text in words for run in _runs(text)}
+            said = {run for word in words for run in _runs(word.text)}
             counts.update(run for run in said if begun and (_plain(run) if plain else run).startswith(begun))
         return [word for word, _ in sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:limit]]
 
     def statistics(self) -> dict[str, int | float | str]:
         """How many objects, and about how many bytes in memory."""
         return {"objects": len(self._read()), "bytes": sys.getsizeof(self._said)}
+
+    def hashes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Computed from what is kept."""
+        said = sorted(self._read().items())
+        hashes = [seealso.hash_of_words(words) for _, words in said]
+        return np.array([id_ for id_, _ in said], np.int64), np.array(hashes, np.int64)
 
     def close(self) -> None:
         """Let go of the memory."""

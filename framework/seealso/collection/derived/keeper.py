@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -22,13 +22,15 @@ from seealso.collection.derived.snapshots import Snapshots
 from seealso.collection.derived.source import Record, Source
 from seealso.collection.derived.state import State
 from seealso.collection.derived.view import View
-from seealso.errors import CollectionError, SeealsoError
+from seealso.errors import CollectionError, FormatError, SeealsoError
 from seealso.interfaces.derived import Derived
 
 log = logging.getLogger("seealso")
 
 D = TypeVar("D", bound=Derived[Any])
+A = TypeVar("A")
 
+REMEDY = "run `seealso rebuild`"
 PATIENCE = 1.0  # seconds that a query waits for whoever changes the thing; then it takes what there is
 FOLLOW_SECONDS = 0.5  # between two replays of what was committed without its content
 
@@ -107,6 +109,38 @@ class Keeper(Generic[D]):
         unsearched = catalog.counts().objects - self._held(asked) if listed is None else listed.size
         return View(part, removed=missing.removed, unsearched=max(0, int(unsearched)))
 
+    def ask(self, catalog: Catalog, question: Callable[[View[D]], A]) -> A:
+        """The answer to a question about `view`. Where the thing turns out to be damaged, another one is asked, or none."""
+        view = self.view(catalog)
+        try:
+            return question(view)
+        except FormatError as error:
+            if not self._do_without(view.part, error):
+                raise
+            return question(self.view(catalog))
+
+    def _do_without(self, part: D | None, error: FormatError) -> bool:
+        """Let go of something that is damaged, with a warning; False for what was built here, which building cannot mend."""
+        with self._lock:
+            state = self._state
+            if state is None or state.part is not part:
+                # Another one has taken its place already.
+                return part is not None
+            if state.origin is None:
+                return False
+            self._loader.refuse(state.origin, error)
+            self._take(None)
+            return True
+
+    @contextmanager
+    def _unless_damaged(self, state: State[D]) -> Iterator[None]:
+        """Where something that was loaded turns out to be damaged, it is as if it had never been there."""
+        try:
+            yield
+        except FormatError as error:
+            if not self._do_without(state.part, error):
+                raise
+
     def _answers(self, state: State[D]) -> bool:
         return state.trained and self._source.answers(state.made_by)
 
@@ -141,8 +175,11 @@ class Keeper(Generic[D]):
         if state is None or (self._following and not state.trained):
             # The writer trains it on more than there is now.
             return
-        while state.train(catalog) and state.applied < catalog.change():
-            state.step(catalog)
+        with self._unless_damaged(state):
+            while state.train(catalog) and state.applied < catalog.change():
+                state.step(catalog)
+            return
+        self._come_near(catalog)
 
     def _is_behind(self, catalog: Catalog, objects: int) -> bool:
         """Whether more objects than so many are missing of what can be asked."""
@@ -211,6 +248,10 @@ class Keeper(Generic[D]):
             self.catch_up(catalog)
             self.finish()
             self._save_if_worthwhile()
+            if self._state is None and self._source.anything(catalog):
+                # It turned out to be damaged when it was saved.
+                self.catch_up(catalog)
+                self._save()
         except BaseException:
             self._rescue(catalog)
             raise
@@ -237,15 +278,16 @@ class Keeper(Generic[D]):
             if self._state is not None and self._state.too_old(catalog):
                 self._log_building("removals that it has not seen were forgotten")
                 self._take(self._loader.empty(self._source.made_by))
-            if self._state is None and self._source.anything(catalog):
-                self._state = self._loader.empty(self._source.made_by)
         while True:
             with self._lock:
-                # Anew each time: another one may have taken its place.
+                # Anew each time: another one may have taken its place, or it was damaged.
+                if self._state is None and self._source.anything(catalog):
+                    self._state = self._loader.empty(self._source.made_by)
                 state = self._state
                 if state is None or not state.train(catalog) or state.applied >= catalog.change():
                     break
-                self._checkpoints.came(state.step(catalog))
+                with self._unless_damaged(state):
+                    self._checkpoints.came(state.step(catalog))
                 if self._checkpoints.due:
                     self._save()
         self._renew_if_outgrown(catalog)
@@ -272,9 +314,10 @@ class Keeper(Generic[D]):
             if state is None:
                 state = self._state = self._loader.empty(self._source.made_by)
             if state.trained and state.applied == change - 1:
-                if ids.size:
-                    state.part.add(ids, content)
-                state.applied = change
+                with self._unless_damaged(state):
+                    if ids.size:
+                        state.part.add(ids, content)
+                    state.applied = change
             if self._checkpoints.due and (state.trained or catalog.counts().objects >= state.part.sample_size):
                 self.catch_up(catalog)
                 self._save()
@@ -298,9 +341,10 @@ class Keeper(Generic[D]):
             if state is None or not state.trained or state.saved == state.applied:
                 return
             started = time.monotonic()
-            self._snapshots.save(state.applied, state.made_by, state.part.save, state.among)
-            state.saved = state.applied
-            self._checkpoints.saved(time.monotonic() - started)
+            with self._unless_damaged(state):
+                self._snapshots.save(state.applied, state.made_by, state.part.save, state.among)
+                state.saved = state.applied
+                self._checkpoints.saved(time.monotonic() - started)
 
     def _rescue(self, catalog: Catalog) -> None:
         """Save what there is before an error, or Ctrl-C, ends the writer; replay what is missing first, if that takes seconds."""
@@ -387,15 +431,18 @@ class Keeper(Generic[D]):
 
     def verify(self, catalog: Catalog) -> list[str]:
         """What is wrong with it, or is not as the catalogue has it, one line each; empty when all is well. O(n)."""
+        # First, and alone where anything is: who looks further into what is damaged may come to harm.
+        problems = self._snapshots.verify()
         try:
-            self.view(catalog)
+            if not problems:
+                self.view(catalog)
+                state = self._state
+                if state is not None and state.trained:
+                    problems = state.part.verify() + self._source.compare(state.part, catalog, state.applied)
+                problems = problems or self._loader.refusals()
         except SeealsoError as error:
-            return [str(error)]
-        state = self._state
-        if state is None or not state.trained:
-            return []
-        problems = state.part.verify() + self._source.compare(state.part, catalog, state.applied)
-        return [f"{problem}; run `seealso rebuild`" for problem in problems]
+            problems.append(str(error))
+        return [problem if REMEDY in problem else f"{problem}; {REMEDY}" for problem in problems]
 
     def statistics(self, catalog: Catalog) -> dict[str, int | float | str]:
         """What it says of itself; and, where it is behind, ``missing``: how many objects it does not hold yet. O(1)."""
@@ -404,7 +451,8 @@ class Keeper(Generic[D]):
         state = self._state
         found: dict[str, int | float | str] = {"objects": 0, "bytes": 0}
         if state is not None:
-            found = dict(state.part.statistics())
+            with self._unless_damaged(state):
+                found = dict(state.part.statistics())
         # Of words only those that are described could be counted, which takes long.
         missing = catalog.counts().objects - int(found["objects"]) if self._source.bytes_each else 0
         return found | {"missing": missing} if missing > 0 else found

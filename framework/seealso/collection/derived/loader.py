@@ -33,7 +33,7 @@ class Loader(Generic[D]):
         self._source = source
         self._snapshots = snapshots
         self._scratch = scratch
-        self._refused: set[str] = set()
+        self._refused: dict[str, str] = {}
         self._looked: str | None = None
 
     def empty(self, made_by: Record) -> State[D]:
@@ -68,7 +68,7 @@ class Loader(Generic[D]):
         except FileNotFoundError:
             raise
         except (OSError, ValueError) as error:
-            self._refuse(folder, error)
+            self.refuse(folder, error)
             return None
         if state is not None and not self._better(snapshot, state):
             snapshot.release()
@@ -79,7 +79,7 @@ class Loader(Generic[D]):
             snapshot.release()
             if not folder.exists():
                 raise FileNotFoundError(folder) from error
-            self._refuse(folder, error)
+            self.refuse(folder, error)
             return None
         return self._unless_too_old(found, catalog)
 
@@ -94,7 +94,7 @@ class Loader(Generic[D]):
         try:
             found = State.load_earlier(self._source, folder, made_by, Scratch(self._scratch))
         except Exception as error:
-            self._refuse(folder, error)
+            self.refuse(folder, error)
             return None
         return self._unless_too_old(found, catalog)
 
@@ -104,7 +104,12 @@ class Loader(Generic[D]):
         found.close()
         return None
 
-    def _refuse(self, folder: Path, error: Exception) -> None:
-        self._refused.add(folder.name)
+    def refuse(self, folder: Path, error: Exception) -> None:
+        """Use a snapshot no more; warn of it."""
         reason = " ".join(str(error).split()) or type(error).__name__
-        self._source.warn(f"the {self._source.what} snapshot {folder} cannot be used ({reason})")
+        self._refused[folder.name] = f"the {self._source.what} snapshot {folder} cannot be used ({reason})"
+        self._source.warn(self._refused[folder.name])
+
+    def refusals(self) -> list[str]:
+        """Why snapshots that are there are not used, one line each."""
+        return [why for name, why in self._refused.items() if (self._snapshots.directory / name).exists()]

@@ -1,6 +1,7 @@
 """Snapshots of what is derived: immutable folders named by the change they hold; a small file names the current one.
 
-A reader holds a shared lock on the snapshot that it has mapped. The writer removes those that nobody holds.
+A reader holds a shared lock on the snapshot that it has mapped. The writer removes those that nobody holds. A snapshot's own file
+says how large each of its files is, and its checksum: a file that is damaged, or of another snapshot, is noticed.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seealso.collection.derived.checksums import WHOLE_BYTES, Known, differing, files_below
 from seealso.durability import make_directory, sync_directory, sync_file, write_atomically
 from seealso.errors import CorruptCollection
 
@@ -37,13 +40,28 @@ class Snapshot:
         change: the number of the change that it holds.
         made_by: what made it.
         among: how many objects there were when it was trained; None where that was not recorded.
+        files: path from the folder → what is known of the file; none in a snapshot of an earlier release.
     """
 
     directory: Path
     change: int
     made_by: dict[str, Any]
     among: int | None
+    files: Mapping[str, Known]
     _descriptor: int
+
+    def check(self) -> None:
+        """See whether its files are those that were saved, as far as that takes little time.
+
+        Raises:
+            ValueError: one is not.
+        """
+        for wrong in differing(self.directory, self.files, WHOLE_BYTES):
+            raise ValueError(wrong)
+
+    def verify(self) -> list[str]:
+        """What is wrong with its files, one line each; all of them are read."""
+        return list(differing(self.directory, self.files, None))
 
     def release(self) -> None:
         """Let it go."""
@@ -90,18 +108,7 @@ class Snapshots:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH)
             _refuse_others(directory)
-            description = json.loads(os.pread(descriptor, 1 << 20, 0))
-            try:
-                magic, version = description["magic"], int(description["version"])
-                change, made_by = int(description["change"]), dict(description["made_by"])
-                among = None if description.get("among") is None else int(description["among"])
-            except (KeyError, TypeError, AttributeError) as error:
-                raise ValueError(f"its file {DESCRIPTION} is damaged") from error
-            if magic != MAGIC:
-                raise ValueError("it is something else")
-            if version > FORMAT_VERSION:
-                raise ValueError(f"it is of format {version}, and this release reads up to {FORMAT_VERSION}")
-            return Snapshot(directory, change, made_by, among, descriptor)
+            return Snapshot(directory, *_parsed(os.pread(descriptor, os.fstat(descriptor).st_size, 0)), descriptor)
         except BaseException:
             os.close(descriptor)
             raise
@@ -112,26 +119,46 @@ class Snapshots:
         """Make a new current snapshot, durable on return; ``write`` fills its folder. See `Snapshot` for what it records."""
         self._require_room()
         make_directory(self.directory)
-        durable = self._files()
+        known = self._known()
         with self._new_folder(change) as (new, final):
             write(new)
             description = {"magic": MAGIC, "version": FORMAT_VERSION, "change": change, "made_by": made_by}
-            (new / DESCRIPTION).write_text(json.dumps(description | {"among": among}))
-            for path in (*new.rglob("*"), new):
-                # A file of an earlier snapshot, linked here, was synced with that.
-                if path.is_dir():
-                    sync_directory(path)
-                elif _inode(path) not in durable:
-                    sync_file(path)
+            description |= {"among": among, "files": _synced(new, known)}
+            # As it will be read again.
+            description = json.loads(json.dumps(description))
+            (new / DESCRIPTION).write_text(json.dumps(description | {"crc32": _crc32(description)}))
+            sync_file(new / DESCRIPTION)
+            sync_directory(new)
             os.rename(new, final)
             sync_directory(self.directory)
         write_atomically(self.directory / CURRENT, final.name.encode())
         self.remove_unheld()
 
-    def _files(self) -> set[tuple[int, int]]:
-        """The files of all snapshots that are whole, by device and inode."""
-        folders = (self.directory / name for name in self.whole())
-        return {_inode(path) for folder in folders for path in folder.rglob("*") if path.is_file()}
+    def verify(self) -> list[str]:
+        """What is wrong with the current snapshot, one line each; all of it is read. None is no fault."""
+        for name in self.whole()[:1]:
+            try:
+                held = self.hold(name)
+            except FileNotFoundError:
+                break  # a writer has replaced it just now
+            except (OSError, ValueError) as error:
+                return [f"the snapshot {self.directory / name} cannot be used ({error})"]
+            try:
+                return held.verify()
+            finally:
+                held.release()
+        return []
+
+    def _known(self) -> dict[tuple[int, int], Known | None]:
+        """The files of all snapshots that are whole, by device and inode, and what was recorded of each; None: nothing."""
+        found: dict[tuple[int, int], Known | None] = {}
+        for name in self.whole():
+            folder, files = self.directory / name, dict[str, Known]()
+            with suppress(OSError, ValueError):
+                files = dict(_parsed((folder / DESCRIPTION).read_bytes())[3])
+            for path, entry in files_below(folder):
+                found[_inode(entry)] = files.get(path) or found.get(_inode(entry))
+        return found
 
     @contextmanager
     def _new_folder(self, change: int) -> Iterator[tuple[Path, Path]]:
@@ -189,9 +216,60 @@ def _refuse_others(folder: Path) -> None:
             raise ValueError(f"{path.relative_to(folder)} in it is no file")
 
 
-def _inode(path: Path) -> tuple[int, int]:
-    stat = path.stat()
+def _inode(entry: os.DirEntry[str]) -> tuple[int, int]:
+    stat = entry.stat()
     return stat.st_dev, stat.st_ino
+
+
+def _synced(folder: Path, known: Mapping[tuple[int, int], Known | None]) -> dict[str, Known]:
+    """Force the files and folders below a folder to the disk; what there is to know of each file.
+
+    A file of an earlier snapshot, linked here, was synced with that. Nor is it read again: should it have been damaged since, its
+    checksum has to go on telling.
+    """
+    files: dict[str, Known] = {}
+    for name, entry in files_below(folder):
+        inode = _inode(entry)
+        if inode not in known:
+            sync_file(folder / name)
+        files[name] = known.get(inode) or Known.of(folder / name)
+    for path in folder.rglob("*"):
+        if path.is_dir():
+            sync_directory(path)
+    return files
+
+
+def _parsed(content: bytes) -> tuple[int, dict[str, Any], int | None, dict[str, Known]]:
+    """What a snapshot's own file says: its change, what made it, among how many objects, and its files; see `Snapshot`.
+
+    Raises:
+        ValueError: it is damaged, something else, or of a newer format; says which.
+    """
+    damaged = ValueError(f"its file {DESCRIPTION} is damaged")
+    try:
+        description = json.loads(content)
+        if description["magic"] != MAGIC:
+            raise ValueError("it is something else")
+        version = int(description["version"])
+        if version > FORMAT_VERSION:
+            raise ValueError(f"it is of format {version}, and this release reads up to {FORMAT_VERSION}")
+        change, made_by = int(description["change"]), dict(description["made_by"])
+        among = None if description.get("among") is None else int(description["among"])
+        # An earlier release wrote neither.
+        files = {str(name): Known(*map(int, known)) for name, known in description.get("files", {}).items()}
+        sound = ("files" in description) == ("crc32" in description)
+        if sound and "crc32" in description:
+            sound = description.pop("crc32") == _crc32(description)
+    except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise damaged from error
+    inside = not any(name.startswith("/") or ".." in name.split("/") for name in files)
+    if not sound or not inside or not 0 <= change < 1 << 63:
+        raise damaged
+    return change, made_by, among, files
+
+
+def _crc32(description: Mapping[str, Any]) -> int:
+    return zlib.crc32(json.dumps(description, sort_keys=True).encode())
 
 
 def _is_held(folder: Path) -> bool:

@@ -37,6 +37,7 @@ class State(Generic[D]):
         among: how many objects there were when it was trained; None where that is not known.
         saved: the change that its newest snapshot holds; None where there is none.
         snapshot: the one that it was loaded from, held.
+        origin: the folder that it was loaded from; None where it was built.
     """
 
     source: Source[D]
@@ -48,6 +49,7 @@ class State(Generic[D]):
     among: int | None = None
     saved: int | None = None
     snapshot: Snapshot | None = None
+    origin: Path | None = None
 
     @classmethod
     def empty(cls, source: Source[D], made_by: Record, scratch: Scratch) -> Self:
@@ -59,6 +61,8 @@ class State(Generic[D]):
     @classmethod
     def load(cls, source: Source[D], snapshot: Snapshot, scratch: Scratch) -> Self:
         """The state of a snapshot; raises whatever stands in the way of that."""
+        # Before anything else looks at its files: damage can end the process of who maps them unsuspectingly.
+        snapshot.check()
         state = cls.empty(source, source.as_made(snapshot.made_by), scratch)
         state._load(snapshot.directory)
         state.applied = state.saved = snapshot.change
@@ -82,7 +86,7 @@ class State(Generic[D]):
         except BaseException:
             self.part.close()
             raise
-        self.trained = True
+        self.trained, self.origin = True, folder
 
     def too_old(self, catalog: Catalog) -> bool:
         """Whether removals that it has not seen were forgotten; an empty one never needs any."""

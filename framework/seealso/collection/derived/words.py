@@ -10,9 +10,10 @@ import numpy as np
 from seealso.catalogue.reader import Catalog
 from seealso.collection.derived.snapshots import CURRENT
 from seealso.collection.derived.source import Record, Source
-from seealso.interfaces.text import TextIndex
+from seealso.interfaces.text import TextIndex, hash_of_words
 
 PAGE = 1000  # objects at a time
+_NONE = np.empty(0, np.int64)
 
 
 class WordsOfObjects(Source[TextIndex]):
@@ -41,9 +42,34 @@ class WordsOfObjects(Source[TextIndex]):
                 part.add(page[some], [document for document in documents if document])
 
     def compare(self, part: TextIndex, catalog: Catalog, applied: int) -> list[str]:
-        """Whether there are as many; only of one that has applied every change."""
+        """Whether it holds the words of each object as the catalogue has them; of one that keeps no hashes, only how many objects."""
+        # In this order, for the catalogue may grow, and so may the index: what changed since is known to the last two.
+        found = part.hashes()
+        if found is None:
+            return self._counted(part, catalog, applied)
+        indexed, hashes = found
+        described, otherwise = _differing(catalog, indexed, hashes)
+        since = np.union1d(catalog.reannotated_ids(applied), catalog.removed_ids(applied))
+        problems = []
+        for ids, what in (
+            (np.setdiff1d(described, indexed, assume_unique=True), "objects with words are not in the text index"),
+            (otherwise, "objects have other words in the text index than in the catalogue"),
+            (
+                np.setdiff1d(indexed, described, assume_unique=True),
+                "objects in the text index have no words in the catalogue",
+            ),
+        ):
+            wrong = np.setdiff1d(ids, since, assume_unique=True)
+            if wrong.size:
+                problems.append(f"{wrong.size} {what}, the first is {wrong[0]}")
+        return problems
+
+    def _counted(self, part: TextIndex, catalog: Catalog, applied: int) -> list[str]:
         described, indexed = catalog.count_annotated(), int(part.statistics()["objects"])
-        if described == indexed or applied < catalog.change():
+        if applied < catalog.change():
+            return []
+        if described == indexed:
+            self.warn("the text index was made without hashes: its objects were only counted, until `seealso rebuild`")
             return []
         return [f"{described} objects are described, and {indexed} are in the text index"]
 
@@ -55,3 +81,25 @@ class WordsOfObjects(Source[TextIndex]):
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return (directory / name, {"text": made_by}) if name.isdecimal() else None
+
+
+def _differing(catalog: Catalog, indexed: np.ndarray, hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The IDs of all objects with words, ascending; and of those that are indexed with other words."""
+    described, otherwise = [_NONE], [_NONE]
+    changed = catalog.reannotated_ids(0)
+    for start in range(0, changed.size, PAGE):
+        words = catalog.words(changed[start : start + PAGE].tolist())
+        wanted = {
+            id_: hash_of_words(word for said in sources.values() for word in said)
+            for id_, sources in words.items()
+            if any(sources.values())
+        }
+        ids = np.array(sorted(wanted), np.int64)
+        described.append(ids)
+        place = np.searchsorted(indexed, ids)
+        there = place < indexed.size
+        there[there] = indexed[place[there]] == ids[there]
+        ids, place = ids[there], place[there]
+        same = hashes[place] == np.array([wanted[id_] for id_ in ids.tolist()], np.int64)
+        otherwise.append(ids[~same])
+    return np.concatenate(described), np.concatenate(otherwise)

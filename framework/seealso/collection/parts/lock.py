@@ -13,9 +13,13 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from seealso.durability import writing_in
+from seealso.durability import refuse_without_locks, writing_in
 from seealso.errors import CollectionBusy
 from seealso.layout import LOCK
+
+ATTEMPTS = 20  # to read who holds the lock
+PAUSE = 0.02  # seconds between them
+MOST = 4096  # bytes of what says who
 
 _held_here: dict[str, int] = {}
 """The lock files that this process holds, and its number: a child that was forked meanwhile holds none of them."""
@@ -28,6 +32,7 @@ def write_lock(directory: Path) -> Iterator[None]:
     Raises:
         CollectionBusy: another has it; the message says who.
         CollectionReadOnly: nothing can be written there.
+        CollectionError: its file system has no locks.
     """
     file = directory / LOCK
     here = os.path.realpath(file)
@@ -39,6 +44,8 @@ def write_lock(directory: Path) -> Iterator[None]:
     lock = FileLock(file, timeout=0, thread_local=False)
     try:
         with writing_in(directory):
+            file.touch()
+            refuse_without_locks(file)
             lock.acquire()
     except Timeout:
         raise CollectionBusy(
@@ -46,20 +53,37 @@ def write_lock(directory: Path) -> Iterator[None]:
         ) from None
     try:
         _held_here[here] = os.getpid()
-        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time(), "command": sys.argv[:2]}
         # Only information: a disk too full for it is no reason to stop here.
         with suppress(OSError):
+            holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time(), "command": sys.argv[:2]}
             file.write_text(json.dumps(holder))
         yield
     finally:
         _held_here.pop(here, None)
+        # Nobody should be told of this one any more.
+        with suppress(OSError):
+            os.truncate(file, 0)
         lock.release()
 
 
 def _holder(file: Path) -> str:
+    """Who holds the lock. It is held a moment before its holder is written."""
+    for _ in range(ATTEMPTS):
+        with suppress(OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            holder = json.loads(file.read_bytes()[:MOST])
+            pid, host, since = int(holder["pid"]), str(holder["host"]), time.localtime(float(holder["since"]))
+            if host != socket.gethostname() or _runs(pid):
+                return f"process {pid} on {host} (since {time.strftime('%Y-%m-%d %H:%M:%S', since)})"
+        time.sleep(PAUSE)
+    return "another process"
+
+
+def _runs(pid: int) -> bool:
+    """Whether there is such a process: one that was killed cannot take back what it has written."""
     try:
-        holder = json.loads(file.read_text())
-        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(float(holder["since"])))
-        return f"process {int(holder['pid'])} on {holder['host']} (since {since})"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return pid > 0

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from seealso.catalogue.reader import Catalog
 from seealso.collection.derived.keeper import Keeper
@@ -21,6 +21,8 @@ from seealso.interfaces.index import MetricIndex
 from seealso.interfaces.store import ObjectStore
 from seealso.interfaces.text import TextIndex
 from seealso.layout import INDEX, TEXT
+
+A = TypeVar("A")
 
 
 @dataclass(slots=True)
@@ -91,8 +93,8 @@ class Opened:
             **({} if self.text is None else {"text": self.text.statistics(self.catalog)}),
         }
 
-    def text_view(self) -> View[TextIndex]:
-        """What a query sees of the text index.
+    def ask_text(self, question: Callable[[View[TextIndex]], A]) -> A:
+        """The answer to a question about what a query sees of the text index; see `Keeper.ask`.
 
         Raises:
             QueryError: the collection has none.
@@ -100,7 +102,7 @@ class Opened:
         """
         if self.text is None:
             raise QueryError("the collection has no text index (`text: false` in its configuration)")
-        return self.text.view(self.catalog)
+        return self.text.ask(self.catalog, question)
 
     @contextmanager
     def writing(self, *, anew: bool = False) -> Iterator[None]:

@@ -15,6 +15,7 @@ from seealso.configuration.models import SearchConfig
 from seealso.errors import QueryError
 from seealso.interfaces.index import IdSet, MetricIndex
 from seealso.interfaces.query import Answer, Cost, Example, Query
+from seealso.interfaces.text import TextHits, TextIndex
 
 
 def check_answerable(query: Query) -> None:
@@ -64,10 +65,14 @@ class Answering:
         """The objects that the hits may be; and how many match ``where``."""
         if query.where is None:
             return query.allowed, None
-        view = self._opened.text_view()
-        self._unsearched = max(self._unsearched, view.unsearched)
-        self._watch.book("catch_up")
-        allowed = matching(view.part, query.where, None)
+        where = query.where
+
+        def asked(view: View[TextIndex]) -> IdSet:
+            self._unsearched = max(self._unsearched, view.unsearched)
+            self._watch.book("catch_up")
+            return matching(view.part, where, None)
+
+        allowed = self._opened.ask_text(asked)
         matched = len(allowed)
         if query.allowed is not None:
             allowed = IdSet(allowed.ids[query.allowed.contains(allowed.ids)])
@@ -104,11 +109,15 @@ class Answering:
     def _by_keywords(self, query: Query) -> Answer:
         assert query.keywords is not None
         opened = self._opened
-        view = opened.text_view()
-        self._unsearched = view.unsearched
-        self._watch.book("catch_up")
+        keywords = query.keywords
         allowed, _ = self._allowed(query)
-        found = ranked(view.part, query.keywords, query.k, query.offset, allowed)
+
+        def asked(view: View[TextIndex]) -> TextHits:
+            self._unsearched = max(self._unsearched, view.unsearched)
+            self._watch.book("catch_up")
+            return ranked(view.part, keywords, query.k, query.offset, allowed)
+
+        found = opened.ask_text(asked)
         self._watch.book("text")
         hits = hits_of(opened.catalog, found.ids.tolist(), found.scores.tolist())
         self._watch.book("rows")

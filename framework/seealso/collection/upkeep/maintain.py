@@ -99,8 +99,9 @@ def keep_up(writer: CatalogWriter, opened: Opened, tell_removed: Callable[[np.nd
             forgotten,
         )
     add_checksums(writer, most=None)
-    missing = np.setdiff1d(writer.ids(), store.ids(), assume_unique=True)
+    # First: a store that is damaged as a whole says so here.
     damaged = writer.existing(np.array(store.verify().damaged, dtype=np.int64))
+    missing = np.setdiff1d(writer.ids(), store.ids(), assume_unique=True)
     dropped = np.union1d(missing, damaged)
     if dropped.size:
         for record in writer.records(dropped.tolist()).values():

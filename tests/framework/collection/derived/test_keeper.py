@@ -267,6 +267,7 @@ def test_what_made_a_snapshot_is_not_there_any_more(reopen, add, caplog, record,
     (file,) = (reopen().path / "index").rglob("snapshot.json")
     description = json.loads(file.read_text())
     description["made_by"]["index"] = record
+    del description["files"], description["crc32"]
     file.write_text(json.dumps(description))
     collection = reopen()
     assert len(found(collection)) == 40
@@ -389,12 +390,77 @@ def test_pivots_of_another_generation_than_the_codes_are_passed_over(reopen, add
     assert (current / "pivots.npy").read_bytes() != first
     (current / "pivots.npy").write_bytes(first)
     expected = [hit.id for hit in reopen(index="exact").similar(3, 10).hits]
-    assert caplog.text.count("pivots fails its checksum") == 1
+    assert caplog.text.count("pivots.npy is damaged: it is not as it was saved") == 1
     caplog.clear()
     late = reopen(index="ppp-codes")
     assert [hit.id for hit in late.similar(3, 10).hits] == expected != nearest
     late.rebuild()
     assert reopen(index="ppp-codes").verify().problems == []
+
+
+def test_a_part_of_another_collections_snapshot_is_not_taken_for_its_own(reopen, add, caplog, limits):
+    """Of the same shape, so that nothing but its checksum tells."""
+    add(reopen(index="ppp-codes"), 300)
+    directory = reopen().path / "index"
+    (first,) = directory.rglob("0_codes.npy")
+    other = first.read_bytes()
+    before = json.loads((first.parent / "snapshot.json").read_text())["files"]
+    shutil.rmtree(directory)
+    reopen(index={"plugin": "ppp-codes", "seed": 5}).rebuild()
+    (part_of_it,) = directory.rglob("0_codes.npy")
+    assert part_of_it.stat().st_size == before["0_codes.npy"][0]
+    part_of_it.write_bytes(other)
+    index = {"plugin": "ppp-codes", "seed": 5}
+    assert reopen(index=index).verify().problems == [
+        f"{part_of_it} is damaged: it is not as it was saved; run `seealso rebuild`"
+    ]
+    expected = [hit.id for hit in reopen(index="exact").similar(3, 10).hits]
+    limits(tail=10)
+    late = reopen(index=index)
+    assert [hit.id for hit in late.similar(3, 10).hits] == expected
+    assert late._open().index.part is None
+    late.remove([7])
+    assert not part_of_it.exists()
+    assert reopen(index=index).verify().problems == []
+
+
+def test_what_is_found_damaged_by_a_writer_is_built_anew(reopen, add, caplog, monkeypatch):
+    """Also where only a change, or the saving, comes across it."""
+    add(reopen(), 40)
+    for method in ("add", "save"):
+        again = reopen()
+        kind = type(part(again))
+        load, sound, torn = kind.load, getattr(kind, method), []
+
+        def note(self, directory, load=load, torn=torn):
+            torn.append(self)
+            load(self, directory)
+
+        def fail(self, *given, sound=sound, torn=torn):
+            if self in torn:
+                raise seealso.FormatError("a segment is torn; run `seealso rebuild`")
+            sound(self, *given)
+
+        monkeypatch.setattr(kind, "load", note)
+        monkeypatch.setattr(kind, method, fail)
+        caplog.clear()
+        add(again, 1001)
+        assert torn
+        assert caplog.text.count("cannot be used (a segment is torn") == 1
+        assert reopen().verify().problems == []
+    assert part(reopen()).ids().size == 2042
+
+
+def test_what_cannot_be_built_either_is_an_error(reopen, add, monkeypatch):
+    collection = reopen()
+    add(collection, 40)
+
+    def fail(*_):
+        raise seealso.FormatError("the disk is torn")
+
+    monkeypatch.setattr(type(part(collection)), "add", fail)
+    with pytest.raises(seealso.FormatError, match="the disk is torn"):
+        add(collection, 5)
 
 
 # Building anew

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import zlib
 
 import pytest
 
@@ -106,6 +107,10 @@ def test_the_newest_that_is_whole_is_found_without_its_name(snapshots, content):
         (json.dumps({"magic": "other", "version": 1, "change": 1, "made_by": {}}), "something else"),
         (json.dumps({"magic": "seealso-snapshot", "version": 1, "change": 1, "made_by": 7}), "is damaged"),
         (json.dumps({"magic": "seealso-snapshot", "version": 99, "change": 1, "made_by": {}}), "of format 99"),
+        (json.dumps({"magic": "seealso-snapshot", "version": 1, "change": -1, "made_by": {}}), "is damaged"),
+        (json.dumps({"magic": "seealso-snapshot", "version": 1, "change": 1 << 63, "made_by": {}}), "is damaged"),
+        (json.dumps({"magic": "seealso-snapshot", "version": 1, "change": float("inf"), "made_by": {}}), "is damaged"),
+        ("[" * 100_000, "is damaged"),
     ],
 )
 def test_damage_is_told(snapshots, description, reason):
@@ -113,6 +118,82 @@ def test_damage_is_told(snapshots, description, reason):
     (snapshots.directory / folders(snapshots)[0] / DESCRIPTION).write_text(description)
     with pytest.raises(ValueError, match=reason):
         snapshots.hold(folders(snapshots)[0])
+
+
+def damaged(snapshot):
+    """What is found wrong with a snapshot that is opened; empty where nothing is."""
+    try:
+        snapshot.check()
+    except ValueError as error:
+        return str(error)
+    finally:
+        snapshot.release()
+    return ""
+
+
+def test_a_file_that_is_not_as_it_was_saved_is_noticed(snapshots):
+    save(snapshots, 3, "three")
+    assert damaged(current(snapshots)) == ""
+    assert snapshots.verify() == []
+    path = current(snapshots).directory / "data"
+    for content in ("thrfe", "thre", "threee"):
+        path.write_text(content)
+        assert damaged(current(snapshots)) == f"{path} is damaged: it is not as it was saved"
+        assert snapshots.verify() == [f"{path} is damaged: it is not as it was saved"]
+    path.unlink()
+    assert damaged(current(snapshots)) == f"{path} is damaged: No such file or directory"
+
+
+def test_no_flipped_bit_of_its_own_file_is_believed(snapshots):
+    save(snapshots, 3, "three")
+    file = current(snapshots).directory / DESCRIPTION
+    said, data = current(snapshots), file.read_bytes()
+    for place in range(len(data)):
+        for bit in range(8):
+            file.write_bytes(data[:place] + bytes([data[place] ^ 1 << bit]) + data[place + 1 :])
+            try:
+                found = snapshots.hold(file.parent.name)
+            except ValueError:
+                continue
+            assert (found.change, found.made_by, found.files) == (said.change, said.made_by, said.files)
+            found.release()
+
+
+def test_a_snapshot_names_no_file_outside_of_it(snapshots):
+    save(snapshots, 3, "three")
+    file = current(snapshots).directory / DESCRIPTION
+    description = json.loads(file.read_text())
+    del description["crc32"]
+    for name in ("../other", "/etc/passwd"):
+        description["files"] = {name: [1, 2, 3]}
+        crc32 = zlib.crc32(json.dumps(description, sort_keys=True).encode())
+        file.write_text(json.dumps(description | {"crc32": crc32}))
+        with pytest.raises(ValueError, match="is damaged"):
+            snapshots.hold(file.parent.name)
+
+
+def test_one_of_an_earlier_release_has_nothing_to_compare(snapshots):
+    save(snapshots, 3, "three")
+    file = current(snapshots).directory / DESCRIPTION
+    description = json.loads(file.read_text())
+    del description["files"], description["crc32"]
+    file.write_text(json.dumps(description))
+    (file.parent / "data").write_text("other")
+    held = current(snapshots)
+    assert (held.change, dict(held.files), damaged(held), snapshots.verify()) == (3, {}, "", [])
+
+    # The next one knows all of its files, also what is linked from here.
+    snapshots.save(4, MADE_BY, lambda folder: os.link(file.parent / "data", folder / "data"))
+    assert list(current(snapshots).files) == ["data"]
+    assert damaged(current(snapshots)) == ""
+
+
+def test_a_linked_file_that_was_damaged_since_is_still_known(snapshots):
+    save(snapshots, 3, "three")
+    before = current(snapshots)
+    (before.directory / "data").write_text("thrfe")
+    snapshots.save(4, MADE_BY, lambda folder: os.link(before.directory / "data", folder / "data"))
+    assert damaged(current(snapshots)) != ""
 
 
 def test_what_is_linked_from_an_earlier_snapshot_is_not_synced_again(snapshots, monkeypatch):

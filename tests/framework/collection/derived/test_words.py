@@ -2,7 +2,9 @@
 
 import json
 import shutil
+from random import Random
 
+import numpy as np
 import pytest
 
 import seealso
@@ -103,6 +105,98 @@ def test_objects_without_words_are_nothing_to_catch_up_with(opening, photos, lim
         make_photos(photos / "more", 9, seed=5)
         opening().index([photos])
     assert opening().text("bird").unsearched == 0
+
+
+def test_what_differs_from_the_catalogue_is_told_by_words(opening, photos):
+    collection = opening(text="tantivy")
+    collection.index([photos])
+    assert collection.verify().problems == []
+    index = collection._open().text.part
+    index.add(np.array([3, 4, 99]), [[seealso.Words("caption", "a cat")]] * 3)
+    index.remove(np.array([7]))
+    assert collection.verify().problems == [
+        "1 objects with words are not in the text index, the first is 7; run `seealso rebuild`",
+        "2 objects have other words in the text index than in the catalogue, the first is 3; run `seealso rebuild`",
+        "1 objects in the text index have no words in the catalogue, the first is 99; run `seealso rebuild`",
+    ]
+    collection.rebuild()
+    assert collection.verify().problems == []
+
+
+def test_what_was_changed_since_is_no_difference(opening, photos, monkeypatch):
+    opening(text="tantivy").index([photos])
+    with monkeypatch.context() as patched:
+        patched.setattr("seealso.collection.derived.keeper.Keeper._save", lambda _: None)
+        reword(photos, lambda: opening(text="tantivy"), 4)
+    behind = opening(text="tantivy")
+    monkeypatch.setattr("seealso.collection.derived.keeper.Keeper._come_near", lambda *_: None)
+    assert behind.text("cat").matched == 0
+    assert behind.verify().problems == []
+
+
+def test_without_hashes_objects_are_counted(opening, photos, caplog):
+    collection = opening()
+    collection.index([photos])
+    assert collection.verify().problems == []
+    assert caplog.text.count("was made without hashes") == 1
+    collection._open().text.part.remove(np.array([3]))
+    assert collection.verify().problems == [
+        "12 objects are described, and 11 are in the text index; run `seealso rebuild`"
+    ]
+
+
+def test_a_query_that_comes_across_damage_asks_one_that_is_built_anew(opening, photos, limits, monkeypatch, caplog):
+    opening().index([photos])
+    reader = opening()
+    assert birds(reader) == 12
+    torn = reader._open().text.part
+    sound = type(torn).search
+
+    def search(self, *given):
+        if self is torn:
+            raise seealso.FormatError("a segment is torn; run `seealso rebuild`")
+        return sound(self, *given)
+
+    monkeypatch.setattr(type(torn), "search", search)
+    assert birds(reader) == 12
+    assert caplog.text.count("cannot be used (a segment is torn") == 1
+    # Where there are too many it says what to do.
+    limits(tail=3)
+    late = opening()
+    torn = late._open().text.view(late._open().catalog).part
+    monkeypatch.setattr(type(torn), "search", search)
+    with pytest.raises(seealso.CollectionError, match=r"the text index is not built, .* run `seealso rebuild`"):
+        birds(late)
+    late.maintain()
+    assert birds(opening()) == 12
+
+
+def test_no_damage_of_its_files_stops_a_command(opening, photos, capfd):
+    """Nor is any believed, and tantivy, which might end the process, does not come across it."""
+    collection = opening(text="tantivy")
+    collection.index([photos])
+    collection.close()
+    random = Random(3)
+    for kind in ("*.term", "*.idx", "*.pos", "*.fast", "*.store", "meta.json", "text-index.json", "snapshot.json"):
+        path = random.choice(sorted((collection.path / "text").rglob(kind)))
+        data = bytearray(path.read_bytes())
+        data[random.randrange(len(data))] ^= 1 << random.randrange(8)
+        path.unlink()
+        path.write_bytes(data)
+        collection = opening(text="tantivy")
+        (problem,) = collection.verify().problems
+        collection.close()
+        assert str(path if kind != "snapshot.json" else path.parent) in problem
+        assert problem.endswith("; run `seealso rebuild`")
+        collection = opening(text="tantivy")
+        assert birds(collection) == 12
+        collection.close()
+        writer = opening(text="tantivy")
+        writer.index([photos])
+        assert not path.exists()
+        assert writer.verify().problems == []
+        writer.close()
+    assert capfd.readouterr().err == ""
 
 
 def as_an_earlier_release_left_it(collection):

@@ -1,7 +1,12 @@
 """One writer at a time."""
 
+import errno
+import json
 import os
 import re
+import socket
+import threading
+import time
 
 import pytest
 
@@ -40,13 +45,6 @@ def test_a_killed_holder_holds_nothing(tmp_path, python):
         pass
 
 
-def test_an_unreadable_record_of_the_holder_is_no_matter(tmp_path, python):
-    code = f"import pathlib; from seealso.collection.parts.lock import write_lock\nwith write_lock(pathlib.Path({str(tmp_path)!r})): pass"
-    with write_lock(tmp_path):
-        (tmp_path / LOCK).write_text("[]")
-        assert "is being written to by another process; wait until it is done" in python.run("-c", code).stderr
-
-
 def test_a_child_holds_nothing_of_its_parents(tmp_path):
     with write_lock(tmp_path):
         child = os.fork()
@@ -70,3 +68,74 @@ def test_a_hook_that_writes_is_told_why_it_cannot(tmp_path, photos, caplog):
         assert collection.index([photos]).added == 12
     assert "ingested raised CollectionBusy" in caplog.text
     assert "by this very process" in caplog.text
+
+
+@pytest.fixture
+def as_another(monkeypatch):
+    """Each writer is taken for one of another process, and asks who has the lock without pause."""
+
+    class Forgetful(dict):
+        def get(self, key, default=None):
+            return default
+
+    monkeypatch.setattr("seealso.collection.parts.lock._held_here", Forgetful())
+    monkeypatch.setattr("seealso.collection.parts.lock.PAUSE", 0)
+
+
+@pytest.mark.usefixtures("as_another")
+@pytest.mark.parametrize(
+    "record",
+    [
+        *(
+            "[]",
+            "{",
+            "[" * 100_000,
+            "",
+            '{"pid": 1e400, "host": "h", "since": 1}',
+            '{"pid": 1, "host": "h", "since": 1e308}',
+        ),
+        '{"pid": 0, "host": "HOST", "since": 1}',
+    ],
+)
+def test_an_unreadable_record_of_the_holder_is_no_matter(tmp_path, record):
+    with write_lock(tmp_path):
+        (tmp_path / LOCK).write_text(record.replace("HOST", socket.gethostname()))
+        with pytest.raises(seealso.CollectionBusy, match="by another process"), write_lock(tmp_path):
+            pass
+
+
+@pytest.mark.usefixtures("as_another")
+def test_a_holder_that_has_not_yet_said_who_it_is_is_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr("seealso.collection.parts.lock.PAUSE", 0.02)
+    with write_lock(tmp_path):
+        said = (tmp_path / LOCK).read_text()
+        (tmp_path / LOCK).write_text("")
+        late = threading.Timer(0.1, (tmp_path / LOCK).write_text, (said,))
+        late.start()
+        with pytest.raises(seealso.CollectionBusy, match=f"process {os.getpid()} "), write_lock(tmp_path):
+            pass
+        late.join()
+
+
+@pytest.mark.usefixtures("as_another")
+def test_nobody_is_told_of_one_that_has_ended(tmp_path, python):
+    ended = python.run("-c", "import os; print(os.getpid())").stdout.strip()
+    with write_lock(tmp_path):
+        left = {"pid": int(ended), "host": socket.gethostname(), "since": time.time()}
+        (tmp_path / LOCK).write_text(json.dumps(left))
+        with pytest.raises(seealso.CollectionBusy, match="by another process"), write_lock(tmp_path):
+            pass
+    assert (tmp_path / LOCK).read_text() == ""
+
+
+@pytest.mark.parametrize("name", ["lockf", "flock"])
+def test_a_file_system_without_locks_is_refused(tmp_path, monkeypatch, name):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(f"fcntl.{name}", refuse)
+    with (
+        pytest.raises(seealso.CollectionError, match=f"^{tmp_path}: its file system cannot lock files"),
+        write_lock(tmp_path),
+    ):
+        pass
