@@ -12,6 +12,7 @@ import pytest
 import seealso
 from conftest import THUMBNAIL
 from seealso_web.connections import BUSY, Connections
+from seealso_web.memory import give_back
 from seealso_web.visitors import Proxies
 from web_site import configure, free_port, running
 
@@ -91,6 +92,17 @@ def test_of_ipv6_a_network_is_one_visitor_and_a_proxy_is_many():
     admitted(connections, "::ffff:10.0.0.8", 2)
     admitted(connections, "10.0.0.7", 1)
     assert not connections.admit(Guest(), "10.0.0.7")
+
+
+def test_a_crowd_is_over_once():
+    connections = Connections(1000, None, Proxies([]))
+    crowd = admitted(connections, "10.0.0.1", 120)
+    left = [connections.leave(guest) and connections.is_over() for guest in crowd]
+    assert left.index(True) == 112
+    assert sum(left) == 1
+    few = admitted(connections, "10.0.0.1", 50)
+    assert not any(connections.leave(guest) and connections.is_over() for guest in few)
+    give_back()
 
 
 def test_what_is_said_to_one_too_many_is_an_answer():

@@ -9,11 +9,13 @@ from typing import Any, Protocol
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from seealso_web.memory import give_back
 from seealso_web.options import WebOptions
 from seealso_web.visitors import Proxies, visitor_of
 
 HEAD_SECONDS = 10  # for the head of a request to arrive
 BUFFER = 1 << 16  # bytes that are received at once
+CROWD = 100  # connections that take memory worth giving back
 BUSY = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 43\r\n"
     b"Retry-After: 5\r\nConnection: close\r\n\r\nThere are too many connections at present.\n"
@@ -51,6 +53,7 @@ class Connections:
         # The order of a dictionary is that in which they came.
         self._open: dict[str, dict[Guest, None]] = {}
         self._visitors: dict[Guest, str] = {}
+        self._crowd = 0  # the most that there were since it was last looked at
         self.refused = 0
 
     def __len__(self) -> int:
@@ -69,7 +72,15 @@ class Connections:
             return False
         self._open.setdefault(visitor, {})[guest] = None
         self._visitors[guest] = visitor
+        self._crowd = max(self._crowd, len(self))
         return True
+
+    def is_over(self) -> bool:
+        """Whether a crowd has gone; once for each crowd."""
+        over = self._crowd >= CROWD and 16 * len(self) <= self._crowd
+        if over:
+            self._crowd = len(self)
+        return over
 
     def leave(self, guest: Guest) -> bool:
         """Forget one that is closed; returns whether it was admitted, and not let go yet."""
@@ -184,6 +195,8 @@ class PatientProtocol(H11Protocol, asyncio.BufferedProtocol):
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
         self.resume_writing()
+        if self._guests.is_over():
+            self.loop.run_in_executor(None, give_back)
 
     def on_response_complete(self) -> None:
         """A request is answered; what it needed is let go of, for the next may be long in coming."""
