@@ -9,6 +9,7 @@ and after many requests.
 
 import asyncio
 import io
+import json
 import os
 import re
 import signal
@@ -34,15 +35,18 @@ UPLOADS = 40
 
 
 class Client:
-    """One connection, which is kept."""
+    """One connection, which is kept; it comes from an address of this machine."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, address: str = "127.0.0.1") -> None:
         self._port = port
+        self._address = address
 
     async def ask(self, request: bytes) -> int:
         """Send a request and read the whole answer; its status."""
         if not hasattr(self, "_reader"):
-            self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+            self._reader, self._writer = await asyncio.open_connection(
+                "127.0.0.1", self._port, local_addr=(self._address, 0)
+            )
         self._writer.write(request)
         head = await self._reader.readuntil(b"\r\n\r\n")
         length = re.search(rb"content-length: (\d+)", head)
@@ -87,20 +91,25 @@ async def load(
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[tuple[int, int]]:
-    """A server of the configuration there; its process and its port."""
+def server(folder: Path, **more: object) -> Iterator[tuple[int, int]]:
+    """A server of the configuration there, with more options of the web's; its process and its port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    options = f"[{{plugin: web, port: {port}, cache: {folder / 'cache'}, access_log: false}}]"
-    environment = os.environ | {"SEEALSO__FRONTENDS": options, "SEEALSO_CONFIG": str(folder / "seealso.yaml")}
+    options = {"plugin": "web", "port": port, "cache": str(folder / "cache"), "access_log": False, **more}
+    environment = os.environ | {
+        "SEEALSO__FRONTENDS": json.dumps([options]),
+        "SEEALSO_CONFIG": str(folder / "seealso.yaml"),
+    }
     with subprocess.Popen([*SEEALSO, "serve"], env=environment, stderr=subprocess.PIPE, text=True) as child:
         assert child.stderr is not None
         for line in child.stderr:
             if "ready at" in line:
                 break
-        yield child.pid, port
-        child.send_signal(signal.SIGTERM)
-        child.communicate()
+        try:
+            yield child.pid, port
+        finally:
+            child.send_signal(signal.SIGTERM)
+            child.communicate()
         assert child.returncode == 0
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from seealso.collection.intake.ingest import IngestedBatch as IngestedBatch
     from seealso.collection.intake.ingest import IngestReport as IngestReport
     from seealso.collection.intake.ingest import Progress as Progress
+    from seealso.collection.search.content import Content as Content
     from seealso.collection.upkeep.export import export as export
     from seealso.configuration.editing import set_configuration_value as set_configuration_value
     from seealso.configuration.models import Config as Config
@@ -140,6 +141,7 @@ _MODULES = {
     "seealso.interfaces.image_limits": ("ImageLimits",),
     "seealso.interfaces.query": ("Answer", "Asked", "Cost", "Example", "Hit", "Query", "Region", "Searchable", "Times"),
     "seealso.interfaces.records": ("Counts", "ObjectRecord"),
+    "seealso.collection.search.content": ("Content",),
     "seealso.collection.upkeep.export": ("export",),
     "seealso.collection.intake.importing": ("ImportReport",),
     "seealso.collection.intake.ingest": ("IngestReport", "IngestedBatch", "Progress"),

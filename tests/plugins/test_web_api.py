@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from dataclasses import replace
 
 import pytest
 import schemathesis
@@ -249,6 +250,32 @@ def test_only_what_is_near(client):
             422,
             "`within` has to be a distance: a number, 0 or more.",
         )
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_hit_whose_last_place_is_dropped_meanwhile_is_left_out(client, monkeypatch, there):
+    """It is an object without a place, until it is none."""
+    before = {place: client.get(f"/api/v1/photos/{place}").json()["hits"] for place in ("similar/3", "random?seed=1")}
+    records = seealso.Collection.records
+    going = before["similar/3"][0]["id"]
+
+    def racing(self, ids):
+        found = records(self, ids)
+        if len(ids) > 1 and going in found:
+            found[going] = replace(found[going], paths=())
+            if not there:
+                del found[going]
+        return found
+
+    monkeypatch.setattr(seealso.Collection, "records", racing)
+    for place, hits in before.items():
+        left = client.get(f"/api/v1/photos/{place}")
+        assert left.status_code == 200
+        assert left.json()["hits"] == [hit for hit in hits if hit["id"] != going]
+    for page in ("/photos/similar/3", "/photos?seed=1"):
+        shown = client.get(page, headers={"Accept": "text/html"})
+        assert shown.status_code == 200
+        assert f'/photos/similar/{going}"' not in shown.text
 
 
 def test_an_upload_of_what_the_collection_holds_has_an_id(client, web_collection):

@@ -5,10 +5,12 @@ import logging
 import re
 
 import pytest
+from starlette.testclient import TestClient
+from uvicorn.middleware.proxy_headers import _TrustedHosts
 
 import seealso
 from seealso_web.problems import Problem
-from seealso_web.visitors import Allowance, KnownHosts, Token
+from seealso_web.visitors import Allowance, AtOnce, KnownHosts, Proxies, Token
 from web_site import application, configure, jpeg
 
 TOKEN = "an owl and a pussycat"
@@ -147,6 +149,69 @@ def test_with_the_token_all_is_shown(serve):
     assert "samesite=lax" in cookie
     assert TOKEN not in cookie
     assert client.get("/photos?seed=3").status_code == 200  # the client keeps the cookie
+
+
+def guesser(client, address: str) -> TestClient:
+    """Another client of the same server, at an address."""
+    return TestClient(client.app, base_url="http://localhost", follow_redirects=False, client=(address, 1))
+
+
+@pytest.mark.parametrize("by", ["form", "header"])
+def test_guesses_at_the_token_slow_down(serve, by):
+    """Whatever `queries_per_minute` says; for who guesses alone, and not for who has proved that he knows it."""
+    client = serve(token=TOKEN)
+    ours = guesser(client, "2001:db8::1")
+    assert ours.post("/login", data={"token": TOKEN}).status_code == 303
+
+    def guess(as_: TestClient, token: str) -> int:
+        if by == "form":
+            return as_.post("/login", data={"token": token}).status_code
+        return as_.get("/api/v1", headers={"Authorization": f"Bearer {token}"}).status_code
+
+    refused, welcome = (403, 303) if by == "form" else (401, 200)
+    stranger = guesser(client, "2001:db8::2")
+    assert [guess(stranger, f"a guess, number {number}") for number in range(12)] == [refused] * 10 + [429] * 2
+    assert guess(stranger, TOKEN) == 429
+    assert ours.get("/api/v1").status_code == 200
+    assert guess(guesser(client, "2001:db8:0:1::1"), TOKEN) == welcome
+    answer = stranger.post("/login", data={"token": TOKEN})
+    assert 1 <= int(answer.headers["retry-after"]) <= 6
+
+
+def test_so_many_requests_at_once_of_a_visitor():
+    at_once = AtOnce(2)
+    with at_once.one_of("2001:db8::1"), at_once.one_of("2001:db8::2"):
+        with pytest.raises(Problem) as caught, at_once.one_of("2001:db8::3"):
+            pass
+        assert caught.value.status == 429
+        with at_once.one_of("10.0.0.1"):
+            pass
+    with at_once.one_of("2001:db8::3"):
+        pass
+    assert not at_once._under_way
+    with contextlib.ExitStack() as held:
+        for _ in range(1000):
+            held.enter_context(AtOnce(None).one_of("10.0.0.1"))
+
+
+@pytest.mark.parametrize(
+    ("named", "address", "is_one"),
+    [
+        (["10.0.0.1"], "10.0.0.1", True),
+        (["10.0.0.1"], "10.0.0.2", False),
+        (["10.0.0.0/8"], "10.9.9.9", True),
+        (["::1"], "0:0:0:0:0:0:0:1", True),
+        (["2001:db8::/32"], "10.0.0.1", False),
+        (["*"], "10.0.0.1", True),
+        ([], "10.0.0.1", False),
+        (["proxy"], "proxy", True),
+        (["10.0.0.1"], "", False),
+    ],
+)
+def test_who_is_a_proxy(named, address, is_one):
+    """As uvicorn sees it, which reads the headers."""
+    assert (address in Proxies(named)) == is_one
+    assert (address in _TrustedHosts(named)) == is_one
 
 
 @pytest.mark.parametrize(

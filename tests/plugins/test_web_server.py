@@ -14,7 +14,7 @@ import pytest
 
 import seealso
 from seealso.testing import FrontendTests
-from seealso_web import server
+from seealso_web import connections
 from seealso_web.frontend import Web
 from seealso_web.options import WebOptions
 from seealso_web.server import address_of, listen
@@ -45,7 +45,7 @@ def address(tmp_path_factory, web_collection):
         upload_seconds=2,
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(server, "HEAD_SECONDS", 1)
+        patch.setattr(connections, "HEAD_SECONDS", 1)
         with running(file) as address:
             yield address
 

@@ -1,6 +1,7 @@
 """Images from strangers: limits on how many, how long, how large; and what is not an image at all."""
 
 import asyncio
+import contextlib
 import struct
 import time
 import zlib
@@ -140,7 +141,8 @@ def test_a_body_without_an_end_is_cut_off(serve):
             return {"type": "http.request", "body": next(pieces), "more_body": True}
 
         scope = {"type": "http", "method": "POST", "headers": [(b"content-type", b"image/png")], "path": "/"}
-        await app.state.site.uploads.receive(Request(scope, receive))
+        async with app.state.site.uploads.received(Request(scope, receive)):
+            pass
 
     with pytest.raises(Problem) as caught:
         client.portal.call(ask)
@@ -192,13 +194,17 @@ class Hurried(asyncio.SelectorEventLoop):
         return super().time() + self.ahead
 
 
-def in_turn(application, *requests):
-    """Answers to requests that are made at the same time, of the application as it is."""
+def in_turn(application, *requests, addresses=()):
+    """Answers to requests that are made at the same time, of the application as it is; each from its address, or all from one."""
 
     async def ask():
-        transport = httpx2.ASGITransport(app=application)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            return await asyncio.gather(*(request(client) for request in requests))
+        async with contextlib.AsyncExitStack() as held:
+            clients = []
+            for address in addresses or ["127.0.0.1"] * len(requests):
+                transport = httpx2.ASGITransport(app=application, client=(address, 1234))
+                client = httpx2.AsyncClient(transport=transport, base_url="http://localhost")
+                clients.append(await held.enter_async_context(client))
+            return await asyncio.gather(*(request(client) for request, client in zip(requests, clients, strict=True)))
 
     with asyncio.Runner(loop_factory=Hurried) as runner:
         return runner.run(ask())
@@ -270,9 +276,70 @@ def test_more_at_once_wait_their_turn_and_are_then_asked_to_come_back(tmp_path, 
     assert second.json()["title"] == "Service Unavailable"
 
 
+@pytest.mark.parametrize(("limit", "status"), [(1, 200), (None, 503)])
+def test_the_slow_uploads_of_one_address_hold_up_none_of_another(tmp_path, web_collection, photographs, limit, status):
+    """In IPv6 of one network. Without the limit they do."""
+    options = {"uploads_at_once": 2, "uploads_per_visitor": limit, "queue_seconds": 1, "upload_seconds": 100}
+    app, deployment = application(configure(tmp_path, {"photos": web_collection}, **options))
+    data = jpeg(photographs["coffee"])
+    begun, answered = asyncio.Semaphore(0), asyncio.Event()
+
+    async def slowly():
+        yield data[:100]
+        begun.release()
+        await answered.wait()
+        yield data[100:]
+
+    async def slow(client):
+        return await client.post(SIMILAR, content=slowly(), headers=AS_IMAGE)
+
+    async def another(client):
+        for _ in range(limit or 2):
+            await begun.acquire()
+        answer = await client.post(SIMILAR, content=data, headers=AS_IMAGE)
+        answered.set()
+        return answer
+
+    with deployment:
+        addresses = ["2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"]
+        answers = in_turn(app, slow, slow, another, addresses=addresses)
+        app.state.site.close()
+    assert (answers[0].status_code, answers[2].status_code) == (200, status)
+    assert app.state.site.uploads._turns_of_each._turns == {}
+
+
+@pytest.mark.parametrize("form", [False, True])
+def test_an_upload_that_hangs_up_is_no_failure_of_ours(serve, caplog, form):
+    app = serve().app
+    kind = b"multipart/form-data; boundary=x" if form else b"image/png"
+    begun = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n' if form else b""
+    coming = [{"type": "http.request", "body": begun + bytes(500_000), "more_body": True}, {"type": "http.disconnect"}]
+    sent = []
+
+    async def hang_up():
+        headers = [(b"host", b"localhost"), (b"content-type", kind)]
+        scope = {"type": "http", "method": "POST", "path": SIMILAR, "raw_path": SIMILAR.encode(), "query_string": b""}
+        scope |= {"headers": headers, "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80), "scheme": "http"}
+
+        async def receive():
+            return coming.pop(0)
+
+        async def send(message):
+            sent.append(message)
+
+        await app(scope, receive, send)
+
+    asyncio.run(hang_up())
+    assert sent == []
+    assert caplog.text == ""
+    counted = app.state.site.metrics.exposition().decode()
+    assert 'route="/api/v1/{collection}/similar",status="499"} 1.0' in counted
+    assert 'status="500"' not in counted
+
+
 def test_uploads_are_forgotten(tmp_path):
     cache = BytesCache(tmp_path, 10)
-    uploads = Uploads(WebOptions(), cache)
+    uploads = Uploads(WebOptions(), cache, tmp_path)
     kept = uploads.keep(b"image")
     assert uploads.find(kept.name).data == b"image"
     uploads._kept_for = 0.05
@@ -286,7 +353,7 @@ def test_uploads_are_forgotten(tmp_path):
             uploads.find(name)
     cache.close()
     with pytest.raises(Problem) as caught:
-        Uploads(WebOptions(), _Full()).keep(b"image")
+        Uploads(WebOptions(), _Full(), tmp_path).keep(b"image")
     assert caught.value.status == 507
 
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -21,12 +21,13 @@ from seealso.collection.intake.intake import Intake
 from seealso.collection.intake.scan import ScanRules
 from seealso.collection.intake.vector_files import open_vectors
 from seealso.collection.parts import resolved as parts_module
-from seealso.collection.parts.creation import create, exists, explain_absence
+from seealso.collection.parts.creation import create, exists, explain_absence, store_folder
 from seealso.collection.parts.lock import write_lock
 from seealso.collection.parts.opened import Opened
 from seealso.collection.parts.resolved import Parts
 from seealso.collection.search.answering import Answering, check_answerable
-from seealso.collection.search.examples import Examples, read_content
+from seealso.collection.search.content import Content, Contents, read_content
+from seealso.collection.search.examples import Examples
 from seealso.collection.search.hits import hits_of
 from seealso.collection.search.stopwatch import Stopwatch
 from seealso.collection.upkeep.convert import Conversion, convert, remove_other_stores
@@ -47,6 +48,8 @@ from seealso.layout import extras_of
 from seealso.paths import PathLike, absolute
 from seealso.registry.kinds import EXTRACTOR, STORE
 from seealso.registry.registry import Plugins
+
+T = TypeVar("T")
 
 
 class Collection:
@@ -70,6 +73,7 @@ class Collection:
         self._left: list[Opened] = []
         self._parts: Parts | None = None
         self._found: Examples | None = None
+        self._contents = Contents(self.settings.images)
 
     def __enter__(self) -> Self:
         return self
@@ -112,15 +116,34 @@ class Collection:
     def _open(self) -> Opened:
         with self._lock:
             if self._opened is not None and self._opened.moved():
-                self.parts.follow(parts_module.recorded_choices(self._opened.catalog))
                 self._left.append(self._opened)
                 self._opened = None
             if self._opened is None:
                 self._require()
-                parts = self.parts
-                catalog, self._catalog = self._catalog or Catalog(self.path), None
-                self._opened = Opened.open(self.path, catalog, parts)
+                self._opened = self._open_as_recorded()
             return self._opened
+
+    def _open_as_recorded(self) -> Opened:
+        """Opened as the catalogue says; anew where the descriptors move to another store just then."""
+        while True:
+            parts = self.parts
+            catalog, self._catalog = self._catalog or Catalog(self.path), None
+            try:
+                folder = store_folder(catalog)
+                parts.follow(parts_module.recorded_choices(catalog))
+            except BaseException:
+                catalog.close()
+                raise
+            try:
+                opened = Opened.open(self.path, catalog, parts)
+            except (SeealsoError, OSError):
+                self._catalog = Catalog(self.path)
+                if store_folder(self._catalog) == folder:
+                    raise
+                continue
+            if opened.folder.name == folder:
+                return opened
+            opened.close()
 
     def _require(self) -> None:
         if not self.exists():
@@ -131,6 +154,17 @@ class Collection:
         opened = self._open()
         opened.catalog.refresh()
         return opened
+
+    def _asked(self, ask: Callable[[Opened], T]) -> T:
+        """What is asked of the collection as it is; asked again where its store was left for another one meanwhile, for then it may
+        have been half gone."""
+        while True:
+            opened = self._current()
+            try:
+                return ask(opened)
+            except (SeealsoError, OSError):
+                if not opened.moved():
+                    raise
 
     @contextmanager
     def _writing(self, *, anew: bool = False) -> Iterator[tuple[Opened, CatalogWriter]]:
@@ -376,9 +410,7 @@ class Collection:
             ImageError: it cannot be used as an image.
             ProvenanceMismatch: another extractor made the collection.
         """
-        opened = self._open()
-        opened.catalog.refresh()
-        asked, descriptor = self._examples().find(opened, example, Stopwatch())
+        asked, descriptor = self._asked(lambda opened: self._examples().find(opened, example, Stopwatch()))
         return descriptor, asked.id
 
     def descriptors(self, ids: Sequence[int] | np.ndarray) -> np.ndarray:
@@ -391,7 +423,7 @@ class Collection:
             wanted = np.asarray(ids, dtype=np.int64)
         except OverflowError:
             raise MissingObject([id_ for id_ in map(int, ids) if not -(1 << 63) <= id_ < 1 << 63]) from None
-        return self._open().store.get_many(wanted)
+        return self._asked(lambda opened: opened.store.get_many(wanted))
 
     @contextmanager
     def reading(self) -> Iterator[tuple[ObjectStore, Distance]]:
@@ -430,6 +462,15 @@ class Collection:
             FileError: no place holds it any more.
         """
         return read_content(self.show(id_), self.settings.images)
+
+    def content(self, id_: int) -> Content:
+        """An object's image file, open, to be read a block at a time; as `read` does, it gives only what was taken in. Close it.
+
+        Raises:
+            QueryError: there is no such object.
+            FileError: no place holds it any more.
+        """
+        return self._contents.open(self.show(id_))
 
     def random(self, count: int = 20, seed: int | None = None) -> tuple[Hit, ...]:
         """A random selection of objects, each at most once; the same again for the same seed.

@@ -297,7 +297,9 @@ def _same_class(collection: Collection, sample: Sample, truth: Neighbours) -> di
     own = sample.ids[sample.ids >= 0]
     near = truth.ids[sample.ids >= 0]
     wanted = np.union1d(own, near[near >= 0])
-    folders = {id_: os.path.dirname(record.paths[0]) for id_, record in collection.records(wanted.tolist()).items()}
+    records = collection.records(wanted.tolist())
+    # Without a place it is just being dropped.
+    folders = {id_: os.path.dirname(record.paths[0]) if record.paths else b"" for id_, record in records.items()}
     found = {}
     for count in (1, 5, 10):
         if count <= near.shape[1] and own.size:

@@ -115,7 +115,7 @@ def _of_collection(collection: Collection) -> PlanSample:
     ids = np.random.default_rng(SEED).permutation(collection.ids())
     told = f"the collection {collection.name}, {ids.size:,} objects"
     records = collection.records(ids[:FILES].tolist())
-    places = [records[int(id_)].paths[0] for id_ in ids[:FILES] if int(id_) in records]
+    places = [records[int(id_)].paths[0] for id_ in ids[:FILES] if int(id_) in records and records[int(id_)].paths]
     mean = sum(map(len, places)) // max(len(places), 1)
     if not collection.parts.takes_images(collection.provenance):
         return PlanSample(int(ids.size), [], collection.descriptors(ids[:DESCRIPTORS]), mean, told)

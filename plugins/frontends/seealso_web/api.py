@@ -107,13 +107,14 @@ async def similar_to_sent(request: Request) -> Response:
     # Refused before the image is received.
     asked = wanted(request, Upload("", b""), PER_ANSWER)
     site.spend(request)
-    data = await site.uploads.receive(request)
+    async with site.uploads.received(request) as sent:
 
-    def ask() -> tuple[Upload, Found]:
-        found = similar(collection, replace(asked, source=Upload("", data)), site.uploads.limits)
-        return site.uploads.keep(data), found
+        def ask() -> tuple[Upload, Found]:
+            data = sent.read()
+            found = similar(collection, replace(asked, source=Upload("", data)), site.uploads.limits)
+            return site.uploads.keep(data), found
 
-    kept, found = await site.work(ask)
+        kept, found = await site.work(ask)
     return _neighbours_document(request, collection, replace(asked, source=kept), found)
 
 

@@ -44,10 +44,10 @@ async def alive(request: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """Whether everything is loaded, so that a query takes no longer than the next one."""
-    is_ready = site_of(request).ready
-    headers = {"Cache-Control": "no-store"} | ({} if is_ready else {"Retry-After": "1"})
-    return PlainTextResponse("ready\n" if is_ready else "warming up\n", 200 if is_ready else 503, headers)
+    """Whether everything is loaded, so that a query takes no longer than the next one, and every collection can be read."""
+    missing = await site_of(request).readiness.missing()
+    headers = {"Cache-Control": "no-store"} | ({"Retry-After": "1"} if missing else {})
+    return PlainTextResponse(f"{missing or 'ready'}\n", 503 if missing else 200, headers)
 
 
 async def metrics(request: Request) -> Response:
@@ -71,7 +71,7 @@ def make_app(host: Host[Collection], options: WebOptions) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        warming = asyncio.create_task(site.warm_up())
+        warming = asyncio.create_task(site.readiness.warm_up())
         try:
             yield
         finally:

@@ -11,6 +11,7 @@ import diskcache
 from diskcache.core import MODE_BINARY, MODE_RAW
 
 from seealso import ConfigError
+from seealso_web.checksums import sealed, unsealed
 
 FAILURES = (OSError, sqlite3.Error, diskcache.Timeout, ValueError)
 
@@ -60,7 +61,7 @@ class BytesDisk(diskcache.Disk):  # type: ignore[misc]
 
 
 class BytesCache:
-    """Text → bytes. May be used from several threads and processes at once.
+    """Text → bytes, each with a checksum. May be used from several threads and processes at once.
 
     Args:
         folder: where it is; made where it is missing.
@@ -85,12 +86,12 @@ class BytesCache:
             value: bytes | None = self._cache.get(key)
         except FAILURES:
             return None
-        return value
+        return None if value is None else unsealed(value)
 
     def put(self, key: str, value: bytes, seconds: float | None = None) -> bool:
         """Keep a value, for so long at most; whether it could be kept: a full disk is no reason to fail."""
         try:
-            return bool(self._cache.set(key, value, expire=seconds))
+            return bool(self._cache.set(key, sealed(value), expire=seconds))
         except FAILURES:
             return False
 

@@ -10,11 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from seealso import FileError, ObjectRecord, media_type
+from seealso import Content, FileError, media_type
 from seealso_web.pages import site_of
 from seealso_web.problems import Problem
 from seealso_web.queries import id_of, record_of
 from seealso_web.rendering import MEDIA_TYPE, SIZES, Size
+from seealso_web.sending import Source, Spooled, Streamed
 
 FOR_EVER = "private, max-age=31536000, immutable"
 A_WHILE = "private, max-age=3600"
@@ -35,11 +36,15 @@ async def object_picture(request: Request) -> Response:
     headers = _headers(request, f'"{version}-{size.name}"', version)
     if unchanged(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
+
+    def draw() -> Source:
+        return Spooled(site.pictures.of_object(collection, record, size), site.folder)
+
     try:
-        picture = await site.draw(site.pictures.of_object, collection, record, size)
+        picture = await site.draw(draw)
     except FileError:
         raise Problem(404, "The image's file is away at the moment, and no picture of it was kept.") from None
-    return Response(picture, 200, headers, MEDIA_TYPE)
+    return Streamed(picture, headers, MEDIA_TYPE)
 
 
 async def upload_picture(request: Request) -> Response:
@@ -50,8 +55,11 @@ async def upload_picture(request: Request) -> Response:
     headers = _headers(request, f'"{upload.version}-{size.name}"', upload.version)
     if unchanged(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    picture = await site.draw(site.pictures.of_upload, upload.version, upload.data, size, site.uploads.limits)
-    return Response(picture, 200, headers, MEDIA_TYPE)
+
+    def draw() -> Source:
+        return Spooled(site.pictures.of_upload(upload.version, upload.data, size, site.uploads.limits), site.folder)
+
+    return Streamed(await site.draw(draw), headers, MEDIA_TYPE)
 
 
 def _size(request: Request) -> Size:
@@ -73,17 +81,7 @@ async def original(request: Request) -> Response:
     if not site.options.originals:
         raise Problem(403, "Originals are not given away here.")
     collection, id_ = site.collection(request), id_of(request.path_params["id"])
-
-    def read() -> tuple[ObjectRecord, bytes]:
-        record = record_of(collection, id_)
-        try:
-            return record, collection.read(id_)
-        except FileError:
-            raise Problem(
-                404, "The image's file is away at the moment, or has changed since it was taken in."
-            ) from None
-
-    record, data = await site.draw(read)
+    record = await site.work(record_of, collection, id_)
     headers: dict[str, Any] = {
         "ETag": f'"{record.hash.hex()[:32]}"',
         "Cache-Control": A_WHILE,
@@ -91,7 +89,11 @@ async def original(request: Request) -> Response:
     }
     if unchanged(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    return Response(data, 200, headers, media_type(data))
+    try:
+        content: Content = await site.draw(collection.content, id_)
+    except FileError:
+        raise Problem(404, "The image's file is away at the moment, or has changed since it was taken in.") from None
+    return Streamed(content, headers, media_type(content.head))
 
 
 ROUTES = [

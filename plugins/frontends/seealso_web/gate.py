@@ -8,13 +8,13 @@ from datetime import datetime
 from urllib.parse import quote, urlencode
 
 from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from seealso_web.problems import Problem, as_details, problem_of, wants_page
 from seealso_web.site import Site
-from seealso_web.visitors import KnownHosts, Token
+from seealso_web.visitors import KnownHosts, Token, address_of, bearer_of
 
 access = logging.getLogger("seealso_web.access")
 
@@ -28,6 +28,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+HUNG_UP = 499
+"""What is noted as the status of a request whose client went before it was all there; nobody is told."""
 OPEN = ("/healthz", "/readyz", "/login")
 """What is answered without the token; and what is below /static."""
 
@@ -61,8 +63,11 @@ class Gate:
             await send(message)
 
         try:
-            refused = await self._refuse(Request(scope))
-            await (refused or self._app)(scope, receive, noting)
+            with self._site.under_way.one_of(address_of(Request(scope))):
+                refused = await self._refuse(Request(scope))
+                await (refused or self._app)(scope, receive, noting)
+        except ClientDisconnect:
+            told["status"] = told["status"] or HUNG_UP
         except Exception as error:
             # What the application did not foresee; it must not get past the headers either.
             problem = problem_of(error, self._site.host)
@@ -83,11 +88,21 @@ class Gate:
             )
         if request.method not in ("GET", "HEAD") and self._comes_from_elsewhere(request):
             return as_details(request, Problem(403, "The request was sent by a page of another site."))
+        if "content-length" in request.headers and "transfer-encoding" in request.headers:
+            # Whoever stands between may take another end for the end of this request (RFC 9112, 6.1).
+            detail = "The length of the request is said in two ways; send Content-Length or Transfer-Encoding."
+            return as_details(request, Problem(400, detail, {"Connection": "close"}))
         if self._token is None or request.url.path in OPEN or request.url.path.startswith("/static/"):
             return None
-        cookie = request.cookies.get(Token.COOKIE, "")
-        if self._token.admits(request.headers.get("authorization", ""), cookie):
+        if self._token.is_proved_by(request.cookies.get(Token.COOKIE, "")):
             return None
+        given = bearer_of(request.headers.get("authorization", ""))
+        if given:
+            # A cookie's proof cannot be guessed; this can be tried.
+            self._site.guesses.check(address_of(request))
+            if self._token.is_right(given):
+                return None
+            self._site.guesses.spend(address_of(request))
         if wants_page(request) and request.method == "GET":
             asked = quote(request.url.path) + (f"?{request.url.query}" if request.url.query else "")
             return RedirectResponse(f"/login?{urlencode({'to': asked})}", 303, {"Cache-Control": "no-store"})

@@ -9,14 +9,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from seealso import DecodedImage, ImageLimits, Observed
+from seealso_web.checksums import sealed, unsealed
 from seealso_web.rendering import THUMBNAIL, is_whole, render, shrink
 
 
 class KeptThumbnails:
     """SHA-256 of an image file → its thumbnail, a file each: ``extras/web/thumbnails/ab/ab….webp``.
 
-    They can be made again, so none is synced; what a power cut has left half written is as if it were not there. Earlier releases
-    kept them in ``thumbnails/``: they are read there too, until `bring_home`.
+    Behind the image stands a checksum: what is damaged is as if it were not there. Nor is what a power cut has left half written; they can
+    be made again, so none is synced. Earlier releases kept them without a checksum, which are believed as long as they are of the right
+    length; and in ``thumbnails/``, where they are read too, until `bring_home`.
     """
 
     def __init__(self, of: Observed) -> None:
@@ -27,9 +29,9 @@ class KeptThumbnails:
         """A thumbnail, or None."""
         for folder in (self._folder, self._earlier):
             with contextlib.suppress(OSError):
-                data = _file(folder, digest).read_bytes()
-                if is_whole(data):
-                    return data
+                thumbnail = _checked(_file(folder, digest).read_bytes())
+                if thumbnail is not None:
+                    return thumbnail
         return None
 
     def put(self, digest: bytes, thumbnail: bytes) -> None:
@@ -42,7 +44,7 @@ class KeptThumbnails:
         file.parent.mkdir(parents=True, exist_ok=True)
         new = file.with_name(f".{file.name}.{os.getpid()}-{threading.get_ident()}.new")
         try:
-            new.write_bytes(thumbnail)
+            new.write_bytes(sealed(thumbnail))
             new.replace(file)
         finally:
             with contextlib.suppress(OSError):
@@ -101,8 +103,16 @@ class KeptThumbnails:
 
     def _is_home(self, digest: bytes) -> bool:
         with contextlib.suppress(OSError):
-            return is_whole(_file(self._folder, digest).read_bytes())
+            return _checked(_file(self._folder, digest).read_bytes()) is not None
         return False
+
+
+def _checked(data: bytes) -> bytes | None:
+    """The thumbnail that a file holds; None where it is damaged."""
+    thumbnail = unsealed(data)
+    if thumbnail is not None:
+        return thumbnail
+    return data if is_whole(data) else None
 
 
 def _file(folder: Path, digest: bytes) -> Path:

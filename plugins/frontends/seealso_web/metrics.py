@@ -29,6 +29,10 @@ class Metrics:
         self.waiting = Gauge(
             "seealso_web_waiting", "Requests that wait their turn.", ("work",), registry=self._registry
         )
+        self.connections = Gauge("seealso_web_connections", "Connections that are open.", registry=self._registry)
+        self.refused = Gauge(
+            "seealso_web_connections_refused", "Connections that were one too many.", registry=self._registry
+        )
         self.pictures = Counter(
             "seealso_web_pictures", "Images shown, by where they came from.", ("source",), registry=self._registry
         )

@@ -12,6 +12,10 @@ from seealso_web.queries import DEEPEST, LARGEST_ID, LARGEST_SEED, MOST
 
 TITLE = "seealso"
 LONGEST_TEXT = 1000  # characters of a text query
+START = r"(0(\.[0-9]{1,12})?|\.[0-9]{1,12})"  # of a part of an image: 0 or more, and less than 1
+EXTENT = r"(1(\.0{1,12})?|0?\.0{0,5}[1-9][0-9]{0,6})"  # more than 0, and 1 at most
+CROP = f"^{START},{START},{EXTENT},{EXTENT}$"
+SAYING = r"[^\s!-/:-@\[-`{-~]"  # what is neither white space nor a sign of ASCII: something has to be looked for
 STAGES = tuple(field.name for field in fields(Times))
 
 
@@ -54,13 +58,13 @@ def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
     crop = _parameter(
         "crop",
         "query",
-        {"type": "string", "pattern": "^[0-9.]+,[0-9.]+,[0-9.]+,[0-9.]+$", "examples": ["0.25,0.25,0.5,0.5"]},
+        {"type": "string", "pattern": CROP, "examples": ["0.25,0.25,0.5,0.5"]},
         "Only this part of the image: left, top, width, height, as shares of it.",
     )
     where = _parameter(
         "where",
         "query",
-        {"type": "string", "maxLength": LONGEST_TEXT, "examples": ["red -shoes"]},
+        {"type": "string", "maxLength": LONGEST_TEXT, "pattern": SAYING, "examples": ["red -shoes"]},
         "Only objects that match this text query; as many as are asked for, where there are so many.",
     )
     within = _parameter(
@@ -75,7 +79,7 @@ def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
         {"type": "boolean"},
         "Whether to leave out the object that is the image itself; if not said, only an object's own is left out.",
     )
-    words = {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT, "examples": ["red -shoes"]}
+    words = {"type": "string", "maxLength": LONGEST_TEXT, "pattern": SAYING, "examples": ["red -shoes"]}
     asked = _parameter(
         "q",
         "query",
@@ -90,8 +94,9 @@ def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
         {"type": "integer", "minimum": 0, "maximum": LARGEST_SEED},
         "The same selection for the same seed.",
     )
-    binary = {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
-    form = {"type": "object", "properties": {"image": {"type": "string", "format": "binary"}}, "required": ["image"]}
+    binary = {"schema": {"type": "string", "contentMediaType": "application/octet-stream", "minLength": 1}}
+    file = {"type": "string", "format": "binary", "minLength": 1}
+    form = {"type": "object", "properties": {"image": file}, "required": ["image"]}
     sent = {
         "required": True,
         "description": f"The image, of at most {options.upload_megabytes} MB and {options.upload_megapixels} million pixels: "

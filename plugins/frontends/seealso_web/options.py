@@ -28,6 +28,22 @@ class WebOptions(PluginOptions):
     queries_per_minute: StrictInt | None = Field(
         default=None, gt=0, description="searches and uploads of one visitor; null: no limit"
     )
+    connections: StrictInt = Field(
+        default=1024,
+        gt=0,
+        description="connections that are open at the same time, at most; half as many as files may be open where that is less",
+    )
+    connections_per_visitor: StrictInt | None = Field(
+        default=300,
+        gt=0,
+        description="connections, and requests under way, of one address (of IPv6: of one /64 network); null: no limit",
+    )
+    idle_seconds: StrictInt = Field(
+        default=5, gt=0, description="a connection is closed when its next request does not come for so long"
+    )
+    send_seconds: StrictInt = Field(
+        default=30, gt=0, description="a client that takes nothing of what it is sent for so long is cut off"
+    )
     locations: StrictBool = Field(default=True, description="show the folders that images lie in; false: names alone")
     originals: StrictBool = Field(default=True, description="let visitors download the files as they are")
     thumbnails: Literal["cache", "keep"] = Field(
@@ -44,6 +60,9 @@ class WebOptions(PluginOptions):
     upload_seconds: StrictInt = Field(default=30, gt=0, description="an upload that takes longer is cut off")
     uploads_at_once: StrictInt = Field(
         default=32, gt=0, description="uploads that are received at the same time, at most"
+    )
+    uploads_per_visitor: StrictInt | None = Field(
+        default=16, gt=0, description="uploads of one address that are received at the same time; null: no limit"
     )
     upload_hours: StrictInt = Field(
         default=24, gt=0, description="how long an upload is kept, so that its page can be shared"

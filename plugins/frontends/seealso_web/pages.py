@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from typing import Any
 
@@ -12,6 +13,7 @@ from starlette.routing import Route
 from seealso import Collection, Example
 from seealso_web import openapi
 from seealso_web.links import Links
+from seealso_web.problems import Problem
 from seealso_web.queries import (
     LARGEST_SEED,
     Found,
@@ -28,9 +30,10 @@ from seealso_web.queries import (
 from seealso_web.showing import by_language
 from seealso_web.site import Site
 from seealso_web.uploads import ENVELOPE, Upload, limited
-from seealso_web.visitors import Token
+from seealso_web.visitors import Token, address_of
 
 PER_PAGE = 60
+LOGIN_SECONDS = 10  # for the token to arrive
 
 
 def site_of(request: Request) -> Site:
@@ -121,14 +124,15 @@ async def upload(request: Request) -> Response:
     site = site_of(request)
     collection = site.collection(request)
     site.spend(request)
-    data = await site.uploads.receive(request)
+    async with site.uploads.received(request) as sent:
 
-    def keep() -> Upload:
-        # All that can be wrong with it is found out here, so that it is said here.
-        collection.extract(Example(image=data, limits=site.uploads.limits))
-        return site.uploads.keep(data)
+        def keep() -> Upload:
+            data = sent.read()
+            # All that can be wrong with it is found out here, so that it is said here.
+            collection.extract(Example(image=data, limits=site.uploads.limits))
+            return site.uploads.keep(data)
 
-    kept = await site.work(keep)
+        kept = await site.work(keep)
     return RedirectResponse(Links(collection.name).similar(kept), 303, {"Cache-Control": "no-store"})
 
 
@@ -167,9 +171,11 @@ async def login(request: Request) -> Response:
     token, wrong = Token(site.options.token.get_secret_value()), False
     to = request.query_params.get("to", "/")
     if request.method == "POST":
-        site.spend(request)
-        async with limited(request, ENVELOPE).form(max_files=0, max_fields=2, max_part_size=4096) as form:
-            wrong = not token.is_right(str(form.get("token", "")).strip())
+        given = await _token_given(request)
+        site.guesses.check(address_of(request))
+        wrong = not token.is_right(given)
+        if wrong:
+            site.guesses.spend(address_of(request))
         if not wrong:
             # Only to a page of this site.
             here = to.startswith("/") and not to.startswith(("//", "/\\")) and to.isprintable()
@@ -184,6 +190,15 @@ async def login(request: Request) -> Response:
             )
             return response
     return await site.page(request, "Log in", template="login.html", status=403 if wrong else 200, wrong=wrong, to=to)
+
+
+async def _token_given(request: Request) -> str:
+    try:
+        async with asyncio.timeout(LOGIN_SECONDS):
+            async with limited(request, ENVELOPE).form(max_files=0, max_fields=2, max_part_size=4096) as form:
+                return str(form.get("token", "")).strip()
+    except TimeoutError:
+        raise Problem(408, "The token came too slowly.", {"Connection": "close"}) from None
 
 
 ROUTES = [

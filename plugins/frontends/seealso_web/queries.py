@@ -50,7 +50,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found: the hits of a window, their objects, and which come after."""
+    """What was found: the hits of a window, those of their objects that are still there and have a place, and which come after."""
 
     hits: Sequence[Hit]
     records: dict[int, ObjectRecord]
@@ -157,10 +157,16 @@ def record_of(collection: Searchable, id_: int) -> ObjectRecord:
     return record
 
 
+def records_of(collection: Searchable, hits: Sequence[Hit]) -> dict[int, ObjectRecord]:
+    """The objects of hits, without those that were removed since, or whose last place is just being dropped."""
+    records = collection.records([hit.id for hit in hits])
+    return {id_: record for id_, record in records.items() if record.paths}
+
+
 def some(collection: Searchable, count: int, seed: int) -> Found:
     """A random selection; the same again for the same seed, as long as the collection does not change."""
     hits = collection.random(count, seed)
-    return Found(hits, collection.records([hit.id for hit in hits]))
+    return Found(hits, records_of(collection, hits))
 
 
 def by_text(collection: Searchable, query: str, shown: Window) -> Found:
@@ -171,7 +177,7 @@ def by_text(collection: Searchable, query: str, shown: Window) -> Found:
     """
     answer = collection.search(Query(keywords=query, k=shown.limit, offset=shown.offset))
     following = shown.next() if answer.matched is not None and answer.matched > shown.end else None
-    return Found(answer.hits, collection.records([hit.id for hit in answer.hits]), answer, following)
+    return Found(answer.hits, records_of(collection, answer.hits), answer, following)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,4 +265,4 @@ def similar(collection: Searchable, asked: Wanted, limits: ImageLimits) -> Found
         raise Problem(409, "The image's file is away, so no part of it can be looked at.") from None
     hits = answer.hits[: shown.limit]
     following = shown.next() if len(answer.hits) > shown.limit else None
-    return Found(hits, collection.records([hit.id for hit in hits]), answer, following)
+    return Found(hits, records_of(collection, hits), answer, following)

@@ -11,54 +11,16 @@ import threading
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from seealso import Collection, ConfigError, Host, MessageFormatter
 from seealso_web.app import make_app
+from seealso_web.connections import protocol
 from seealso_web.options import WebOptions
 
 log = logging.getLogger("seealso_web")
 
-HEAD_SECONDS = 10  # for the head of a request to arrive
 GRACE_SECONDS = 30  # for requests in flight, at the end
-CONNECTIONS = 1024  # at the same time; more are told to come back
-
-
-class PatientProtocol(H11Protocol):
-    """uvicorn's HTTP, but a connection whose request has not begun to be answered in time is closed.
-
-    uvicorn itself waits without end for a request that comes a byte at a time, so that a few hundred idle connections keep
-    everybody else out. What comes after the head, the body, is limited where it is received.
-    """
-
-    _deadline: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client has come."""
-        super().connection_made(transport)
-        self._expect_head()
-
-    def data_received(self, data: bytes) -> None:
-        """Something has come of a request."""
-        if self._deadline is None and (self.cycle is None or self.cycle.response_complete):
-            self._expect_head()
-        asked = self.cycle
-        super().data_received(data)
-        if self.cycle is not asked:
-            self._got_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The client has gone."""
-        self._got_head()
-        super().connection_lost(exc)
-
-    def _expect_head(self) -> None:
-        self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
-
-    def _got_head(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+UNSENT = 1 << 17  # bytes that the system takes for a connection and has not sent yet
 
 
 def listen(options: WebOptions) -> socket.socket:
@@ -78,6 +40,10 @@ def listen(options: WebOptions) -> socket.socket:
     # asyncio does this for sockets of its own making alone, and connections inherit it. Without it the second of the two
     # writes of an answer waits until the client acknowledges the first: 40 ms.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # Else it takes megabytes for a client that takes none of them; and who is slow would seem to take nothing until a third of them
+    # is sent.
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
     return listening
 
 
@@ -104,7 +70,7 @@ def serve(host: Host[Collection], options: WebOptions, stop: threading.Event) ->
         _log_requests()
         config = uvicorn.Config(
             app,
-            http=PatientProtocol,
+            http=protocol(app.state.site.connections, options),
             ws="none",
             lifespan="on",
             log_config=None,
@@ -112,7 +78,7 @@ def serve(host: Host[Collection], options: WebOptions, stop: threading.Event) ->
             server_header=False,
             proxy_headers=bool(options.proxies),
             forwarded_allow_ips=options.proxies,
-            limit_concurrency=CONNECTIONS,
+            timeout_keep_alive=options.idle_seconds,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
         asyncio.run(_run(uvicorn.Server(config), listening, stop, app.state.site))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import os
+import sys
 from functools import partial
 from http import HTTPStatus
 from typing import Any, ParamSpec, TypeVar
@@ -13,19 +12,19 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from seealso import Collection, Example, Host
+from seealso import Collection, Host
 from seealso_web import showing
 from seealso_web.cache import BytesCache
+from seealso_web.connections import Connections
 from seealso_web.links import Links, check_name
 from seealso_web.metrics import Metrics
 from seealso_web.options import WebOptions
 from seealso_web.pictures import Pictures
 from seealso_web.problems import Problem, as_details, wants_page
+from seealso_web.readiness import Readiness
 from seealso_web.uploads import Uploads
-from seealso_web.visitors import Allowance
+from seealso_web.visitors import GUESSES_PER_MINUTE, Allowance, AtOnce, Proxies, address_of
 from seealso_web.workers import Workers
-
-log = logging.getLogger("seealso_web")
 
 PICTURE_PATIENCE = 30  # seconds; a page of new thumbnails takes its time, and the browser waits gladly
 
@@ -49,19 +48,24 @@ class Site:
             check_name(name)
         self.host = host
         self.options = options
-        self.ready = False
+        self.readiness = Readiness(host)
         self.metrics = Metrics()
-        folder = options.cache_folder()
-        self._thumbnails = BytesCache(folder / "pictures", options.cache_megabytes)
-        self._uploaded = BytesCache(folder / "uploads", options.uploads_megabytes)
+        self.folder = options.cache_folder()
+        self._thumbnails = BytesCache(self.folder / "pictures", options.cache_megabytes)
+        self._uploaded = BytesCache(self.folder / "uploads", options.uploads_megabytes)
+        self.connections = Connections(_most(options), options.connections_per_visitor, Proxies(options.proxies))
+        self.under_way = AtOnce(options.connections_per_visitor)
         threads = max(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2)
         self.work = Workers("query", threads, options.queue_seconds)
         self.draw = Workers("picture", threads, PICTURE_PATIENCE)
-        self.uploads = Uploads(options, self._uploaded)
+        self.uploads = Uploads(options, self._uploaded, self.folder)
         self.allowance = Allowance(options.queries_per_minute)
+        self.guesses = Allowance(GUESSES_PER_MINUTE)
         self.pictures = Pictures(self._thumbnails, keep=options.thumbnails == "keep", metrics=self.metrics)
         for name, turns in (("query", self.work.turns), ("picture", self.draw.turns), ("upload", self.uploads.turns)):
             self.metrics.waiting.labels(name).set_function(partial(getattr, turns, "waiting"))
+        self.metrics.connections.set_function(self.connections.__len__)
+        self.metrics.refused.set_function(lambda: self.connections.refused)
         self._templates = jinja2.Environment(
             loader=jinja2.PackageLoader("seealso_web"),
             autoescape=True,
@@ -70,6 +74,11 @@ class Site:
             lstrip_blocks=True,
         )
         self._templates.filters |= showing.FILTERS
+
+    @property
+    def ready(self) -> bool:
+        """Whether everything that can be loaded is."""
+        return self.readiness.warm
 
     @property
     def names(self) -> list[str]:
@@ -93,7 +102,7 @@ class Site:
         Raises:
             Problem: 429, nothing is left of it.
         """
-        self.allowance.spend(request.client.host if request.client else "")
+        self.allowance.spend(address_of(request))
 
     async def page(self, request: Request, title: str, *, template: str, status: int = 200, **values: Any) -> Response:
         """A page of the site.
@@ -125,16 +134,6 @@ class Site:
         page.headers.update({"Cache-Control": "no-store", **problem.headers})
         return page
 
-    async def warm_up(self) -> None:
-        """Open every collection and load what answers, so that the first visitor waits no longer than the tenth."""
-        for name in self.names:
-            try:
-                await asyncio.to_thread(_warm_up, self.host.collection(name))
-            except Exception as error:
-                # One that fails keeps nobody from the others; its own pages say that it does.
-                log.warning("%s cannot be opened: %s", name, error)
-        self.ready = True
-
     def close(self) -> None:
         """Let what runs come to its end, and close the caches."""
         self.work.close()
@@ -143,22 +142,11 @@ class Site:
         self._uploaded.close()
 
 
-def _warm_up(collection: Collection) -> None:
-    if not collection.exists():
-        log.warning("%s: there is nothing in it yet; fill it with `seealso index PATH…`", collection.name)
-        return
-    hits = collection.random(1)
-    if hits:
-        collection.similar(hits[0].id, 1)
-    # By an image that the collection does not hold: the network has to be loaded.
-    collection.extract(Example(image=_any_image()))
+def _most(options: WebOptions) -> int:
+    """How many connections there may be: files and indexes have to be opened, too."""
+    if sys.platform == "win32":
+        return options.connections
+    import resource
 
-
-def _any_image() -> bytes:
-    import io
-
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.effect_noise((512, 512), 50).convert("RGB").save(file, "PNG")
-    return file.getvalue()
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return options.connections if files == resource.RLIM_INFINITY else max(1, min(options.connections, files // 2))

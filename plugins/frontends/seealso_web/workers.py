@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import ParamSpec, TypeVar
 
 from seealso_web.problems import Problem
@@ -45,6 +46,40 @@ class Turns:
 
     async def __aexit__(self, *_: object) -> None:
         self._free.release()
+
+
+class TurnsOfEach:
+    """So many of each visitor may be at it at once; others of his wait their turn, until a deadline.
+
+    Args:
+        at_once: how many; None: no limit.
+        seconds: how long one waits, at most.
+    """
+
+    def __init__(self, at_once: int | None, seconds: float) -> None:
+        self._at_once = at_once
+        self._seconds = seconds
+        self._turns: dict[str, tuple[Turns, int]] = {}
+
+    @asynccontextmanager
+    async def of(self, visitor: str) -> AsyncIterator[None]:
+        """A turn of a visitor's.
+
+        Raises:
+            Problem: 503, it did not come in time.
+        """
+        if self._at_once is None:
+            yield
+            return
+        turns, users = self._turns.get(visitor) or (Turns(self._at_once, self._seconds), 0)
+        self._turns[visitor] = (turns, users + 1)
+        try:
+            async with turns:
+                yield
+        finally:
+            turns, users = self._turns.pop(visitor)
+            if users > 1:
+                self._turns[visitor] = (turns, users - 1)
 
 
 class Workers:

@@ -87,6 +87,7 @@ class Parts:
         self.name = name
         self.plugins = plugins
         self.recorded = recorded
+        self._moved: set[str] = set()
         self._collection = config.collections[name]
         self.threads = usable_threads()
         self._extracting = threading.Lock()
@@ -94,9 +95,15 @@ class Parts:
         self._metrics: dict[str, Distance] = {}
 
     def follow(self, recorded: dict[str, PluginChoice]) -> None:
-        """Go by another record, for what made the collection has changed. What is made already stays in use."""
-        self.recorded = recorded
-        self._chosen.clear()
+        """Go by what is recorded by now, which others may have changed since. What is made already stays in use.
+
+        What the configuration says of a part counts no more once the record of that part has changed: it says where the collection
+        was when it was opened, and nobody who asks it shall notice that it was converted meanwhile.
+        """
+        if recorded != self.recorded:
+            self._moved |= {word for word, choice in self.recorded.items() if recorded.get(word) != choice}
+            self.recorded = recorded
+            self._chosen.clear()
 
     def chosen_text(self) -> Chosen[TextIndex] | None:
         """The text index in force; None where the configuration wants none, or none is installed."""
@@ -198,7 +205,7 @@ class Parts:
 
     def _choose(self, kind: Kind[P]) -> Chosen[P]:
         named = self._collection.choices(kind)
-        if named:
+        if named and kind.word not in self._moved:
             place = place_of(self.name, kind)
             chosen = Chosen(*self.config.options(self.plugins, kind, named[0], place))
             try:

@@ -14,6 +14,7 @@ import numpy as np
 from seealso.collection.intake.reading import read_file
 from seealso.collection.parts.opened import Opened
 from seealso.collection.parts.resolved import Parts
+from seealso.collection.search.content import read_content
 from seealso.collection.search.stopwatch import Stopwatch
 from seealso.errors import FileError, ImageError, QueryError
 from seealso.images.decoding import decode_image
@@ -178,27 +179,6 @@ def extract_image(data: bytes, parts: Parts, limits: ImageLimits, region: Region
         image = region.cut_from(image)
     descriptor: np.ndarray = parts.extract(parts.extractor.prepare(image)[np.newaxis])[0]
     return descriptor
-
-
-def read_content(record: ObjectRecord, limits: ImageLimits) -> bytes:
-    """The bytes of an object's file, from the first of its places that still holds them.
-
-    Raises:
-        FileError: none does; says why.
-    """
-    reason = ""
-    for path in record.paths:
-        try:
-            data, _ = read_file(path, limits)
-        except ImageError as error:
-            reason = reason or f"{shown_path(path)}: {error}"
-        except OSError as error:
-            reason = reason or f"{shown_path(path)}: cannot be read: {os.strerror(error.errno or 0)}"
-        else:
-            if hashlib.sha256(data).digest() == record.hash:
-                return data
-            reason = reason or f"{shown_path(path)}: it has changed since it was taken in; index it again"
-    raise FileError(reason or f"object {record.id} is in no place any more")
 
 
 def check_descriptor(descriptor: np.ndarray, provenance: Provenance) -> None:

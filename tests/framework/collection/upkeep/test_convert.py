@@ -104,6 +104,32 @@ def test_searches_go_on_meanwhile(opening):
     assert wrong == []
 
 
+@pytest.mark.parametrize("named", ["flat-file", {"plugin": "flat-file", "codec": "raw"}])
+def test_what_is_open_follows_whatever_its_configuration_names(opening, named):
+    collection, other = opening(), opening(store=named)
+    before = answers(other)
+    data = other.read(1)
+    for store, folder in (("plain", "store-2"), ("lmdb", "store-3"), ("plain", "store-4")):
+        collection.convert(PluginChoice(store))
+        assert answers(other) == before
+        assert other.status()["parts"]["store"] == collection.status()["parts"]["store"]
+        assert other.extract(seealso.Example(image=data))[1] == 1
+        assert np.array_equal(other.descriptors([3]), collection.descriptors([3]))
+        assert other._open().folder.name == folder
+    # Opened anew it has to fit, as ever.
+    other.close()
+    with pytest.raises(seealso.ConfigError, match="write `store: plain`, or run `seealso convert`"):
+        other.ids()
+
+
+def test_what_is_looked_at_before_and_opened_after_goes_by_the_new_record(opening):
+    collection, other = opening(), opening()
+    before = answers(collection)
+    assert other.choices()["store"]["plugin"] == "flat-file"
+    collection.convert(PLAIN)
+    assert answers(other) == before
+
+
 def test_interrupted_it_goes_on_where_it_ended(opening, tmp_path):
     collection = opening()
     before = answers(collection)
