@@ -569,6 +569,17 @@ def test_config_show_and_check(indexed, home, monkeypatch):
     assert "nothing to do" in indexed("--config", "shown.yaml", "index", "photos")[1]
 
 
+def test_config_show_shows_no_secret(call, home):
+    token = "a token that nobody may see"
+    file = home / "seealso.yaml"
+    frontends = f"[{{plugin: web, port: 8081, token: {token}}}, {{plugin: nonsense, token: {token}}}]"
+    file.write_text(file.read_text().replace("[cli]", frontends))
+    status, out, err = call("config", "show")
+    assert status == 0
+    assert token not in out + err
+    assert yaml.safe_load(out)["frontends"] == [{"plugin": "web", "port": 8081}, "nonsense"]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -184,11 +184,14 @@ class Parts:
         recorded, chosen = PluginChoice.parse(made_by[kind.word]), self.chosen(kind)
         if recorded == PluginChoice.parse(chosen.as_built()):
             return chosen
+        # What is unknown all the same is refused: it may have shaped what is there, which is rather built anew.
+        as_today = self.plugins.get(kind, recorded.plugin).Options.upgrade(dict(recorded.options))
+        recorded = replace(recorded, options=as_today)
         if recorded.plugin == chosen.cls.name:
             now = chosen.as_choice()
             of_queries = {name: now.options[name] for name in chosen.options.query_time}
             recorded = replace(recorded, options={**recorded.options, **of_queries}, secrets=now.secrets)
-        return self.checked(kind, recorded, recorded=True)
+        return self.checked(kind, recorded)
 
     def chosen(self, kind: Kind[P]) -> Chosen[P]:
         """The plugin in force for a kind.
