@@ -340,7 +340,7 @@ def test_verify_rebuild_maintain(indexed, home):
     assert indexed("verify")[:2] == (0, "all is well: 20 objects, 20 descriptors checked\n")
     assert indexed("rebuild")[1].startswith("rebuilt the index of 20 objects")
     assert " before, " in indexed("maintain")[1]
-    told = {"objects": 20, "descriptors": 20, "unused": 0, "problems": [], "doubtful": False}
+    told = {"objects": 20, "descriptors": 20, "unused": 0, "unchecked": 0, "problems": [], "doubtful": False}
     assert json.loads(indexed("verify", "--json")[1]) == told
 
 

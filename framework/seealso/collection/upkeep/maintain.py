@@ -158,13 +158,7 @@ def keep_up(
     doubts = _doubts(writer, opened.called, objects, missing, damaged, unused)
     if doubts and not force:
         raise WrongStore(f"{'; '.join(doubts)} Nothing was changed; `seealso maintain --force` drops them all the same")
-    forgotten = forget_damaged(writer)
-    if forgotten:
-        log.warning(
-            "%d damaged rows of the catalogue were forgotten; `seealso index PATH…` takes in anew what they were of",
-            forgotten,
-        )
-    add_checksums(writer, most=None)
+    _mend(writer)
     dropped = writer.existing(np.union1d(missing, damaged))
     if dropped.size:
         for record in writer.records(dropped.tolist()).values():
@@ -182,6 +176,17 @@ def keep_up(
     writer.forget_removals(min(saved, default=writer.change()))
     writer.compact()
     return int(dropped.size), removed
+
+
+def _mend(writer: CatalogWriter) -> None:
+    """Forget the damaged rows of the catalogue, and give a checksum to each that has none."""
+    forgotten = forget_damaged(writer)
+    if forgotten:
+        log.warning(
+            "%d damaged rows of the catalogue were forgotten; `seealso index PATH…` takes in anew what they were of",
+            forgotten,
+        )
+    add_checksums(writer, most=None)
 
 
 def bytes_below(directory: Path) -> int:

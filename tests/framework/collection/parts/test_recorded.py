@@ -2,12 +2,13 @@
 
 import json
 import logging
-import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pytest
 
 import seealso
+from seealso.catalogue.writer import CatalogWriter
 from seealso.collection.parts import recorded
 
 CODEC = """
@@ -98,13 +99,10 @@ def test_the_configuration_is_held_to_the_options_of_today(opening):
 
 
 def test_an_option_of_the_store_itself(opening, tmp_path, caplog):
-    database = sqlite3.connect(tmp_path / "c" / "catalog.sqlite3")
-    with database:
-        (told,) = database.execute("SELECT value FROM meta WHERE key = 'configuration'").fetchone()
-        choices = json.loads(told)
+    with closing(CatalogWriter(tmp_path / "c")) as writer:
+        choices = json.loads(writer.meta(recorded.CONFIGURATION))
         choices["store"]["speed"] = "high"
-        database.execute("UPDATE meta SET value = ? WHERE key = 'configuration'", (json.dumps(choices),))
-    database.close()
+        writer.set_meta({recorded.CONFIGURATION: json.dumps(choices)})
     with opening(EARLIER) as collection:
         assert [hit.id for hit in collection.similar(3, 1).hits] == [3]
     (warning,) = (each.getMessage() for each in caplog.records)
