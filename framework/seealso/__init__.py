@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from seealso.errors import QueryError as QueryError
     from seealso.errors import SeealsoError as SeealsoError
     from seealso.errors import StoreError as StoreError
+    from seealso.errors import WrongStore as WrongStore
     from seealso.evaluation.evaluate import Evaluation as Evaluation
     from seealso.evaluation.evaluate import Sample as Sample
     from seealso.evaluation.evaluate import SizeResult as SizeResult
@@ -169,6 +170,7 @@ _MODULES = {
         "QueryError",
         "SeealsoError",
         "StoreError",
+        "WrongStore",
     ),
     "seealso.evaluation.evaluate": ("Evaluation", "Sample", "SizeResult", "evaluate", "sample_of", "true_neighbours"),
     "seealso.evaluation.exact": ("Neighbours", "exact_neighbours"),

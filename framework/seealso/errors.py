@@ -11,6 +11,7 @@
     - FormatError: not a collection's file, or one of a newer format
     - ProvenanceMismatch: its descriptors were made by something else
     - CorruptCollection: a checksum or a cross-check failed
+    - WrongStore: the store is not the collection's, or seems not to be
   - ImageError: an image file cannot be used
     - ImageTooLarge: beyond the limits, refused before it was decoded
   - KeywordError: words that are meant to describe an image cannot be read
@@ -85,6 +86,10 @@ class ProvenanceMismatch(CollectionError):
 
 class CorruptCollection(CollectionError):
     """A checksum or a cross-check of the collection failed."""
+
+
+class WrongStore(CollectionError):
+    """The store is not the one that holds the collection's descriptors, or seems not to be."""
 
 
 class ImageError(SeealsoError):

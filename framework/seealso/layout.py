@@ -32,6 +32,9 @@ EVALUATION = "evaluation.npz"
 EXTRAS = "extras"
 """A folder for each plugin that keeps something of its own."""
 
+STORE_IDENTITY = "identity"
+"""In the folder of a store: what the collection calls it; unless the store keeps that elsewhere."""
+
 _PLUGIN = re.compile(r"[a-z0-9]+([-_.][a-z0-9]+)*")
 
 
@@ -75,7 +78,7 @@ def holds_descriptors(directory: Path) -> bool:
     if not directory.is_dir():
         return False
     stores = (folder for folder in directory.iterdir() if is_store(folder.name) and folder.is_dir())
-    if not any(any(store.iterdir()) for store in stores):
+    if not any(file.name != STORE_IDENTITY for store in stores for file in store.iterdir()):
         return False
     names = os.listdir(directory)
     signs = LOCK in names or any(name.startswith((CATALOGUE, EVALUATION)) for name in names)

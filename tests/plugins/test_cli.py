@@ -340,7 +340,8 @@ def test_verify_rebuild_maintain(indexed, home):
     assert indexed("verify")[:2] == (0, "all is well: 20 objects, 20 descriptors checked\n")
     assert indexed("rebuild")[1].startswith("rebuilt the index of 20 objects")
     assert " before, " in indexed("maintain")[1]
-    assert json.loads(indexed("verify", "--json")[1]) == {"objects": 20, "descriptors": 20, "unused": 0, "problems": []}
+    told = {"objects": 20, "descriptors": 20, "unused": 0, "unchecked": 0, "problems": [], "doubtful": False}
+    assert json.loads(indexed("verify", "--json")[1]) == told
 
 
 def test_damage_is_found_and_mended(indexed, home):
@@ -566,6 +567,17 @@ def test_config_show_and_check(indexed, home, monkeypatch):
     (home / "shown.yaml").write_text(shown)
     assert indexed("--config", "shown.yaml", "config", "check")[0] == 0
     assert "nothing to do" in indexed("--config", "shown.yaml", "index", "photos")[1]
+
+
+def test_config_show_shows_no_secret(call, home):
+    token = "a token that nobody may see"
+    file = home / "seealso.yaml"
+    frontends = f"[{{plugin: web, port: 8081, token: {token}}}, {{plugin: nonsense, token: {token}}}]"
+    file.write_text(file.read_text().replace("[cli]", frontends))
+    status, out, err = call("config", "show")
+    assert status == 0
+    assert token not in out + err
+    assert yaml.safe_load(out)["frontends"] == [{"plugin": "web", "port": 8081}, "nonsense"]
 
 
 @pytest.mark.parametrize(
@@ -876,7 +888,10 @@ def test_convert(indexed):
     assert (status, err) == (0, "")
     assert re.fullmatch(r"20 descriptors copied: .* before, .* now \(\d+\.\d s\)\n", out)
     assert len(json.loads(indexed("similar", "id:3", "-k", "30", "--json")[1])["hits"]) == 20
-    assert indexed("convert", "--codec", "raw")[0] == 2
+    # Without a store it is the one in force.
+    assert indexed("convert", "--codec", "raw")[1].startswith("nothing to do")
+    assert indexed("convert", "--codec", "sparse", "--option", "nonsense")[0] == 2
+    assert indexed("convert", "--codec", "sparse")[1].startswith("20 descriptors copied")
     status, _, err = indexed("convert")
     assert (status, err) == (1, "seealso: say which store, or name one in the configuration (`store:`)\n")
     status, _, err = indexed("convert", "lmbd")

@@ -277,6 +277,19 @@ class TestStoreReadsOneBlock(ObjectStoreTests):
                 yield seealso.EncodedBlock(found, records, blocks[0].codec, 1, sum(map(len, records)))
 
 
+class TestStoreIsAnybodys(ObjectStoreTests):
+    class store_class(LmdbStore):
+        """Keeps its identity in memory."""
+
+        held = ""
+
+        def identity(self):
+            return self.held
+
+        def keep_identity(self, identity):
+            self.held = identity
+
+
 # Keyword sources
 
 

@@ -35,7 +35,7 @@ def choose_codec(classes: Mapping[str, type[Codec]], context: CodecContext, desc
                 best, chosen = (cost, -cls.preference, name), codec
     if chosen is None:
         raise PluginError("no codec that is installed can be the default for these descriptors; name one: `codec: …`")
-    return PluginChoice(chosen.name, chosen.options.model_dump(mode="json"))
+    return PluginChoice.of(chosen.name, chosen.options)
 
 
 def _sample(descriptors: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -20,21 +20,23 @@ from seealso.collection.intake.ingest import IngestReport, Progress
 from seealso.collection.intake.intake import Intake
 from seealso.collection.intake.scan import ScanRules
 from seealso.collection.intake.vector_files import open_vectors
-from seealso.collection.parts import resolved as parts_module
 from seealso.collection.parts.creation import create, exists, explain_absence, store_folder
+from seealso.collection.parts.identity import lose_identity, settle_identity
 from seealso.collection.parts.lock import write_lock
 from seealso.collection.parts.opened import Opened
+from seealso.collection.parts.recorded import recorded_choices, sources_record, with_secrets
 from seealso.collection.parts.resolved import Parts
 from seealso.collection.search.answering import Answering, check_answerable
 from seealso.collection.search.content import Content, Contents, read_content
 from seealso.collection.search.examples import Examples
 from seealso.collection.search.hits import hits_of
 from seealso.collection.search.stopwatch import Stopwatch
-from seealso.collection.upkeep.convert import Conversion, convert, remove_other_stores
+from seealso.collection.upkeep.convert import Conversion, convert, wanted_store
+from seealso.collection.upkeep.leaving import leave_unfinished, remove_left
 from seealso.collection.upkeep.maintain import Checkup, Upkeep, bytes_below, bytes_of_parts, check, keep_up
 from seealso.configuration.models import Config
 from seealso.durability import make_directory, writing_in
-from seealso.errors import CollectionError, ConfigError, MissingObject, QueryError, SeealsoError
+from seealso.errors import CollectionError, MissingObject, QueryError, SeealsoError
 from seealso.imported.extractor import Imported
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.extractor import Provenance
@@ -109,33 +111,33 @@ class Collection:
                 if self.exists():
                     if self._catalog is None:
                         self._catalog = Catalog(self.path)
-                    recorded = parts_module.recorded_choices(self._catalog)
+                    recorded = recorded_choices(self._catalog)
                 self._parts = Parts(self.config, self.name, self.plugins, recorded)
             return self._parts
 
-    def _open(self) -> Opened:
+    def _open(self, *, force: bool = False) -> Opened:
         with self._lock:
             if self._opened is not None and self._opened.moved():
                 self._left.append(self._opened)
                 self._opened = None
             if self._opened is None:
                 self._require()
-                self._opened = self._open_as_recorded()
+                self._opened = self._open_as_recorded(force=force)
             return self._opened
 
-    def _open_as_recorded(self) -> Opened:
+    def _open_as_recorded(self, *, force: bool) -> Opened:
         """Opened as the catalogue says; anew where the descriptors move to another store just then."""
         while True:
             parts = self.parts
             catalog, self._catalog = self._catalog or Catalog(self.path), None
             try:
                 folder = store_folder(catalog)
-                parts.follow(parts_module.recorded_choices(catalog))
+                parts.follow(recorded_choices(catalog))
             except BaseException:
                 catalog.close()
                 raise
             try:
-                opened = Opened.open(self.path, catalog, parts)
+                opened = Opened.open(self.path, catalog, parts, force=force)
             except (SeealsoError, OSError):
                 self._catalog = Catalog(self.path)
                 if store_folder(self._catalog) == folder:
@@ -167,17 +169,22 @@ class Collection:
                     raise
 
     @contextmanager
-    def _writing(self, *, anew: bool = False) -> Iterator[tuple[Opened, CatalogWriter]]:
+    def _writing(self, *, anew: bool = False, force: bool = False) -> Iterator[tuple[Opened, CatalogWriter]]:
         """Hold the lock, and have the collection open for writing; what is derived follows, and is saved at the end.
 
         Args:
             anew: what is derived is about to be built anew.
+            force: take a store that has lost its identity.
         """
         self._require()
         with write_lock(self.path), writing_in(self.path):
-            opened = self._open()
+            opened = self._open(force=force)
             writer = CatalogWriter(self.path)
             try:
+                if force and lose_identity(opened.store, writer):
+                    self.close()
+                    opened = self._open()
+                settle_identity(opened.store, writer, opened.called, force=force)
                 with opened.writing(anew=anew):
                     yield opened, writer
                 add_checksums(writer)
@@ -246,7 +253,7 @@ class Collection:
             if keywords is not None:
                 # Before it is kept: what does not fit is refused.
                 self.parts.chosen_sources(keywords)
-                writer.set_meta(parts_module.sources_record(keywords))
+                writer.set_meta(sources_record(keywords))
             rules = ScanRules(tuple(include), tuple(exclude), hidden)
             return self._intake(opened, writer).index(given, rules, prune, progress)
 
@@ -569,52 +576,65 @@ class Collection:
         opened = self._current()
         opened.index.try_out(opened.catalog)
 
-    def maintain(self) -> Upkeep:
+    def maintain(self, *, force: bool = False) -> Upkeep:
         """Reclaim space: descriptors that nobody sees, the store's and the catalogue's free space, old snapshots.
 
         Objects whose descriptor is lost or damaged are dropped, so that the next `index` takes them in anew.
+
+        Args:
+            force: also where most descriptors are lost, or most are of no object; and where the store has lost its identity.
+
+        Raises:
+            WrongStore: so much is lost that the store seems to be the wrong one; nothing was changed.
         """
-        with self._writing() as (opened, writer):
+        with self._writing(force=force) as (opened, writer):
             before = bytes_below(self.path)
-            dropped, removed = keep_up(writer, opened, self._intake(opened, writer).tell_removed)
-            remove_other_stores(self.path, writer)
+            dropped, removed = keep_up(writer, opened, self._intake(opened, writer).tell_removed, force=force)
+            leave_unfinished(self.path, self.parts, writer)
             self.plugins.observe("maintained", collection=self.name, of=self)
             return Upkeep(dropped, removed, before, bytes_below(self.path))
 
     def convert(
-        self, store: PluginChoice | None = None, progress: Callable[[int, int], None] = lambda done, total: None
+        self,
+        store: PluginChoice | None = None,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+        *,
+        options: Mapping[str, Any] | None = None,
     ) -> Conversion | None:
-        """Move the descriptors to another store, or another codec. Searches go on meanwhile.
+        """Move the descriptors to another store, or another codec, or another place. Searches go on meanwhile.
 
         It may be interrupted at any moment: the collection is then as it was, and the next conversion to the same store
-        goes on where this one ended.
+        goes on where this one ended. The store that is left is removed, with what it keeps elsewhere.
 
         Args:
-            store: the new store; by default the one that the configuration names.
+            store: the new store; by default the one that the configuration names, else the one in force. The options that the
+                configuration gives it are kept; else those of the store in force, where it is the same plugin.
             progress: told how many descriptors are done, and of how many.
+            options: of its options those that are to be others, ``codec`` among them.
 
         Returns:
             What was done; None where the collection is kept by just that store already.
 
         Raises:
-            ConfigError: no store is named, or its options do not fit.
+            ConfigError: nothing is asked for, or an option does not fit.
             CollectionBusy: another process is writing.
+            WrongStore: at the new place there are other descriptors.
             CorruptRecord, MissingObject: a descriptor is lost; `maintain` lets go of its object.
             DiskFull: no space is left; nothing has changed.
         """
         self._require()
-        named = (store,) if store is not None else self.settings.choices(STORE)
-        if not named:
-            raise ConfigError("say which store, or name one in the configuration (`store:`)")
-        wanted = self.parts.checked(STORE, named[0])
+        configured = self.parts.chosen(STORE).as_choice() if self.settings.choices(STORE) else None
         self.close()
         # What the configuration says of the store is where it is going, not where it is.
         with self.variant(store=None) as found:
+            if configured is not None:
+                found.parts.follow(with_secrets(found.parts.recorded, STORE.word, configured))
+            wanted = wanted_store(store, options or {}, configured, found.parts)
             if found.parts.choices()[STORE.word] == wanted.as_choice():
                 return None
             with found._writing() as (opened, writer):
                 converted = convert(self.path, found.parts, opened, writer, wanted, progress)
                 opened.index.finish()
                 opened.store.close()
-                remove_other_stores(self.path, writer)
+                remove_left(self.path, found.parts, writer)
                 return converted

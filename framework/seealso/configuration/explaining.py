@@ -10,26 +10,29 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from seealso.configuration.reading import Location
+from seealso.interfaces.plugin import secret_options
 from seealso.registry.registry import did_you_mean
 
 
 class Source:
-    """Where the values of a configuration stand: in which file and line, or in which environment variable."""
+    """Where the values of a configuration stand: in which file and line, or in which environment variable; or ``what`` else gave them."""
 
     def __init__(
         self,
         path: Path | None = None,
         lines: Mapping[Location, int] | None = None,
         overrides: Mapping[Location, str] | None = None,
+        what: str = "the built-in configuration",
     ) -> None:
         self.path = path
         self.lines = lines or {}
         self.overrides = overrides or {}
+        self._what = what
 
     @property
     def name(self) -> str:
         """The file's path, or what there is instead of a file."""
-        return str(self.path) if self.path else "the built-in configuration"
+        return str(self.path) if self.path else self._what
 
     @property
     def base(self) -> Path:
@@ -56,10 +59,12 @@ def explain(error: ValidationError, model: type[BaseModel], source: Source, pref
     first = min(error.errors(include_url=False), key=lambda found: found["type"] == "missing")
     # A choice's inner fields are pydantic's affair; the user sees `store:`, not `store.options`.
     location = prefix + tuple(first["loc"])
-    return f"{source.place(location)}: {_expectation(first, model)}"
+    secret = bool(first["loc"]) and first["loc"][0] in secret_options(model)
+    found = "" if secret else f", found {shown(first['input'])}"
+    return f"{source.place(location)}: {_expectation(first, model, found)}"
 
 
-def _expectation(error: ErrorDetails, model: type[BaseModel]) -> str:
+def _expectation(error: ErrorDetails, model: type[BaseModel], found: str) -> str:
     kind, key = error["type"], str(error["loc"][-1]) if error["loc"] else ""
     if kind == "extra_forbidden":
         fields = _fields_at(model, tuple(error["loc"][:-1]))
@@ -71,8 +76,8 @@ def _expectation(error: ErrorDetails, model: type[BaseModel]) -> str:
     if kind == "value_error":
         return message
     if kind == "path_type":
-        return f"expected a path, found {shown(error['input'])}"
-    return f"{message[0].lower()}{message[1:]}, found {shown(error['input'])}"
+        return f"expected a path{found}"
+    return f"{message[0].lower()}{message[1:]}{found}"
 
 
 def _fields_at(model: type[BaseModel], location: Location) -> list[str]:

@@ -211,6 +211,6 @@ def validate_options(
     """
     source = source or Source()
     try:
-        return cls.Options.model_validate(dict(choice.options), context={"base": source.base})
+        return cls.Options.model_validate(choice.given(), context={"base": source.base})
     except ValidationError as error:
         raise ConfigError(explain(error, cls.Options, source, location)) from None

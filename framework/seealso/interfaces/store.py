@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field, field_validator
 
+from seealso.durability import write_atomically, writing_in
+from seealso.errors import StoreError
 from seealso.interfaces.codec import Codec, Record, Records
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.plugin import Plugin, PluginChoice, PluginOptions
+from seealso.layout import STORE_IDENTITY
 
 log = logging.getLogger("seealso")
 
@@ -50,6 +53,9 @@ class StoreContext:
         choose_codec: what to write descriptors with where the configuration chooses no codec: takes the first ones
             ``(n, dim)``, and returns the choice, with all its options, for the store to keep. Costs what encoding a
             few hundred costs.
+        identity: what the collection calls this store: a random word of its own, the same at every opening, which a store whose data
+            lies elsewhere may name its part of that place by. Empty where a release has made the collection that gave none, until
+            something is written; so a store that was there before goes on by the name that it has.
     """
 
     directory: Path
@@ -58,6 +64,7 @@ class StoreContext:
     read_only: bool
     codec: Callable[[PluginChoice], Codec]
     choose_codec: Callable[[np.ndarray], PluginChoice]
+    identity: str = ""
 
     def check_ids(self, ids: np.ndarray) -> None:
         """Refuse what are no IDs.
@@ -147,8 +154,8 @@ class StoreReport:
 class ObjectStore(Plugin):
     """Keeps descriptors by ID on disk.
 
-    One thread at a time calls the methods that write (`put_many`, `remove_many`, `flush`, `compact`); the others may
-    be called from any thread, at any time, also while another process writes.
+    One thread at a time calls the methods that write (`put_many`, `remove_many`, `flush`, `compact`, `keep_identity`, `destroy`); the
+    others may be called from any thread, at any time, also while another process writes.
     """
 
     def __init__(self, options: PluginOptions, context: StoreContext) -> None:
@@ -201,6 +208,39 @@ class ObjectStore(Plugin):
         Raises:
             MissingObject: names the IDs that are not there.
             CorruptRecord: names the IDs whose checksum fails.
+        """
+
+    def identity(self) -> str:
+        """What `keep_identity` was given last; empty before. It is asked whenever a collection is opened: another one than the
+        collection's is the wrong store, from which nothing is read and to which nothing is written.
+
+        The base keeps it in a file of the store's directory. That will do for a store whose data lies there, too. One whose data lies
+        elsewhere has to keep it there, beside the data: else a wrong or an empty place is taken for the right one.
+        """
+        try:
+            return (self.context.directory / STORE_IDENTITY).read_bytes()[:1000].decode("ascii", "replace").strip()
+        except FileNotFoundError:
+            return ""
+
+    def keep_identity(self, identity: str) -> None:
+        """Keep an identity, some 40 letters and digits, in the place of the one before: durably on return, with the data.
+
+        It is called before the first descriptor is put; and once for a store that an earlier release has made.
+
+        Raises:
+            StoreError: the store was opened for reading only.
+            DiskFull: no space is left.
+        """
+        if self.context.read_only:
+            raise StoreError(f"{self.context.directory}: the store was opened for reading only")
+        with writing_in(self.context.directory):
+            write_atomically(self.context.directory / STORE_IDENTITY, identity.encode("ascii"))
+
+    def destroy(self) -> None:
+        """Remove all that the store keeps outside of its directory, for good.
+
+        It is called for a store that a collection has left for another one, and for one that a conversion did not finish; then the
+        store is closed, and its directory is removed. It may be interrupted, and is then called again. The base does nothing.
         """
 
     def compact(self, order: np.ndarray | None, live: np.ndarray) -> None:

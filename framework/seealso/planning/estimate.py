@@ -7,7 +7,7 @@ import math
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -184,7 +184,7 @@ def _others(collection: Collection, also: Mapping[str, Sequence[str]]) -> Iterat
             collection.plugins.get(kind, name)
             if kind.within:
                 outer = chosen[kind.within]
-                yield {kind.within: PluginChoice(outer.plugin, {**outer.options, word: name})}
+                yield {kind.within: replace(outer, options={**outer.options, word: name})}
             elif name != chosen[word].plugin:
                 # What follows it, as the distance does the extractor, need not fit any more.
                 yield {word: PluginChoice(name), **{other.word: None for other in CHOSEN if other.follows == word}}

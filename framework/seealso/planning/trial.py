@@ -308,5 +308,6 @@ def _serve(asked: str) -> subprocess.CompletedProcess[str]:
 
 
 def _settings(collection: Collection) -> dict[str, object]:
-    """As `seealso.open` takes them."""
-    return {"text": False, **collection.choices()}
+    """As `seealso.open` takes them; with what is secret, for the process that opens it has to open the store, too."""
+    chosen = {kind: choice.revealed() for kind, choice in collection.parts.choices().items()}
+    return {"text": False, **collection.choices(), **chosen}

@@ -27,7 +27,14 @@ class MemoryStore(ObjectStore):
             StoreContext(Path(), dim, np.dtype(dtype), False, lambda choice: codec, lambda descriptors: raw),
         )
         self._codec = codec
+        self._identity = ""
         self.held: dict[int, np.ndarray] = {}
+
+    def identity(self) -> str:
+        return self._identity
+
+    def keep_identity(self, identity: str) -> None:
+        self._identity = identity
 
     def put_many(self, ids: np.ndarray, descriptors: np.ndarray) -> None:
         self.context.check(ids, descriptors)

@@ -22,6 +22,7 @@ def open_store(
     dim: int = DIM,
     dtype: str = "float32",
     read_only: bool = False,
+    identity: str = "",
     **options: Any,
 ) -> ObjectStore:
     """A store of this class, with the framework's own codecs."""
@@ -35,7 +36,7 @@ def open_store(
     def choose(descriptors: np.ndarray) -> PluginChoice:
         return choose_codec(CODECS, encoded, descriptors)
 
-    context = StoreContext(directory, dim, np.dtype(dtype), read_only, make, choose)
+    context = StoreContext(directory, dim, np.dtype(dtype), read_only, make, choose, identity)
     return cls(cls.Options(**options), context)
 
 

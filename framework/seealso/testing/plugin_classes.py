@@ -1,12 +1,13 @@
 """What the class of every plugin has to be, whatever its kind."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import pytest
 from pydantic import ValidationError
 
-from seealso.interfaces.plugin import Plugin, PluginOptions
+from seealso.interfaces.plugin import Plugin, PluginChoice, PluginOptions, secret_options
 from seealso.registry.kinds import KINDS
 from seealso.registry.registry import broken_contract
 
@@ -44,9 +45,12 @@ class PluginTests:
     def test_options_come_back_as_they_were_written(
         self, plugin_class: type[Plugin], plugin_options: PluginOptions
     ) -> None:
-        # A collection records them as JSON, and compares them with the configuration's.
-        written = plugin_options.model_dump_json()
-        assert plugin_class.Options.model_validate_json(written) == plugin_options
+        # A collection records them as JSON, and compares them with the configuration's. What is secret it does not record.
+        choice = PluginChoice.of(plugin_class.name, plugin_options)
+        recorded = PluginChoice.parse(json.loads(json.dumps(choice.as_yaml())))
+        assert plugin_class.Options.model_validate({**recorded.options, **choice.secrets}) == plugin_options
+        # And there is nothing old about them.
+        assert plugin_class.Options.upgrade(dict(recorded.options)) == recorded.options
 
     def test_an_option_that_does_not_exist_is_refused(self, plugin_class: type[Plugin]) -> None:
         with pytest.raises(ValidationError, match="no_such_option"):
@@ -54,6 +58,10 @@ class PluginTests:
 
     def test_query_time_options_exist(self, plugin_class: type[Plugin]) -> None:
         assert plugin_class.Options.query_time <= set(plugin_class.Options.model_fields)
+
+    def test_options_that_say_where_exist(self, plugin_class: type[Plugin]) -> None:
+        options = plugin_class.Options
+        assert options.located_by <= set(options.model_fields) - secret_options(options)
 
     def test_what_is_lacking_is_said_in_words(self, plugin_class: type[Plugin]) -> None:
         assert isinstance(plugin_class.lacking(), str)

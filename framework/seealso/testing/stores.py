@@ -1,6 +1,8 @@
 """What an object store has to do."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ STEPS = st.lists(
     ),
     max_size=12,
 )
+IDENTITY = "0123456789abcdef0123456789abcdef01234567"
 EVERY_STEP: list[tuple[str, set[int]]] = [
     *[("put", {1, 2, 3}), ("remove", {2}), ("reopen", set()), ("put", {2, 4}), ("flush", set())],
     *[("remove", {1}), ("crash", set()), ("put", {1, 3}), ("compact", {1, 2})],
@@ -185,6 +188,45 @@ class ObjectStoreTests(SharedStoreTests, CodedStoreTests):
         rest = list(blocks)
         assert set(found([first, *rest])) <= set(range(20_000))
 
+    # Its identity
+
+    def test_it_hands_back_its_identity(self, store: ObjectStore, opened: Open) -> None:
+        assert store.identity() == ""
+        put(store, [1])
+        assert store.identity() == ""
+        for identity in (IDENTITY, IDENTITY[::-1]):
+            store.keep_identity(identity)
+            assert [each.identity() for each in (store, opened(), opened(read_only=True))] == [identity] * 3
+        put(store, range(2, 500))
+        store.compact(None, array(1))
+        store.close()
+        assert opened(read_only=True).identity() == IDENTITY[::-1]
+
+    def test_a_new_one_can_be_given_an_identity_before_anything_is_put(self, store: ObjectStore, opened: Open) -> None:
+        store.keep_identity(IDENTITY)
+        store.close()
+        again = opened()
+        assert again.identity() == IDENTITY
+        assert again.ids().tolist() == []
+        put(again, [1])
+        assert again.identity() == IDENTITY
+
+    def test_the_identity_is_the_places_and_no_option(self, store: ObjectStore, tmp_path: Path) -> None:
+        store.keep_identity(IDENTITY)
+        other = open_store(self.store_class, tmp_path / "another place", identity=IDENTITY)
+        assert other.identity() == ""
+        other.close()
+
+    def test_it_can_be_destroyed_more_than_once(self, store: ObjectStore, opened: Open, folder: Path) -> None:
+        put(store, [1, 2])
+        store.destroy()
+        store.destroy()
+        store.close()
+        shutil.rmtree(folder)
+        again = opened()
+        assert again.ids().tolist() == []
+        assert again.identity() == ""
+
     # Opening again
 
     def test_it_is_there_when_opened_again(self, opened: Open) -> None:
@@ -236,6 +278,7 @@ class ObjectStoreTests(SharedStoreTests, CodedStoreTests):
         writes: list[Callable[[], None]] = [
             lambda: put(reader, [2]),
             lambda: reader.remove_many(array(1)),
+            lambda: reader.keep_identity(IDENTITY),
             lambda: reader.compact(None, array()),
         ]
         for write in writes:

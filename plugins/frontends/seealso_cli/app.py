@@ -122,13 +122,11 @@ def run(arguments: Sequence[str], session: Session) -> int:
         _give_up_output()  # whoever read it has enough
         return 1
     except OSError as error:
-        if limit := limit_reached(error):
-            return _failed(session, limit)
-        return _failed(session, session.blamed(error) + _refused(error))
+        return _failed(session, error, limit_reached(error) or session.blamed(error) + _refused(error))
     except Exception as error:
-        if limit := limit_reached(error):
-            return _failed(session, limit)
-        return _failed(session, f"{session.explained(error)} (`seealso --debug …` shows where)")
+        return _failed(
+            session, error, limit_reached(error) or f"{session.explained(error)} (`seealso --debug …` shows where)"
+        )
     return status if isinstance(status, int) else 0
 
 

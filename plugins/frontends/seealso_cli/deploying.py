@@ -6,12 +6,16 @@ import os
 import signal
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from seealso import ConfigError, printable
 from seealso_cli.output import note
 from seealso_cli.session import Session
+
+if TYPE_CHECKING:
+    from seealso import PluginChoice
 
 
 @click.group("config")
@@ -22,18 +26,25 @@ def config_command() -> None:
 @config_command.command("show")
 @click.pass_obj
 def show_config(session: Session) -> None:
-    """The configuration in force, with every default filled in, as YAML."""
+    """The configuration in force, with every default filled in, as YAML; without what is secret."""
     import yaml
 
     config = session.config
     document = config.model_dump(mode="json", exclude_defaults=False)
     for name in config.collections:
         document["collections"][name].update(session.deployment.collection(name).choices())
+    document["frontends"] = [_without_secrets(session, choice) for choice in config.frontends]
     if not document["frontends"]:
         document["frontends"] = [session.plugins.preferred("frontend")]
     session.warn_of_plugins()
     click.echo(f"# from {printable(config.source.name)}")
     click.echo(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), nl=False)
+
+
+def _without_secrets(session: Session, frontend: PluginChoice) -> str | dict[str, Any]:
+    """A frontend in the form of the configuration. Of one that is not installed nobody can tell what is secret: its name alone."""
+    cls = session.plugins.classes("frontend").get(frontend.plugin)
+    return frontend.plugin if cls is None else frontend.hiding(cls.Options).as_yaml()
 
 
 @config_command.command("check")

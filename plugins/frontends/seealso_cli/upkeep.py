@@ -97,7 +97,8 @@ def verify_command(session: Session, as_json: bool) -> int:
     else:
         for problem in checkup.problems:
             note(f"seealso: {problem}")
-        unused = f", {checkup.unused:,} of no object (`seealso maintain` removes them)" if checkup.unused else ""
+        advice = "" if checkup.doubtful else " (`seealso maintain` removes them)"
+        unused = f", {checkup.unused:,} of no object{advice}" if checkup.unused else ""
         if checkup.unchecked:
             unused += (
                 f", {count(checkup.unchecked, 'row')} of the catalogue without a checksum yet (every `seealso index` adds some, "
@@ -123,10 +124,14 @@ def rebuild_command(session: Session) -> None:
 
 
 @click.command("maintain")
+@click.option("--force", is_flag=True, help="Also where most descriptors are gone, as in the wrong store.")
 @click.pass_obj
-def maintain_command(session: Session) -> None:
-    """Reclaim space, and let go of what is damaged, so that `seealso index` takes it in anew."""
-    upkeep = session.collection().maintain()
+def maintain_command(session: Session, force: bool) -> None:
+    """Reclaim space, and let go of what is damaged, so that `seealso index` takes it in anew.
+
+    It refuses where so much is lost that the store seems to be the wrong one.
+    """
+    upkeep = session.collection().maintain(force=force)
     if upkeep.dropped:
         note(
             f"seealso: warning: {count(upkeep.dropped, 'object')} whose descriptor was lost or damaged dropped; "
@@ -139,21 +144,28 @@ def maintain_command(session: Session) -> None:
 @click.command("convert")
 @click.argument("store", required=False)
 @click.option("--codec", metavar="NAME", help="How the descriptors are written there.")
+@click.option(
+    "--option",
+    "options",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Another option of the store; may be given several times. VALUE is as in YAML.",
+)
 @click.pass_obj
-def convert_command(session: Session, store: str | None, codec: str | None) -> None:
+def convert_command(session: Session, store: str | None, codec: str | None, options: tuple[str, ...]) -> None:
     """Move the descriptors to another STORE, or another codec; by default to what the configuration names.
 
-    Searches go on meanwhile. It may be interrupted at any moment: the collection is then as it was, and the same command goes
+    The options that the configuration gives the store are kept. With --codec or --option alone it is the store that the
+    configuration names, else the one in force. Searches go on meanwhile. It may be interrupted at any moment: the collection is then as it was, and the same command goes
     on where it ended. It needs room for both stores until it is done.
     """
     from seealso import PluginChoice
 
-    if codec is not None and store is None:
-        raise click.UsageError("--codec belongs to a STORE; name it: `seealso convert STORE --codec NAME`")
-    wanted = None if store is None else PluginChoice(store, {} if codec is None else {"codec": codec})
+    given = _options(options) | ({} if codec is None else {"codec": codec})
+    wanted = None if store is None else PluginChoice(store)
     started = time.monotonic()
     with showing_share("Converting", "descriptor") as progress:
-        done = session.collection().convert(wanted, progress)
+        done = session.collection().convert(wanted, progress, options=given)
     if done is None:
         click.echo("nothing to do: the descriptors are kept in just that way")
         return
@@ -163,3 +175,19 @@ def convert_command(session: Session, store: str | None, codec: str | None) -> N
         f"{count(done.copied, 'descriptor')} copied{before}: {size(done.bytes_before)} before, {size(done.bytes_after)} now "
         f"({time.monotonic() - started:.1f} s){lossy}"
     )
+
+
+def _options(given: tuple[str, ...]) -> dict[str, Any]:
+    """Options of the form KEY=VALUE."""
+    import yaml
+
+    found: dict[str, Any] = {}
+    for each in given:
+        key, equals, value = each.partition("=")
+        if not key or not equals:
+            raise click.UsageError(f"--option {each}: write it as KEY=VALUE")
+        try:
+            found[key] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            found[key] = value
+    return found

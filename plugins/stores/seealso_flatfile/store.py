@@ -97,19 +97,22 @@ class FlatFileStore(ObjectStore):
             kind = read_kind(self.context.directory)
             if kind is None:
                 return False
-            self._check_kind(kind)
+            codec = self.context.codec(kind.choice())
+            self._check_kind(kind, codec)
             self._lossy_error = kind.lossy_error
-            self._codec = self.context.codec(kind.choice())
+            self._codec = codec
         return True
 
-    def _check_kind(self, kind: Kind) -> None:
+    def _check_kind(self, kind: Kind, codec: Codec) -> None:
         where = self.context.directory
         if (kind.dim, kind.dtype) != (self.context.dim, self._dtype.name):
             raise FormatError(
                 f"{where} holds {kind.dtype} descriptors of dimension {kind.dim}, "
                 f"not {self._dtype.name} of {self.context.dim}"
             )
-        if self.options.codec is not None and self.options.codec != kind.choice():
+        # As they are made: the record may be of an earlier release, which called an option otherwise.
+        asked = None if self.options.codec is None else self.context.codec(self.options.codec)
+        if self.options.codec is not None and asked and (asked.name, asked.options) != (codec.name, codec.options):
             raise ConfigError(
                 f"{where} was written with the codec {kind.codec}, not {self.options.codec.as_yaml()}; "
                 f"take `codec:` out of the configuration, or run `seealso convert`"

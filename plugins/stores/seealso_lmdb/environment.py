@@ -209,6 +209,10 @@ class Environment:
         """Add a value to the store's own record, where there is none under that key."""
         transaction.put(key, value, db=self._meta, overwrite=False)
 
+    def put_meta(self, transaction: Any, key: bytes, value: bytes) -> None:
+        """Put a value into the store's own record, in the place of one that is there."""
+        transaction.put(key, value, db=self._meta)
+
     def grow(self) -> None:
         """Double the map."""
         with self._lock.alone():

@@ -18,7 +18,7 @@ FORMAT_VERSION = 2
 
 ERROR_SAMPLE = 256  # descriptors that say how far off a lossy codec is
 
-FORMAT, CODEC = b"format", b"codec"
+FORMAT, CODEC, IDENTITY = b"format", b"codec", b"identity"
 """The keys of the records."""
 
 
@@ -90,7 +90,7 @@ class CodecRecord:
 
 def choice_of(codec: Codec) -> PluginChoice:
     """The choice, with every option, that gives the same codec again."""
-    return PluginChoice(codec.name, codec.options.model_dump(mode="json"))
+    return PluginChoice.of(codec.name, codec.options)
 
 
 def none_of_ours(directory: Path) -> FormatError:

@@ -27,7 +27,16 @@ from seealso import (
 )
 from seealso_lmdb.environment import Environment, acquire, release, translate
 from seealso_lmdb.generations import remove_other_generations
-from seealso_lmdb.own_records import CODEC, FORMAT, CodecRecord, check_format, choice_of, format_record, none_of_ours
+from seealso_lmdb.own_records import (
+    CODEC,
+    FORMAT,
+    IDENTITY,
+    CodecRecord,
+    check_format,
+    choice_of,
+    format_record,
+    none_of_ours,
+)
 
 CHECKSUM_BYTES = 4
 BLOCK_BYTES = 1 << 20  # stays in the processor's cache, from LMDB's map to the distances
@@ -177,6 +186,16 @@ class LmdbStore(ObjectStore):
 
     def flush(self) -> None:
         """Nothing to do: every transaction was synced."""
+
+    def identity(self) -> str:
+        """In a record of the store's own, so that it goes wherever the file goes."""
+        with self._translating():
+            return (self._environment.meta(IDENTITY) or b"").decode("ascii", "replace")
+
+    def keep_identity(self, identity: str) -> None:
+        """In a transaction."""
+        record = identity.encode("ascii")
+        self._write(lambda transaction, _: self._environment.put_meta(transaction, IDENTITY, record))
 
     # Reading
 

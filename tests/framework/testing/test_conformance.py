@@ -74,6 +74,11 @@ EXPECTED = {
         "test_removed_and_put_again",
     },
     "TestStoreReadsOneBlock": {"test_blocks_hold_everything_once", "test_blocks_are_bounded"},
+    "TestStoreIsAnybodys": {
+        "test_it_hands_back_its_identity",
+        "test_a_new_one_can_be_given_an_identity_before_anything_is_put",
+        "test_opened_for_reading_only",
+    },
     "TestCallsItselfEuclidean": {"test_the_distance_is_what_it_says"},
     "TestCallsItselfAnAngle": {"test_the_distance_is_what_it_says"},
     "TestNoticesNoChange": {"test_a_change_is_noticed"},

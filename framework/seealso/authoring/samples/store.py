@@ -153,7 +153,7 @@ class Acme(seealso.ObjectStore):
         codec = self._codec(connection)
         if codec is None:
             codec = self.context.codec(self.options.codec or self.context.choose_codec(descriptors))
-            choice = seealso.PluginChoice(codec.name, codec.options.model_dump(mode="json"))
+            choice = seealso.PluginChoice.of(codec.name, codec.options)
             noted = {"codec": json.dumps(choice.as_yaml())}
             if not codec.lossless:
                 noted["lossy error"] = str(codec.error(descriptors[:: max(1, len(descriptors) // ERROR_SAMPLE)]))
@@ -199,6 +199,21 @@ class Acme(seealso.ObjectStore):
         with self._connected() as connection:
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    # The identity
+
+    def identity(self) -> str:
+        """What `keep_identity` was given last; it stands in the file, so that it goes wherever the descriptors go."""
+        if self.context.read_only and not self._closed and not self._file.exists():
+            return ""
+        with self._connected() as connection:
+            row = connection.execute("SELECT value FROM meta WHERE key = 'identity'").fetchone()
+        return "" if row is None else str(row[0])
+
+    def keep_identity(self, identity: str) -> None:
+        """In one transaction."""
+        with self._writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO meta VALUES ('identity', ?)", (identity,))
 
     # Reading
 

@@ -14,7 +14,8 @@ from seealso.collection.intake.keywords import Annotator
 from seealso.collection.intake.prune import prune, prune_failures
 from seealso.collection.intake.scan import Scan, ScanRules, is_absent
 from seealso.collection.parts.opened import Opened
-from seealso.collection.parts.resolved import Parts, recorded_sources
+from seealso.collection.parts.recorded import recorded_sources
+from seealso.collection.parts.resolved import Parts
 from seealso.images.decoding import DecodedImage
 from seealso.interfaces.observed import Observed
 from seealso.paths import shown_path
@@ -95,7 +96,7 @@ class Intake:
         self, scan: Scan, progress: Callable[[Progress], None], paths: Sequence[bytes], *, retry: bool = False
     ) -> IngestReport:
         """Take in what a scan finds, and forget the failures below ``paths`` that are failures no more."""
-        chosen = self.parts.chosen_sources(recorded_sources(self.writer))
+        chosen = self.parts.chosen_sources(recorded_sources(self.writer), recorded=True)
         sources = {name: each.cls(each.options) for name, each in chosen.items()}
         annotator = Annotator(sources, {name: each.as_built() for name, each in chosen.items()})
         annotator.begin()

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from seealso.catalogue.reader import Catalog
 from seealso.catalogue.writer import create_catalog
+from seealso.collection.parts.identity import IDENTITY, new_identity
 from seealso.collection.parts.lock import write_lock
-from seealso.collection.parts.resolved import Parts, record
+from seealso.collection.parts.recorded import record
+from seealso.collection.parts.resolved import Parts
 from seealso.durability import make_directory, writing_in
 from seealso.errors import CollectionError, CorruptCollection, NoCollection
-from seealso.layout import CATALOGUE, STORE, holds_descriptors, strangers
+from seealso.layout import CATALOGUE, STORE, STORE_IDENTITY, holds_descriptors, strangers
 
 STORE_FOLDER = "store_folder"
 """Where the catalogue keeps the name of the store's folder, once it is another than `STORE`."""
@@ -68,7 +70,9 @@ def create(path: Path, parts: Parts) -> None:
             if exists(path):
                 return
             make_directory(path / STORE)
-            create_catalog(path, {**kept, "created": str(time.time())})
+            # That of a collection whose catalogue was lost before anything was put.
+            (path / STORE / STORE_IDENTITY).unlink(missing_ok=True)
+            create_catalog(path, {**kept, IDENTITY: new_identity(), "created": str(time.time())})
 
 
 def _lost_catalogue(path: Path) -> CorruptCollection:

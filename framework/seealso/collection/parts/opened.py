@@ -13,7 +13,9 @@ from seealso.catalogue.reader import Catalog
 from seealso.collection.derived.keeper import Keeper
 from seealso.collection.derived.view import View
 from seealso.collection.parts.creation import store_folder
-from seealso.collection.parts.resolved import Parts, recorded_provenance
+from seealso.collection.parts.identity import check_identity, recorded_identity
+from seealso.collection.parts.recorded import recorded_provenance
+from seealso.collection.parts.resolved import Parts
 from seealso.errors import CollectionError, QueryError
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.extractor import Provenance
@@ -21,13 +23,15 @@ from seealso.interfaces.index import MetricIndex
 from seealso.interfaces.store import ObjectStore
 from seealso.interfaces.text import TextIndex
 from seealso.layout import INDEX, TEXT
+from seealso.registry.kinds import STORE
 
 A = TypeVar("A")
 
 
 @dataclass(slots=True)
 class Opened:
-    """The catalogue, the store (and its folder) and the index of a collection, and what they hold descriptors of."""
+    """The catalogue, the store (its folder, and what messages call it) and the index of a collection, and what they hold
+    descriptors of."""
 
     catalog: Catalog
     provenance: Provenance
@@ -36,33 +40,39 @@ class Opened:
     index: Keeper[MetricIndex]
     text: Keeper[TextIndex] | None
     folder: Path
+    called: str
 
     @classmethod
-    def open(cls, path: Path, catalog: Catalog, parts: Parts) -> Self:
+    def open(cls, path: Path, catalog: Catalog, parts: Parts, *, force: bool = False) -> Self:
         """Open what is in a collection's directory.
 
         Args:
             path: the directory.
             catalog: its catalogue, which is closed with the rest, and also when something fails.
             parts: the parts that the catalogue and the configuration name.
+            force: take a store that has no identity, where it should have one.
 
         Raises:
             CollectionError: the store is not there.
             FormatError: a file is none of ours, or of a newer format.
             ConfigError: the configuration does not fit what is there.
+            WrongStore: the store is not the collection's.
         """
         try:
             folder = path / store_folder(catalog)
             if not folder.is_dir():
                 raise CollectionError(
                     f"{folder}: the folder of the descriptors is missing; restore it from a backup; or make it, "
-                    "empty, then run `seealso maintain` and index again: every image is then extracted anew"
+                    "empty, then run `seealso maintain --force` and index again: every image is then extracted anew"
                 )
             provenance = recorded_provenance(catalog)
             distance = parts.distance(provenance.dtype)
             writable = os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
-            store = parts.store(folder, provenance, read_only=not writable)
+            identity = recorded_identity(catalog)
+            store = parts.store(folder, provenance, read_only=not writable, identity=identity)
+            called = parts.called(parts.chosen(STORE), folder)
             try:
+                check_identity(store, catalog, called, force=force)
                 index = parts.index_keeper(path / INDEX, store, provenance)
                 text = parts.text_keeper(path / TEXT)
                 index.open(catalog)
@@ -72,7 +82,7 @@ class Opened:
         except BaseException:
             catalog.close()
             raise
-        return cls(catalog, provenance, distance, store, index, text, folder)
+        return cls(catalog, provenance, distance, store, index, text, folder, called)
 
     def moved(self) -> bool:
         """Whether the descriptors are in another store by now."""

@@ -6,7 +6,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -14,15 +14,16 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import platformdirs
 
-from seealso.catalogue.reader import Catalog
 from seealso.codecs.choice import choose_codec
 from seealso.collection.derived.descriptors import Descriptors
 from seealso.collection.derived.keeper import Keeper
 from seealso.collection.derived.source import Recipe, Record
 from seealso.collection.derived.words import WordsOfObjects
+from seealso.collection.parts.recorded import upgraded
+from seealso.configuration.explaining import Source
 from seealso.configuration.models import Config, place_of, validate_options
 from seealso.configuration.reading import Location
-from seealso.errors import ConfigError, FormatError, PluginError, ProvenanceMismatch
+from seealso.errors import ConfigError, PluginError, ProvenanceMismatch
 from seealso.interfaces.codec import Codec, CodecContext
 from seealso.interfaces.derived import Derived
 from seealso.interfaces.distance import Distance
@@ -34,9 +35,6 @@ from seealso.interfaces.store import ObjectStore, StoreContext, StoreOptions
 from seealso.interfaces.text import TextContext, TextIndex
 from seealso.registry.kinds import CHOSEN, CODEC, DISTANCE, EXTRACTOR, INDEX, KEYWORDS, STORE, TEXT, Kind, P
 from seealso.registry.registry import Plugins
-
-SOURCES = "keyword_sources"  # where the catalogue keeps those that were given beside the configuration
-CONFIGURATION = "configuration"  # where the catalogue keeps the choices
 
 D = TypeVar("D", bound=Derived[Any])
 
@@ -62,12 +60,13 @@ class Chosen(Generic[P]):
 
     def as_choice(self) -> PluginChoice:
         """The choice that gives the same again."""
-        return PluginChoice(self.cls.name, self.options.model_dump(mode="json"))
+        return PluginChoice.of(self.cls.name, self.options)
 
     def as_built(self) -> str | dict[str, Any]:
-        """What shapes what the plugin keeps: its name, and all options but those that matter only to a query."""
-        options = self.options.model_dump(mode="json", exclude=set(self.options.query_time))
-        return PluginChoice(self.cls.name, options).as_yaml()
+        """What shapes what the plugin keeps: its name, and all options but those that matter only to a query, or are secret."""
+        choice = self.as_choice()
+        options = {name: value for name, value in choice.options.items() if name not in self.options.query_time}
+        return PluginChoice(choice.plugin, options).as_yaml()
 
 
 class Parts:
@@ -116,9 +115,11 @@ class Parts:
             return True
         return named is None and (kind.word in self.recorded or bool(self.plugins.classes(kind)))
 
-    def chosen_sources(self, given: Sequence[PluginChoice] = ()) -> dict[str, Chosen[KeywordSource]]:
+    def chosen_sources(
+        self, given: Sequence[PluginChoice] = (), *, recorded: bool = False
+    ) -> dict[str, Chosen[KeywordSource]]:
         """The keyword sources in force, by name: those that the configuration names, else all that offer themselves; then
-        those ``given`` beside it.
+        those ``given`` beside it, now or, as ``recorded``, at some time before.
 
         Raises:
             ConfigError: one does not exist, or its options do not fit, or it is named twice.
@@ -128,6 +129,9 @@ class Parts:
             location = place_of(self.name, KEYWORDS, place)
             if choice.plugin in found:
                 raise self._named_twice(location[:-1], choice)
+            cls = self.plugins.classes(KEYWORDS).get(choice.plugin)
+            if recorded and cls is not None:
+                choice = upgraded(KEYWORDS, cls, choice, self.name)
             found[choice.plugin] = Chosen(*self.config.options(self.plugins, KEYWORDS, choice, location))
         return found
 
@@ -187,10 +191,14 @@ class Parts:
         recorded, chosen = PluginChoice.parse(made_by[kind.word]), self.chosen(kind)
         if recorded == PluginChoice.parse(chosen.as_built()):
             return chosen
-        options = dict(recorded.options)
+        # What is unknown all the same is refused: it may have shaped what is there, which is rather built anew.
+        as_today = self.plugins.get(kind, recorded.plugin).Options.upgrade(dict(recorded.options))
+        recorded = replace(recorded, options=as_today)
         if recorded.plugin == chosen.cls.name:
-            options |= chosen.options.model_dump(mode="json", include=set(chosen.options.query_time))
-        return self.checked(kind, PluginChoice(recorded.plugin, options))
+            now = chosen.as_choice()
+            of_queries = {name: now.options[name] for name in chosen.options.query_time}
+            recorded = replace(recorded, options={**recorded.options, **of_queries}, secrets=now.secrets)
+        return self.checked(kind, recorded)
 
     def chosen(self, kind: Kind[P]) -> Chosen[P]:
         """The plugin in force for a kind.
@@ -207,32 +215,47 @@ class Parts:
         named = self._collection.choices(kind)
         if named and kind.word not in self._moved:
             place = place_of(self.name, kind)
-            chosen = Chosen(*self.config.options(self.plugins, kind, named[0], place))
+            cls, options = self.config.options(self.plugins, kind, named[0], place)
             try:
-                self._check_codec(chosen.options)
+                return Chosen(cls, self._with_codec(options))
             except (ConfigError, PluginError) as error:
                 raise ConfigError(f"{self.config.source.place((*place, 'codec'))}: {error}") from None
-            return chosen
         default = self.recorded.get(kind.word)
         choice = default or PluginChoice(self.plugins.default(kind, lambda other: self.chosen(other).cls))
-        return self.checked(kind, choice)
+        return self.checked(kind, choice, recorded=default is not None)
 
-    def checked(self, kind: Kind[P], choice: PluginChoice) -> Chosen[P]:
+    def checked(self, kind: Kind[P], choice: PluginChoice, *, recorded: bool = False) -> Chosen[P]:
         """A choice that the configuration does not name, with its class and its options.
+
+        Args:
+            kind: of what kind it is.
+            choice: the choice.
+            recorded: it was made before, perhaps with another release of the plugin: what that does not know any more is left out,
+                with a warning.
 
         Raises:
             ConfigError: its options do not fit.
             PluginError: it does not exist.
         """
         cls = self.plugins.get(kind, choice.plugin)
-        options = validate_options(cls, choice, location=(kind.word,))
-        self._check_codec(options)
-        return Chosen(cls, options)
+        source = Source(what=f"collection {self.name}" + (", as it was made" if recorded else ""))
+        if recorded:
+            choice = upgraded(kind, cls, choice, self.name)
+        options = validate_options(cls, choice, source, (kind.word,))
+        return Chosen(cls, self._with_codec(options, recorded=recorded))
 
-    def _check_codec(self, options: PluginOptions) -> None:
-        """Refuse a store's codec that does not exist or whose options do not fit, before a collection is made with it."""
-        if isinstance(options, StoreOptions) and options.codec is not None:
-            self.checked(CODEC, options.codec)
+    def _with_codec(self, options: PluginOptions, *, recorded: bool = False) -> PluginOptions:
+        """The options of a store with its codec checked; before a collection is made with one that does not exist, or does not fit.
+
+        What is secret of the codec's is known to be so from here on.
+        """
+        if not isinstance(options, StoreOptions) or options.codec is None:
+            return options
+        codec = options.codec
+        cls = self.checked(CODEC, codec, recorded=recorded).cls
+        if recorded:
+            codec = upgraded(CODEC, cls, codec, self.name)
+        return options.model_copy(update={"codec": codec.hiding(cls.Options)})
 
     def choices(self) -> dict[str, PluginChoice]:
         """The choices in force that a collection keeps to, with every option."""
@@ -297,11 +320,11 @@ class Parts:
             self._metrics[key] = chosen.cls(chosen.options)
         return self._metrics[key]
 
-    def store(self, directory: Path, provenance: Provenance, *, read_only: bool) -> ObjectStore:
-        """The object store in a directory.
+    def store(self, directory: Path, provenance: Provenance, *, read_only: bool, identity: str = "") -> ObjectStore:
+        """The object store in a directory, which the collection knows by an identity.
 
         Raises:
-            ConfigError: the configuration names another store than the one that holds the descriptors.
+            ConfigError: the configuration names another store than the one that holds the descriptors, or another place.
         """
         recorded = self.recorded.get(STORE.word)
         chosen = self.chosen(STORE)
@@ -311,23 +334,54 @@ class Parts:
                 f"descriptors in the store {recorded.plugin}, not {chosen.cls.name}; write `store: {recorded.plugin}`, or "
                 "run `seealso convert`"
             )
-        return self.make_store(chosen, directory, provenance, read_only=read_only)
+        if recorded is not None:
+            self._check_place(chosen, recorded)
+        return self.make_store(chosen, directory, provenance, read_only=read_only, identity=identity)
+
+    def _check_place(self, chosen: Chosen[ObjectStore], recorded: PluginChoice) -> None:
+        """Refuse a configuration that looks for the descriptors at another place than they are at."""
+        now, was = chosen.as_choice().options, upgraded(STORE, chosen.cls, recorded, self.name).options
+        for option in sorted(chosen.options.located_by):
+            if option in now and option in was and now[option] != was[option]:
+                raise ConfigError(
+                    f"{self.config.source.place((*place_of(self.name, STORE), option))}: this collection keeps its descriptors at "
+                    f"{option} {was[option]}, and not at {now[option]}; write the former, or run `seealso convert` to move them"
+                )
 
     def make_store(
-        self, chosen: Chosen[ObjectStore], directory: Path, provenance: Provenance, *, read_only: bool
+        self,
+        chosen: Chosen[ObjectStore],
+        directory: Path,
+        provenance: Provenance,
+        *,
+        read_only: bool,
+        identity: str = "",
     ) -> ObjectStore:
         """A store, whatever the configuration says."""
         dtype = np.dtype(provenance.dtype)
         encoded = CodecContext(provenance.dim, dtype)
+        named = chosen.options.codec if isinstance(chosen.options, StoreOptions) else None
 
         def make(choice: PluginChoice) -> Codec:
-            codec = self.checked(CODEC, choice)
+            # What a store has recorded of its codec is without the secrets.
+            if named is not None and named.plugin == choice.plugin:
+                choice = replace(choice, secrets=named.secrets)
+            codec = self.checked(CODEC, choice, recorded=True)
             return codec.cls(codec.options, encoded)
 
         def choose(descriptors: np.ndarray) -> PluginChoice:
             return choose_codec(self.plugins.classes(CODEC), encoded, descriptors)
 
-        return chosen.cls(chosen.options, StoreContext(directory, provenance.dim, dtype, read_only, make, choose))
+        context = StoreContext(directory, provenance.dim, dtype, read_only, make, choose, identity)
+        return chosen.cls(chosen.options, context)
+
+    def called(self, chosen: Chosen[ObjectStore], directory: Path) -> str:
+        """What messages call a store: its directory, and the place of its data, where that is another."""
+        options = chosen.as_choice().options
+        places = [
+            f"{name} {options[name]}" for name in sorted(chosen.options.located_by) if options.get(name) is not None
+        ]
+        return f"{directory} ({', '.join([f'store {chosen.cls.name}', *places])})" if places else str(directory)
 
     def takes_images(self, provenance: Provenance) -> bool:
         """Whether what made a collection's descriptors was given images; of a plugin that is gone it is taken to be so."""
@@ -352,55 +406,3 @@ class Parts:
             f"collection {self.name} ({self._collection.path}) was made by another extractor: {'; '.join(differing)}; "
             "configure the one that made it, or index into a new collection (another `path:`)"
         )
-
-
-def record(choices: dict[str, PluginChoice], provenance: Provenance) -> dict[str, str]:
-    """What the catalogue keeps of the parts of a new collection."""
-    return {CONFIGURATION: configuration_record(choices), "provenance": json.dumps(asdict(provenance))}
-
-
-def configuration_record(choices: dict[str, PluginChoice]) -> str:
-    """The choices in the form in which the catalogue keeps them."""
-    return json.dumps({kind: choice.as_yaml() for kind, choice in choices.items()})
-
-
-def recorded_choices(catalog: Catalog) -> dict[str, PluginChoice]:
-    """The choices that a collection was made with.
-
-    Raises:
-        FormatError: the record cannot be read.
-    """
-    try:
-        stored = json.loads(catalog.meta(CONFIGURATION) or "")
-        return {kind: PluginChoice.parse(choice) for kind, choice in stored.items()}
-    except (ValueError, AttributeError):
-        raise FormatError(f"{catalog.file}: the record of the collection's configuration is damaged") from None
-
-
-def recorded_sources(catalog: Catalog) -> list[PluginChoice]:
-    """The keyword sources that were given beside the configuration.
-
-    Raises:
-        FormatError: the record cannot be read.
-    """
-    try:
-        return [PluginChoice.parse(choice) for choice in json.loads(catalog.meta(SOURCES) or "[]")]
-    except (ValueError, TypeError):
-        raise FormatError(f"{catalog.file}: the record of the collection's keyword sources is damaged") from None
-
-
-def sources_record(choices: Sequence[PluginChoice]) -> dict[str, str]:
-    """They, in the form in which the catalogue keeps them."""
-    return {SOURCES: json.dumps([choice.as_yaml() for choice in choices])}
-
-
-def recorded_provenance(catalog: Catalog) -> Provenance:
-    """What made a collection's descriptors.
-
-    Raises:
-        FormatError: the record cannot be read.
-    """
-    try:
-        return Provenance(**json.loads(catalog.meta("provenance") or ""))
-    except (ValueError, TypeError):
-        raise FormatError(f"{catalog.file}: the record of what made the descriptors is damaged") from None

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from seealso.catalogue.reader import Catalog
 from seealso.catalogue.writer import CatalogWriter
 from seealso.collection.parts.creation import STORE_FOLDER, store_folder
+from seealso.collection.parts.identity import identity_of, new_identity, recorded_identity, settled
 from seealso.collection.parts.opened import Opened
-from seealso.collection.parts.resolved import CONFIGURATION, Chosen, Parts, configuration_record
+from seealso.collection.parts.recorded import CONFIGURATION, configuration_record
+from seealso.collection.parts.resolved import Chosen, Parts
+from seealso.collection.upkeep.leaving import CONVERTING, Unused, leave_unfinished, leaving, unused_folder
 from seealso.durability import make_directory
-from seealso.errors import StoreError
+from seealso.errors import ConfigError, StoreError, WrongStore
+from seealso.interfaces.plugin import PluginChoice, secret_options
 from seealso.interfaces.store import ObjectStore
-from seealso.layout import following_store, is_store
-from seealso.registry import kinds
+from seealso.registry.kinds import STORE
 
-CONVERTING = "converting_to"  # what the catalogue records of a conversion under way
 BATCH_BYTES = 1 << 24  # of descriptors, copied between two flushes
 
 
@@ -44,12 +45,39 @@ class Conversion:
     bytes_after: int
 
 
-def remove_other_stores(path: Path, catalog: Catalog) -> None:
-    """Remove what a conversion left: the store it came from, and one that it did not finish."""
-    kept = store_folder(catalog)
-    for folder in path.iterdir():
-        if is_store(folder.name) and folder.name != kept:
-            shutil.rmtree(folder, ignore_errors=True)
+def wanted_store(
+    asked: PluginChoice | None, options: Mapping[str, Any], configured: PluginChoice | None, parts: Parts
+) -> Chosen[ObjectStore]:
+    """The store that is meant, with all its options.
+
+    Args:
+        asked: the store that was named; None: the one that the configuration names, else the one in force.
+        options: of its options those that were given beside it.
+        configured: the one that the configuration names, with its options. They are kept, where it is that store.
+        parts: those in force. The options of their store are kept, where it is that one and the configuration does not name it.
+
+    Raises:
+        ConfigError: nothing is asked for, an option does not fit, or a secret one was given.
+        PluginError: there is no such store.
+    """
+    given = {**(asked.options if asked else {}), **options}
+    if asked is None and configured is None and not given:
+        raise ConfigError("say which store, or name one in the configuration (`store:`)")
+    in_force = parts.chosen(STORE).as_choice()
+    name = (asked or configured or in_force).plugin
+    kept = PluginChoice(name)
+    if configured is not None and configured.plugin == name:
+        kept = configured
+    elif in_force.plugin == name:
+        kept = in_force
+    wanted = parts.checked(STORE, replace(kept, options={**kept.options, **given}))
+    secret = sorted(secret_options(wanted.cls.Options) & set(given))
+    if secret:
+        raise ConfigError(
+            f"the option {secret[0]} of the store {name} is secret, so nothing keeps it; write it to the configuration (`store:`), "
+            "where it is read whenever the collection is opened"
+        )
+    return wanted
 
 
 def convert(
@@ -60,7 +88,7 @@ def convert(
     wanted: Chosen[ObjectStore],
     progress: Callable[[int, int], None],
 ) -> Conversion:
-    """Copy every descriptor to a new store, in the order that the index likes; then make it the collection's.
+    """Copy all descriptors to another store, in the order in which the index likes them, and make that the collection's.
 
     One transaction of the catalogue makes the new store the collection's: before it nothing has changed, and what was
     copied by then is found again by the next conversion to the same store.
@@ -75,11 +103,13 @@ def convert(
 
     Raises:
         CorruptRecord, MissingObject: a descriptor is lost; `maintain` lets go of its object.
+        WrongStore: at the new place there are other descriptors.
         DiskFull: no space is left; nothing has changed.
     """
-    folder = following_store(store_folder(writer))
-    new = _begin(path / folder, parts, opened, writer, wanted)
+    goal = _goal(path, parts, writer, wanted)
+    new = parts.make_store(wanted, path / goal.folder, opened.provenance, read_only=False, identity=goal.identity)
     try:
+        _own(new, goal, parts.called(wanted, path / goal.folder))
         live = writer.ids()
         found = np.intersect1d(new.ids(), live, assume_unique=True)
         new.remove_many(np.setdiff1d(new.ids(), live, assume_unique=True))
@@ -92,26 +122,54 @@ def convert(
             progress(int(found.size + start + ids.size), int(live.size))
         new.flush()
         if np.setdiff1d(live, new.ids(), assume_unique=True).size:
-            raise StoreError(f"{path / folder}: the new store does not hold what was put into it; nothing was changed")
+            raise StoreError(
+                f"{path / goal.folder}: the new store does not hold what was put into it; nothing was changed"
+            )
         lossless = all(block.codec.lossless for block in new.read_blocks(live[:1]))
         sizes = [int(store.statistics()["bytes"]) for store in (opened.store, new)]
     finally:
         new.close()
-    recorded = {**parts.choices(), kinds.STORE.word: wanted.as_choice()}
-    writer.set_meta({CONFIGURATION: configuration_record(recorded), STORE_FOLDER: folder, CONVERTING: ""})
+    left = Unused(store_folder(writer), parts.chosen(STORE).as_choice(), recorded_identity(writer))
+    choices = configuration_record({**parts.choices(), STORE.word: wanted.as_choice()})
+    writer.set_meta(
+        {
+            CONFIGURATION: choices,
+            STORE_FOLDER: goal.folder,
+            CONVERTING: "",
+            **settled(goal.identity),
+            **leaving(writer, left),
+        }
+    )
     return Conversion(int(missing.size), int(found.size), lossless, *sizes)
 
 
-def _begin(
-    directory: Path, parts: Parts, opened: Opened, writer: CatalogWriter, wanted: Chosen[ObjectStore]
-) -> ObjectStore:
-    """The new store: what is left of an earlier conversion to the same one, else an empty one."""
-    goal = json.dumps([directory.name, wanted.as_choice().as_yaml()])
-    if writer.meta(CONVERTING) != goal:
-        shutil.rmtree(directory, ignore_errors=True)
-        writer.set_meta({CONVERTING: goal})
-    make_directory(directory)
-    return parts.make_store(wanted, directory, opened.provenance, read_only=False)
+def _goal(path: Path, parts: Parts, writer: CatalogWriter, wanted: Chosen[ObjectStore]) -> Unused:
+    """The new store as long as it is not used: what is left of an earlier conversion to the same one, else an empty one."""
+    begun = Unused.parse(writer.meta(CONVERTING) or "")
+    goal = Unused(begun.folder if begun else "", wanted.as_choice(), begun.identity if begun else "")
+    if begun is None or not begun.identity or begun.dump() != goal.dump():
+        leave_unfinished(path, parts, writer)
+        goal = Unused(unused_folder(writer), wanted.as_choice(), new_identity())
+        writer.set_meta({CONVERTING: json.dumps(goal.dump())})
+    make_directory(path / goal.folder)
+    return goal
+
+
+def _own(new: ObjectStore, goal: Unused, called: str) -> None:
+    """Make sure that nobody else's descriptors are in the new store.
+
+    Raises:
+        WrongStore: there are.
+    """
+    found = identity_of(new)
+    if found == goal.identity:
+        return
+    if found or new.ids().size:
+        raise WrongStore(
+            f"{called}: descriptors of another store are kept there, perhaps those in force; nothing was changed; name another place, "
+            "in the configuration or as in `seealso convert --option KEY=VALUE`"
+        )
+    new.keep_identity(goal.identity)
 
 
 def _storage_order(opened: Opened) -> np.ndarray | None:

@@ -13,12 +13,19 @@ from typing import Any
 import numpy as np
 
 from seealso.catalogue.mending import add_checksums, forget_damaged
+from seealso.catalogue.reader import Catalog
 from seealso.catalogue.writer import CatalogWriter
 from seealso.collection.derived.keeper import Keeper
+from seealso.collection.parts.identity import HANDFUL, is_most
 from seealso.collection.parts.opened import Opened
+from seealso.errors import WrongStore
 from seealso.layout import INDEX, TEXT, is_store
 
 log = logging.getLogger("seealso")
+
+INTERRUPTED = 10_000
+"""So many descriptors of no object an interrupted run may leave: a batch, or a part of a file. Those with an ID that was never given are
+none of them."""
 
 REMEDY = "`seealso maintain` lets go of it, and `seealso index PATH…` then takes it in anew"
 
@@ -34,6 +41,7 @@ class Checkup:
         unchecked: rows of the catalogue without a checksum, since an earlier release made it. Every writer adds some, maintenance
             all.
         problems: what is wrong, one line each; empty when all is well.
+        doubtful: so much is lost, or of no object, that the store or the catalogue seems to be the wrong one; `maintain` then refuses.
     """
 
     objects: int = 0
@@ -41,6 +49,7 @@ class Checkup:
     unused: int = 0
     unchecked: int = 0
     problems: list[str] = field(default_factory=list)
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +75,6 @@ def check(opened: Opened) -> Checkup:
     found = Checkup(problems=catalog.verify(), unchecked=catalog.unchecked())
     report = store.verify()
     found.descriptors = report.checked
-    found.problems += (f"object {id_}: its stored descriptor fails its checksum; {REMEDY}" for id_ in report.damaged)
     found.problems += report.problems
     # The catalogue may grow meanwhile: the store is asked after it, so whatever it has named has its descriptor.
     objects = catalog.ids()
@@ -75,34 +83,85 @@ def check(opened: Opened) -> Checkup:
     without = np.setdiff1d(objects, stored, assume_unique=True)
     # An object removed in between is no loss.
     without = catalog.existing(without)
-    found.problems += (f"object {id_}: the store holds no descriptor of it; {REMEDY}" for id_ in without)
-    found.unused = int(np.setdiff1d(stored, objects, assume_unique=True).size)
+    unused = np.setdiff1d(stored, objects, assume_unique=True)
+    found.unused = int(unused.size)
+    damaged = np.array(report.damaged, dtype=np.int64)
+    doubts = _doubts(catalog, opened.called, objects, without, damaged, unused)
+    found.doubtful = bool(doubts)
+    found.problems += doubts
+    if not _is_lost(objects, without, damaged):
+        found.problems += (f"object {id_}: its stored descriptor fails its checksum; {REMEDY}" for id_ in damaged)
+        found.problems += (f"object {id_}: the store holds no descriptor of it; {REMEDY}" for id_ in without)
     for keeper in _keepers(opened):
         found.problems += keeper.verify(catalog)
     return found
+
+
+def _is_lost(objects: np.ndarray, without: np.ndarray, damaged: np.ndarray) -> bool:
+    """Whether most objects have no sound descriptor."""
+    return is_most(int(objects.size), int(np.union1d(without, np.intersect1d(damaged, objects)).size))
+
+
+def _doubts(
+    catalog: Catalog, called: str, objects: np.ndarray, without: np.ndarray, damaged: np.ndarray, unused: np.ndarray
+) -> list[str]:
+    """Why the store, or the catalogue, seems to be the wrong one, one line each; empty where it does not.
+
+    Args:
+        catalog: the catalogue.
+        called: what messages call the store.
+        objects: the IDs of all objects, int64 ``(n,)``.
+        without: of those that have no descriptor.
+        damaged: of descriptors that are damaged.
+        unused: of descriptors that no object has.
+    """
+    doubts = []
+    if _is_lost(objects, without, damaged):
+        lost = np.union1d(without, np.intersect1d(damaged, objects)).size
+        which = f"all {objects.size:,}" if lost == objects.size else f"{lost:,} of {objects.size:,}"
+        what = "missing" if not damaged.size else "damaged" if not without.size else "missing or damaged"
+        doubts.append(f"{called}: {which} descriptors are {what}: is it the right store?")
+    # Those that were just removed are no surprise; nor is what an interrupted run has left.
+    strange = np.setdiff1d(unused, catalog.removed_ids(0))
+    never_given = int((strange >= int(catalog.meta("next_id") or 0)).sum())
+    stored = objects.size - without.size + unused.size
+    if strange.size > max(HANDFUL if never_given > HANDFUL else INTERRUPTED, stored / 2):
+        doubts.append(
+            f"{called}: {strange.size:,} of {stored:,} descriptors belong to no object: are store and catalogue the right ones?"
+        )
+    return doubts
 
 
 def _keepers(opened: Opened) -> list[Keeper[Any]]:
     return [keeper for keeper in (opened.index, opened.text) if keeper is not None]
 
 
-def keep_up(writer: CatalogWriter, opened: Opened, tell_removed: Callable[[np.ndarray], None]) -> tuple[int, int]:
+def keep_up(
+    writer: CatalogWriter, opened: Opened, tell_removed: Callable[[np.ndarray], None], *, force: bool = False
+) -> tuple[int, int]:
     """Give back space; returns how many objects without a sound descriptor, and descriptors of no object, are gone.
 
-    ``tell_removed`` is told the IDs of objects that are gone, once that is committed.
+    Args:
+        writer: the catalogue.
+        opened: the collection.
+        tell_removed: told the IDs of objects that are gone, once that is committed.
+        force: also where the store seems to be the wrong one.
+
+    Raises:
+        WrongStore: it does; nothing was changed.
     """
     store, index = opened.store, opened.index
-    forgotten = forget_damaged(writer)
-    if forgotten:
-        log.warning(
-            "%d damaged rows of the catalogue were forgotten; `seealso index PATH…` takes in anew what they were of",
-            forgotten,
-        )
-    add_checksums(writer, most=None)
     # First: a store that is damaged as a whole says so here.
-    damaged = writer.existing(np.array(store.verify().damaged, dtype=np.int64))
-    missing = np.setdiff1d(writer.ids(), store.ids(), assume_unique=True)
-    dropped = np.union1d(missing, damaged)
+    failing = np.array(store.verify().damaged, dtype=np.int64)
+    objects, stored = writer.ids(), store.ids()
+    missing = np.setdiff1d(objects, stored, assume_unique=True)
+    damaged = writer.existing(failing)
+    unused = np.setdiff1d(stored, objects, assume_unique=True)
+    doubts = _doubts(writer, opened.called, objects, missing, damaged, unused)
+    if doubts and not force:
+        raise WrongStore(f"{'; '.join(doubts)} Nothing was changed; `seealso maintain --force` drops them all the same")
+    _mend(writer)
+    dropped = writer.existing(np.union1d(missing, damaged))
     if dropped.size:
         for record in writer.records(dropped.tolist()).values():
             writer.remove_locations(record.paths)
@@ -112,13 +171,24 @@ def keep_up(writer: CatalogWriter, opened: Opened, tell_removed: Callable[[np.nd
         keeper.catch_up(opened.catalog)
         keeper.save()
     live = writer.ids()
-    unused = int(np.setdiff1d(store.ids(), live, assume_unique=True).size)
+    removed = int(np.setdiff1d(store.ids(), live, assume_unique=True).size)
     store.compact(None if index.part is None else index.part.storage_order(), live)
     # A snapshot that has not seen a removal could not be used any more.
     saved = (keeper.saved or 0 for keeper in _keepers(opened) if keeper.part is not None)
     writer.forget_removals(min(saved, default=writer.change()))
     writer.compact()
-    return int(dropped.size), unused
+    return int(dropped.size), removed
+
+
+def _mend(writer: CatalogWriter) -> None:
+    """Forget the damaged rows of the catalogue, and give a checksum to each that has none."""
+    forgotten = forget_damaged(writer)
+    if forgotten:
+        log.warning(
+            "%d damaged rows of the catalogue were forgotten; `seealso index PATH…` takes in anew what they were of",
+            forgotten,
+        )
+    add_checksums(writer, most=None)
 
 
 def bytes_below(directory: Path) -> int:

@@ -1,0 +1,106 @@
+"""What the catalogue records of the parts of a collection, and how a later release of a plugin reads that."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from seealso.catalogue.reader import Catalog
+from seealso.errors import FormatError
+from seealso.interfaces.extractor import Provenance
+from seealso.interfaces.plugin import Plugin, PluginChoice, PluginOptions
+from seealso.registry.kinds import Kind
+
+SOURCES = "keyword_sources"  # where the catalogue keeps those that were given beside the configuration
+CONFIGURATION = "configuration"  # where the catalogue keeps the choices
+
+log = logging.getLogger("seealso")
+_told: set[str] = set()  # warnings
+
+
+def record(choices: dict[str, PluginChoice], provenance: Provenance) -> dict[str, str]:
+    """What the catalogue keeps of the parts of a new collection."""
+    return {CONFIGURATION: configuration_record(choices), "provenance": json.dumps(asdict(provenance))}
+
+
+def configuration_record(choices: dict[str, PluginChoice]) -> str:
+    """The choices in the form in which the catalogue keeps them."""
+    return json.dumps({kind: choice.as_yaml() for kind, choice in choices.items()})
+
+
+def recorded_choices(catalog: Catalog) -> dict[str, PluginChoice]:
+    """The choices that a collection was made with.
+
+    Raises:
+        FormatError: the record cannot be read.
+    """
+    try:
+        stored = json.loads(catalog.meta(CONFIGURATION) or "")
+        return {kind: PluginChoice.parse(choice) for kind, choice in stored.items()}
+    except (ValueError, AttributeError):
+        raise FormatError(f"{catalog.file}: the record of the collection's configuration is damaged") from None
+
+
+def recorded_sources(catalog: Catalog) -> list[PluginChoice]:
+    """The keyword sources that were given beside the configuration.
+
+    Raises:
+        FormatError: the record cannot be read.
+    """
+    try:
+        return [PluginChoice.parse(choice) for choice in json.loads(catalog.meta(SOURCES) or "[]")]
+    except (ValueError, TypeError):
+        raise FormatError(f"{catalog.file}: the record of the collection's keyword sources is damaged") from None
+
+
+def sources_record(choices: Sequence[PluginChoice]) -> dict[str, str]:
+    """They, in the form in which the catalogue keeps them."""
+    return {SOURCES: json.dumps([choice.as_yaml() for choice in choices])}
+
+
+def recorded_provenance(catalog: Catalog) -> Provenance:
+    """What made a collection's descriptors.
+
+    Raises:
+        FormatError: the record cannot be read.
+    """
+    try:
+        return Provenance(**json.loads(catalog.meta("provenance") or ""))
+    except (ValueError, TypeError):
+        raise FormatError(f"{catalog.file}: the record of what made the descriptors is damaged") from None
+
+
+def with_secrets(choices: dict[str, PluginChoice], kind: str, of: PluginChoice) -> dict[str, PluginChoice]:
+    """Recorded choices, one of which gets the secrets of another choice, where that is of the same plugin: records are without."""
+    recorded = choices.get(kind)
+    if recorded is None or recorded.plugin != of.plugin:
+        return choices
+    return {**choices, kind: replace(recorded, secrets=of.secrets)}
+
+
+def upgraded(kind: Kind[Any], cls: type[Plugin], choice: PluginChoice, collection: str) -> PluginChoice:
+    """A recorded choice in the words of the plugin that is installed; what that does not know is left out, with a warning, once."""
+    options = cls.Options.upgrade(dict(choice.options))
+    known = _names(cls.Options)
+    unknown = sorted(set(options) - known) if cls.Options.model_config.get("extra") == "forbid" else []
+    if unknown:
+        _warn(
+            f"collection {collection}: it was made with options that the {kind.word} {choice.plugin} does not know any more, and goes "
+            f"on without them: {', '.join(unknown)}"
+        )
+    return replace(choice, options={name: value for name, value in options.items() if name not in unknown})
+
+
+def _names(model: type[PluginOptions]) -> set[str]:
+    """What the options of a model may be called."""
+    aliases = (each for field in model.model_fields.values() for each in (field.alias, field.validation_alias))
+    return {*model.model_fields, *(alias for alias in aliases if isinstance(alias, str))}
+
+
+def _warn(message: str) -> None:
+    if message not in _told:
+        _told.add(message)
+        log.warning("%s", message)
