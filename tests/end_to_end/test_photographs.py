@@ -113,7 +113,7 @@ def test_a_damaged_index_is_told(home, tmp_path, python):
     codes.write_bytes(content)
     done = python.seealso("verify", cwd=tmp_path / "home")
     assert done.returncode == 1
-    assert "0_codes fails its checksum; run `seealso rebuild`" in done.stdout + done.stderr
+    assert "0_codes.npy is damaged: it is not as it was saved; run `seealso rebuild`" in done.stdout + done.stderr
     assert python.seealso("similar", "id:1", cwd=tmp_path / "home").returncode == 0
     assert python.seealso("rebuild", cwd=tmp_path / "home").returncode == 0
     assert python.seealso("verify", cwd=tmp_path / "home").returncode == 0

@@ -86,9 +86,9 @@ def test_a_traceback_keeps_its_lines_and_is_cut():
 
 def test_a_record_of_a_log_is_one_line_with_its_traceback_below():
     formatter = MessageFormatter("seealso: %(levelname)s: %(message)s")
-    record = logging.LogRecord("seealso", logging.WARNING, "", 0, "%s\n%s", ("a\x1b", "x" * 60_000), None)
+    record = logging.LogRecord("seealso", logging.ERROR, "", 0, "%s\n%s", ("a\x1b", "x" * 60_000), None)
     told = formatter.format(record)
-    assert told.startswith(r"seealso: WARNING: a\x1b\nxxx")
+    assert told.startswith(r"seealso: ERROR: a\x1b\nxxx")
     assert len(told) == LONGEST
     error = raised(ValueError("x" * 60_000))
     record.exc_info = (ValueError, error, error.__traceback__)

@@ -120,15 +120,16 @@ def test_another_process_that_holds_it_is_waited_for(tmp_path, python):
         held = sqlite3.connect({str(tmp_path / CATALOGUE)!r}, isolation_level=None)
         held.execute("PRAGMA locking_mode = EXCLUSIVE")
         held.execute("BEGIN EXCLUSIVE")
-        held.execute("INSERT INTO meta VALUES ('a', 'b')")
+        held.execute("UPDATE meta SET value = value")
         held.execute("COMMIT")
         open({str(tmp_path / "held")!r}, "w").close()
         time.sleep(0.5)
     """
     with python.start("-c", textwrap.dedent(code)) as holder:
         while not (tmp_path / "held").exists():
+            assert holder.poll() is None
             time.sleep(0.01)
         reader = Catalog(tmp_path)
-        assert reader.meta("a") == "b"
+        assert reader.meta("change") == "0"
         reader.close()
         assert holder.wait() == 0

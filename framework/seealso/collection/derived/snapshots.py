@@ -103,12 +103,11 @@ class Snapshots:
             ValueError: it is not a snapshot, or of a newer format; says which.
         """
         directory = self.directory / name
-        # O_NONBLOCK: should it be a pipe, opening it does not wait for ever.
-        descriptor = os.open(directory / DESCRIPTION, os.O_RDONLY | os.O_NONBLOCK)
+        descriptor = _open_description(directory)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH)
             _refuse_others(directory)
-            return Snapshot(directory, *_parsed(os.pread(descriptor, os.fstat(descriptor).st_size, 0)), descriptor)
+            return Snapshot(directory, *_parsed(_read(descriptor)), descriptor)
         except BaseException:
             os.close(descriptor)
             raise
@@ -155,7 +154,11 @@ class Snapshots:
         for name in self.whole():
             folder, files = self.directory / name, dict[str, Known]()
             with suppress(OSError, ValueError):
-                files = dict(_parsed((folder / DESCRIPTION).read_bytes())[3])
+                descriptor = _open_description(folder)
+                try:
+                    files = dict(_parsed(_read(descriptor))[3])
+                finally:
+                    os.close(descriptor)
             for path, entry in files_below(folder):
                 found[_inode(entry)] = files.get(path) or found.get(_inode(entry))
         return found
@@ -203,6 +206,15 @@ class Snapshots:
         if self.directory.is_dir():
             sync_directory(self.directory)
         self.remove_unheld()
+
+
+def _open_description(folder: Path) -> int:
+    # O_NONBLOCK: should it be a pipe, opening it does not wait for ever.
+    return os.open(folder / DESCRIPTION, os.O_RDONLY | os.O_NONBLOCK)
+
+
+def _read(descriptor: int) -> bytes:
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
 
 
 def _refuse_others(folder: Path) -> None:
@@ -274,7 +286,7 @@ def _crc32(description: Mapping[str, Any]) -> int:
 
 def _is_held(folder: Path) -> bool:
     try:
-        descriptor = os.open(folder / DESCRIPTION, os.O_RDONLY | os.O_NONBLOCK)
+        descriptor = _open_description(folder)
     except OSError:
         return False
     try:

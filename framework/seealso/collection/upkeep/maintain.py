@@ -29,6 +29,11 @@ none of them."""
 
 REMEDY = "`seealso maintain` lets go of it, and `seealso index PATH…` then takes it in anew"
 
+REMEDY_OF_DOUBTS = (
+    "If it is not, correct the configuration or mount it; else restore it from a backup, or `seealso maintain --force` lets go of "
+    "what is lost, and `seealso index PATH…` then takes it in anew"
+)
+
 
 @dataclass(slots=True)
 class Checkup:
@@ -88,7 +93,7 @@ def check(opened: Opened) -> Checkup:
     damaged = np.array(report.damaged, dtype=np.int64)
     doubts = _doubts(catalog, opened.called, objects, without, damaged, unused)
     found.doubtful = bool(doubts)
-    found.problems += doubts
+    found.problems += (f"{doubt} {REMEDY_OF_DOUBTS}" for doubt in doubts)
     if not _is_lost(objects, without, damaged):
         found.problems += (f"object {id_}: its stored descriptor fails its checksum; {REMEDY}" for id_ in damaged)
         found.problems += (f"object {id_}: the store holds no descriptor of it; {REMEDY}" for id_ in without)
