@@ -19,7 +19,7 @@ from seealso.collection.derived.descriptors import Descriptors
 from seealso.collection.derived.keeper import Keeper
 from seealso.collection.derived.source import Recipe, Record
 from seealso.collection.derived.words import WordsOfObjects
-from seealso.collection.parts.recorded import upgraded
+from seealso.collection.parts.recorded import upgraded, with_secrets
 from seealso.configuration.explaining import Source
 from seealso.configuration.models import Config, place_of, validate_options
 from seealso.configuration.reading import Location
@@ -99,10 +99,13 @@ class Parts:
         What the configuration says of a part counts no more once the record of that part has changed: it says where the collection
         was when it was opened, and nobody who asks it shall notice that it was converted meanwhile.
         """
-        if recorded != self.recorded:
-            self._moved |= {word for word, choice in self.recorded.items() if recorded.get(word) != choice}
-            self.recorded = recorded
-            self._chosen.clear()
+        self._moved |= {word for word, choice in self.recorded.items() if recorded.get(word) != choice}
+        for word, choice in self.recorded.items():
+            if word in recorded and not recorded[word].secrets:
+                # A record never holds them: they are known from the configuration.
+                recorded = with_secrets(recorded, word, choice)
+        self.recorded = recorded
+        self._chosen.clear()
 
     def chosen_text(self) -> Chosen[TextIndex] | None:
         """The text index in force; None where the configuration wants none, or none is installed."""

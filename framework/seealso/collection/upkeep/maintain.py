@@ -29,10 +29,7 @@ none of them."""
 
 REMEDY = "`seealso maintain` lets go of it, and `seealso index PATH…` then takes it in anew"
 
-REMEDY_OF_DOUBTS = (
-    "If it is not, correct the configuration or mount it; else restore it from a backup, or `seealso maintain --force` lets go of "
-    "what is lost, and `seealso index PATH…` then takes it in anew"
-)
+REMEDY_OF_DOUBTS = "If it is not, correct the configuration, or mount it; else restore it from a backup"
 
 
 @dataclass(slots=True)

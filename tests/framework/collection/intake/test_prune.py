@@ -119,7 +119,7 @@ def test_an_empty_mount_point_inside_a_path_is_a_drive_that_is_away(collection, 
     # The drive was mounted at photos/two: its files were on another device than the empty folder is.
     shutil.rmtree(photos / "two")
     (photos / "two").mkdir()
-    with seealso.catalogue.writer.CatalogWriter(collection.path)._transaction() as connection:
+    with seealso.catalogue.writer.CatalogWriter(collection.path).transaction() as connection:
         connection.execute("UPDATE locations SET device = device + 1 WHERE instr(path, ?)", (b"/two/",))
     report = collection.index([photos])
     assert objects(collection) == 16

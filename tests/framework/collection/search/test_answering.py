@@ -98,9 +98,9 @@ def test_opening_is_not_extraction(folder, collection, monkeypatch):
     collection.close()
     opening = Opened.open
 
-    def slow(*arguments):
+    def slow(*arguments, **options):
         time.sleep(0.5)
-        return opening(*arguments)
+        return opening(*arguments, **options)
 
     monkeypatch.setattr(Opened, "open", slow)
     for example in (3, sorted(folder.glob("*.jpg"))[3]):
