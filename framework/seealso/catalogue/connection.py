@@ -119,6 +119,11 @@ def _copied(files: Iterable[Path], cleanup: contextlib.ExitStack) -> Path:
     )
 
 
+def out_of_order(file: Path) -> CorruptCollection:
+    """What to raise where a page of rows does not follow the one before: to go on would be to go round without end."""
+    return CorruptCollection(f"{file} is damaged (rows are out of order); {RESTORE}")
+
+
 def log_of(file: Path) -> Path:
     """SQLite's write-ahead log beside a catalogue's file."""
     return file.with_name(file.name + "-wal")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
+from pathlib import Path
 
 from seealso.catalogue.checking import structure
 from seealso.catalogue.checksums import KEYS, NOTHING, checksum_of, failing
-from seealso.catalogue.connection import RESTORE
+from seealso.catalogue.connection import RESTORE, out_of_order
 from seealso.catalogue.formats import UNCHECKED
 from seealso.catalogue.writer import CatalogWriter
 from seealso.errors import CorruptCollection
@@ -36,7 +37,7 @@ def add_checksums(writer: CatalogWriter, most: int | None = A_WRITER) -> None:
             bytes.fromhex(value) if column == "path" else value for column, value in zip(KEYS[table], key, strict=False)
         ]
         with writer.transaction() as connection:
-            following = _add_page(connection, table, after)
+            following = _add_page(connection, writer.file, table, after)
             if following is None:
                 connection.execute("DELETE FROM meta WHERE key = ?", (UNCHECKED,))
             else:
@@ -44,7 +45,7 @@ def add_checksums(writer: CatalogWriter, most: int | None = A_WRITER) -> None:
         done += PAGE
 
 
-def _add_page(connection: sqlite3.Connection, table: str, after: Sequence[object]) -> list[object] | None:
+def _add_page(connection: sqlite3.Connection, file: Path, table: str, after: Sequence[object]) -> list[object] | None:
     """Add checksums to a page of a table's rows; where to go on, ``[table, key]``, None at the end."""
     keys = ", ".join(KEYS[table])
     marks = ", ".join("?" * len(KEYS[table]))
@@ -53,7 +54,7 @@ def _add_page(connection: sqlite3.Connection, table: str, after: Sequence[object
         f"SELECT {keys} FROM {table} WHERE {beyond} ORDER BY {keys} LIMIT 1 OFFSET ?", (*after, PAGE - 1)
     ).fetchone()
     if last and after and tuple(last) <= tuple(after):
-        raise CorruptCollection(f"{table} is damaged (rows are out of order); {RESTORE}")
+        raise out_of_order(file)
     until = f"({keys}) <= ({marks})" if last else "TRUE"
     connection.execute(
         f"UPDATE {table} SET checksum = {checksum_of(table)} WHERE {beyond} AND {until} AND checksum IS NULL",
@@ -69,9 +70,9 @@ def _add_page(connection: sqlite3.Connection, table: str, after: Sequence[object
 def forget_damaged(writer: CatalogWriter) -> int:
     """Forget the rows that fail their checksums, and those that nothing else refers to any more; returns how many; O(rows).
 
-    A location that is forgotten is taken in anew by the next indexing, and words are read anew. Where anything but a failure was
-    forgotten, the indexes are built anew: nobody knows what they have missed. Indexes of SQLite's own are made anew from
-    their tables.
+    The next indexing takes the files of forgotten locations in again, and reads forgotten words again. Unless only failures were
+    forgotten, the next writer rebuilds the indexes, for nobody knows what they have missed. SQLite's own indexes are rebuilt
+    from their tables here.
 
     Raises:
         CorruptCollection: the file is damaged in a way that nothing here mends; nothing was changed.

@@ -20,7 +20,7 @@ import numpy as np
 
 from seealso.catalogue.checking import check_meta, count_unchecked, problems
 from seealso.catalogue.checksums import register
-from seealso.catalogue.connection import RESTORE, connect_to_read, translated
+from seealso.catalogue.connection import connect_to_read, out_of_order, translated
 from seealso.catalogue.formats import COUNTED, check_format
 from seealso.catalogue.rows import Failure, FileState, Location
 from seealso.errors import CorruptCollection
@@ -313,9 +313,9 @@ class Catalog:
             last = self._following(last, rows[-1][0])
 
     def _following(self, last: bytes, path: bytes) -> bytes:
-        """Where the next page begins. Where rows are out of order, pages would go round without end."""
+        """Where the next page begins."""
         if not isinstance(path, bytes) or path <= last:
-            raise CorruptCollection(f"{self.file} is damaged (rows are out of order); {RESTORE}")
+            raise out_of_order(self.file)
         return path
 
     def verify(self) -> list[str]:

@@ -471,7 +471,7 @@ class Collection:
         return read_content(self.show(id_), self.settings.images)
 
     def content(self, id_: int) -> Content:
-        """An object's image file, open, to be read a block at a time; as `read` does, it gives only what was taken in. Close it.
+        """Open an object's image file, to read it a block at a time. Like `read`, it gives only the bytes that were indexed. Close it.
 
         Raises:
             QueryError: there is no such object.

@@ -37,7 +37,7 @@ def file_sha256(path: Path) -> str:
 
 
 def _check(path: Path) -> None:
-    """Refuse what is no file, is too large, or may not be read.
+    """Refuse a path that is no regular file, that is too large, or that may not be read.
 
     Raises:
         PluginError: says why.

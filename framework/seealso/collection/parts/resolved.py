@@ -99,13 +99,18 @@ class Parts:
         What the configuration says of a part counts no more once the record of that part has changed: it says where the collection
         was when it was opened, and nobody who asks it shall notice that it was converted meanwhile.
         """
-        self._moved |= {word for word, choice in self.recorded.items() if recorded.get(word) != choice}
         for word, choice in self.recorded.items():
             if word in recorded and not recorded[word].secrets:
                 # A record never holds them: they are known from the configuration.
                 recorded = with_secrets(recorded, word, choice)
-        self.recorded = recorded
-        self._chosen.clear()
+        # Two choices that differ in their secrets alone are equal.
+        known = all(
+            choice.secrets == self.recorded[word].secrets for word, choice in recorded.items() if word in self.recorded
+        )
+        if recorded != self.recorded or not known:
+            self._moved |= {word for word, choice in self.recorded.items() if recorded.get(word) != choice}
+            self.recorded = recorded
+            self._chosen.clear()
 
     def chosen_text(self) -> Chosen[TextIndex] | None:
         """The text index in force; None where the configuration wants none, or none is installed."""

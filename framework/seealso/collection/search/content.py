@@ -1,4 +1,4 @@
-"""The bytes of an object's image file: only ever those that were taken in, whatever lies at its places now."""
+"""The bytes of an object's image file. Only the bytes that were indexed are given, whatever lies at its places now."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from seealso.paths import shown_path
 
 BLOCK = 1 << 16  # bytes read at once
 DIGEST = 16  # bytes of a block's own hash
-REMEMBERED = 64  # files whose blocks' hashes are kept; of the largest that is taken in (256 MB) they take 64 KB
+REMEMBERED = 64  # files whose block hashes stay in memory; the hashes of the largest file that may be indexed (256 MB) take 64 KB
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ class Hashes:
 class Content:
     """An object's image file, open, to be read a block at a time.
 
-    Each block is compared with what was taken in before it is given, so what happens to the file meanwhile does no harm. It is read
+    Each block is checked against what was indexed before it is given, so a change of the file meanwhile does no harm. It is read
     by one thread at a time. Close it, or use it in a ``with`` statement.
 
     Attributes:

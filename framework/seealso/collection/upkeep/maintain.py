@@ -187,7 +187,7 @@ def _mend(writer: CatalogWriter) -> None:
     forgotten = forget_damaged(writer)
     if forgotten:
         log.warning(
-            "%d damaged rows of the catalogue were forgotten; `seealso index PATH…` takes in anew what they were of",
+            "%d damaged rows of the catalogue were forgotten; `seealso index PATH…` reads their files again",
             forgotten,
         )
     add_checksums(writer, most=None)
