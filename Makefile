@@ -1,8 +1,11 @@
 # Two commands are all the set-up there is:
 #   make demo     install into .venv, index photographs, look for similar ones (PHOTOS=~/Pictures for your own)
 #   make test     install the test extras too, and run every check and test
-# The campaigns of the tests (power cuts, kills, damaged files) at full length, which is for before a release:
-#   make torture
+# The tests' loops at full length, then the campaigns (kills, power cuts, damaged files and more; tests/campaigns), each for
+# so many minutes. That is for before a release:
+#   make torture MINUTES=10
+# A few turns of each campaign, about a minute in all:
+#   make campaigns
 # The documentation as a site, in build/site:
 #   make docs     install what that takes, and build it
 # Without torch, which is some 6 GB:
@@ -10,6 +13,8 @@
 
 PYTHON ?= python3
 VENV   := .venv
+MINUTES ?= 10
+SEED   ?= 1
 BIN    := $(VENV)/bin
 # Whichever process has nothing left takes over tests of another.
 PARALLEL := --numprocesses auto --dist worksteal
@@ -23,7 +28,7 @@ endif
 # The tests start hundreds of processes, and the checks compile as much: none shall compile what another did.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo docs test test-light torture check ruff types imports clean
+.PHONY: help demo docs test test-light torture campaigns check ruff types imports clean
 
 help:
 	@sed -n 's/^#  *make/make/p' Makefile
@@ -76,6 +81,11 @@ test-light: $(VENV)/installed-test-light
 
 torture: $(VENV)/installed-test
 	TORTURE=1 $(BIN)/python -m pytest $(PARALLEL) -m torture
+	@mkdir -p build
+	cd tests && $(CURDIR)/$(BIN)/python -m campaigns --minutes $(MINUTES) --seed $(SEED) --json ../build/torture.json
+
+campaigns: $(VENV)/installed-test
+	cd tests && $(SCRATCH) $(CURDIR)/$(BIN)/python -m campaigns --quick
 
 docs: $(VENV)/installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 import seealso
-from campaigns import WHOLE, campaign
 from conftest import THUMBNAIL
 from durability.power_cut import PowerCut, compile_layer
+from lengths import WHOLE, campaign
 from warm_python import Running, WarmPython
 
 CHILD = Path(__file__).parent.parent / "durability" / "ingest_child.py"

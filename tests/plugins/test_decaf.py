@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from torchvision.models import alexnet
 
 import seealso
-from campaigns import WHOLE, only_whole
+from lengths import WHOLE, only_whole
 from plugins import caffe_files
 from plugins.caffe_files import ALEXNET, CAFFENET, MEAN
 from plugins.missing_modules import without_modules

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import seealso
-from campaigns import campaign
+from lengths import campaign
 from plugins import caffe_files
 from plugins.caffe_files import blob, field, layer, model
 from seealso_decaf import caffe

@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import seealso
-from campaigns import only_whole
+from lengths import only_whole
 from plugins import caffe_files
 from plugins.missing_modules import without_modules
 from seealso_decaf import assembly, network

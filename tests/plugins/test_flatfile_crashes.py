@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import seealso
-from campaigns import campaign
 from conftest import small_disk
 from durability.power_cut import PowerCut, compile_layer
+from lengths import campaign
 from plugins.flatfile_files import open_store, script, segment, segments
 from seealso.testing.opening import put, rows
 from seealso.testing.processes import killed

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import seealso
-from campaigns import campaign
+from lengths import campaign
 from plugins.flatfile_files import contents, flip, open_store, segment, segments
 from seealso.testing.opening import put, rows
 from seealso_flatfile import files, manifest

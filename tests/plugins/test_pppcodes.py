@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import seealso
-from campaigns import campaign
 from conftest import SAMPLES
+from lengths import campaign
 from plugins.pppcodes_reference import Reference
 from seealso.distances.vectors import Cosine, Euclidean, Manhattan
 from seealso.testing import MetricIndexTests

@@ -11,9 +11,9 @@ from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 import seealso
-from campaigns import campaign
 from conftest import THUMBNAIL
 from image_files import encode
+from lengths import campaign
 from seealso_web.openapi import document
 from seealso_web.options import WebOptions
 from web_site import application, client_of, configure, free_port, jpeg, running

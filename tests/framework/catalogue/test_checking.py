@@ -8,7 +8,7 @@ import sqlite3
 import pytest
 
 import seealso
-from campaigns import campaign
+from lengths import campaign
 from old_catalogues import make_old
 from seealso.catalogue.reader import Catalog
 from seealso.catalogue.rows import Annotation, Failure, FileState, Location, ObjectRow

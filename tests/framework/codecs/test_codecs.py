@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import seealso
-from campaigns import campaign
+from lengths import campaign
 from seealso.codecs import register_codecs
 from seealso.distances import register_distances
 from seealso.distances.vectors import Euclidean

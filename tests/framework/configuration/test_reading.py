@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import seealso
-from campaigns import campaign
+from lengths import campaign
 from seealso.configuration.models import load_config
 from seealso.configuration.reading import read_plugin_files
 from seealso.registry.loading import load_plugins

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from campaigns import campaign
+from lengths import campaign
 from seealso.blocks import TILE_SIDE, row_blocks
 from seealso.distances.bits import Hamming
 from seealso.distances.vectors import Cosine, Euclidean, Manhattan

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import seealso
-from campaigns import campaign
 from image_files import (
     KINDS,
     LINEAR_GREY,
@@ -28,6 +27,7 @@ from image_files import (
     strange_ink_profile,
     tiff,
 )
+from lengths import campaign
 from seealso.images.decoding import MOST_SCANS, MOST_TIFF_VALUES, decode_image
 from seealso.interfaces.image_limits import ImageLimits
 

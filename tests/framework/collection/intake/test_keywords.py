@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import seealso
-from campaigns import campaign
 from conftest import SAMPLES, THUMBNAIL, read_only
+from lengths import campaign
 from old_catalogues import make_old
 from seealso.catalogue.formats import FORMAT_VERSION
 from seealso.collection.intake.keywords import Annotator, printable

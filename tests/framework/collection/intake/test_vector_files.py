@@ -9,7 +9,7 @@ import pyarrow.parquet
 import pytest
 
 import seealso
-from campaigns import campaign
+from lengths import campaign
 from seealso.collection.intake.vector_files import open_vectors
 
 ROWS = np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32)

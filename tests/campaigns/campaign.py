@@ -1,0 +1,99 @@
+"""What every campaign is: turns that draw all they do from a seed, and a tally of what came of them."""
+
+import random
+import shutil
+import time
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+SHOWN = 5  # failures of a kind that are told in full
+
+
+class Tally:
+    """Counts of what happened, and what went wrong.
+
+    Args:
+        name: the campaign's.
+        tell: takes a line about each failure.
+    """
+
+    def __init__(self, name: str, tell: Callable[[str], None]) -> None:
+        self.name = name
+        self.turn = 0
+        self.counts: Counter[str] = Counter()
+        self.failures: Counter[str] = Counter()
+        self._tell = tell
+
+    def count(self, what: str, number: int = 1) -> None:
+        """Something happened that may happen."""
+        self.counts[what] += number
+
+    def fail(self, kind: str, details: object = "") -> None:
+        """Something happened that must not: ``kind`` names the broken promise, ``details`` what was seen."""
+        self.failures[kind] += 1
+        if self.failures[kind] <= SHOWN:
+            self._tell(f"{self.name}, turn {self.turn}: {kind}: {str(details)[-2000:]}")
+
+    def as_json(self) -> dict[str, object]:
+        """All of it."""
+        return {"turns": self.turn, "counts": dict(sorted(self.counts.items())), "failures": dict(self.failures)}
+
+
+class Campaign(ABC):
+    """Tries to break one promise, a turn at a time.
+
+    A turn draws all that it does from the generator that it is given, so that a seed and a turn's number say what was
+    done. What the product did of its own accord (when a kill hit it) is the only thing that they do not say.
+
+    Args:
+        folder: an empty folder; it is kept where something failed.
+        tally: where every turn's outcome is counted.
+    """
+
+    quick: ClassVar[int]
+    """Turns that take some eight seconds, preparations included: what CI runs."""
+
+    def __init__(self, folder: Path, tally: Tally) -> None:
+        self.folder = folder
+        self.tally = tally
+
+    def prepare(self, random: random.Random) -> None:
+        """Make what all turns need."""
+
+    @abstractmethod
+    def turn(self, random: random.Random) -> None:
+        """Do something that may break the promise, and compare what must be true then."""
+
+    def close(self) -> None:
+        """End the processes that are still there."""
+
+
+def run(
+    kind: type[Campaign], name: str, folder: Path, seed: int, budget: float | None, tell: Callable[[str], None]
+) -> Tally:
+    """Go through a campaign.
+
+    Args:
+        kind, name: which.
+        folder: made here, and removed unless something failed.
+        seed: of everything that is drawn.
+        budget: seconds after which no turn begins; None runs the few turns of CI.
+        tell: takes a line about each failure.
+    """
+    tally = Tally(name, tell)
+    folder.mkdir(parents=True)
+    began = time.monotonic()
+    campaign = kind(folder, tally)
+    try:
+        campaign.prepare(random.Random(f"{seed} {name}"))
+        while tally.turn < kind.quick if budget is None else time.monotonic() - began < budget:
+            tally.turn += 1
+            campaign.turn(random.Random(f"{seed} {name} {tally.turn}"))
+    finally:
+        campaign.close()
+    if not tally.failures:
+        shutil.rmtree(folder)
+    return tally
