@@ -1,6 +1,6 @@
 """Runs campaigns, prints their counts, and ends with 1 where one of them broke a promise.
 
-python -m campaigns [NAME ...] [--minutes 10 | --quick] [--seed 1] [--json FILE] [--folder DIR]
+python -m campaigns [NAME ...] [--minutes 10 | --turns N | --quick] [--seed 1] [--json FILE] [--folder DIR]
 """
 
 import argparse
@@ -43,6 +43,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="campaigns", description="Try to break the promises of seealso.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(CAMPAIGNS)}; all of them")
     parser.add_argument("--minutes", type=float, default=10, help="for each of them (10)")
+    parser.add_argument("--turns", type=int, help="so many of each, however long that takes")
     parser.add_argument("--quick", action="store_true", help="a few turns of each: about a minute in all")
     parser.add_argument("--seed", type=int, default=1, help="of everything that they draw (1)")
     parser.add_argument("--json", type=Path, help="write the counts into this file, too")
@@ -55,8 +56,9 @@ def main() -> int:
     tallies = []
     for name in options.names or CAMPAIGNS:
         tell(f"{name}, seed {options.seed}")
-        budget = None if options.quick else options.minutes * 60
-        tallies.append(run(find(name), name, folder / name, options.seed, budget, tell))
+        kind = find(name)
+        turns = kind.quick if options.quick else options.turns
+        tallies.append(run(kind, name, folder / name, options.seed, turns, options.minutes * 60, tell))
         show(tallies[-1])
     if options.json:
         results = {tally.name: tally.as_json() for tally in tallies}

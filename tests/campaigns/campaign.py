@@ -1,5 +1,6 @@
 """What every campaign is: turns that draw all they do from a seed, and a tally of what came of them."""
 
+import contextlib
 import random
 import shutil
 import time
@@ -51,6 +52,9 @@ class Campaign(ABC):
     Args:
         folder: an empty folder; it is kept where something failed.
         tally: where every turn's outcome is counted.
+
+    Attributes:
+        resources: what is to be closed at the end: processes, for instance.
     """
 
     quick: ClassVar[int]
@@ -59,7 +63,9 @@ class Campaign(ABC):
     def __init__(self, folder: Path, tally: Tally) -> None:
         self.folder = folder
         self.tally = tally
+        self.resources = contextlib.ExitStack()
 
+    @abstractmethod
     def prepare(self, random: random.Random) -> None:
         """Make what all turns need."""
 
@@ -67,12 +73,15 @@ class Campaign(ABC):
     def turn(self, random: random.Random) -> None:
         """Do something that may break the promise, and compare what must be true then."""
 
-    def close(self) -> None:
-        """End the processes that are still there."""
-
 
 def run(
-    kind: type[Campaign], name: str, folder: Path, seed: int, budget: float | None, tell: Callable[[str], None]
+    kind: type[Campaign],
+    name: str,
+    folder: Path,
+    seed: int,
+    turns: int | None,
+    seconds: float,
+    tell: Callable[[str], None],
 ) -> Tally:
     """Go through a campaign.
 
@@ -80,20 +89,19 @@ def run(
         kind, name: which.
         folder: made here, and removed unless something failed.
         seed: of everything that is drawn.
-        budget: seconds after which no turn begins; None runs the few turns of CI.
+        turns: how many; None takes as many as begin within ``seconds``.
+        seconds: see there.
         tell: takes a line about each failure.
     """
     tally = Tally(name, tell)
     folder.mkdir(parents=True)
     began = time.monotonic()
     campaign = kind(folder, tally)
-    try:
+    with campaign.resources:
         campaign.prepare(random.Random(f"{seed} {name}"))
-        while tally.turn < kind.quick if budget is None else time.monotonic() - began < budget:
+        while tally.turn < turns if turns is not None else time.monotonic() - began < seconds:
             tally.turn += 1
             campaign.turn(random.Random(f"{seed} {name} {tally.turn}"))
-    finally:
-        campaign.close()
     if not tally.failures:
         shutil.rmtree(folder)
     return tally
