@@ -135,6 +135,7 @@ if TYPE_CHECKING:
     from seealso.registry.loading import load_plugins as load_plugins
     from seealso.registry.markers import hookimpl as hookimpl
     from seealso.registry.registry import Plugins as Plugins
+    from seealso.sorted_ids import distinct as distinct
 
 _MODULES = {
     "seealso.collection": ("Collection",),
@@ -148,6 +149,7 @@ _MODULES = {
     "seealso.collection.intake.ingest": ("IngestReport", "IngestedBatch", "Progress"),
     "seealso.configuration.models": ("Config", "load_config"),
     "seealso.deployment": ("Deployment",),
+    "seealso.sorted_ids": ("distinct",),
     "seealso.durability": ("sync_directory", "sync_file", "write_atomically"),
     "seealso.errors": (
         "CollectionBusy",

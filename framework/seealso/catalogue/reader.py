@@ -20,13 +20,14 @@ import numpy as np
 
 from seealso.catalogue.checking import check_meta, count_unchecked, problems
 from seealso.catalogue.checksums import register
-from seealso.catalogue.connection import connect_to_read, out_of_order, translated
+from seealso.catalogue.connection import connect, connect_to_read, out_of_order, translated
 from seealso.catalogue.formats import COUNTED, check_format
 from seealso.catalogue.rows import Failure, FileState, Location
 from seealso.errors import CorruptCollection
 from seealso.interfaces.records import Counts, ObjectRecord
 from seealso.interfaces.text import Words
 from seealso.layout import CATALOGUE
+from seealso.sorted_ids import distinct
 
 SPARSE = 16  # IDs drawn for each wanted, before all are read
 NEVER = (1 << 63) - 1  # the number of a change that never comes
@@ -115,7 +116,7 @@ class Catalog:
     def removed_ids(self, after_change: int, until_change: int = NEVER) -> np.ndarray:
         """IDs of the objects removed after a change, until another one, int64, ascending."""
         statement = "SELECT object FROM removals WHERE change > ? AND change <= ?"
-        return np.unique(self._ids(statement, after_change, until_change))
+        return distinct(self._ids(statement, after_change, until_change))
 
     def step(self, after_change: int, objects: int) -> int:
         """The change until which about so many of the objects that are there were added after a change; the newest one where
@@ -148,7 +149,7 @@ class Catalog:
             chosen: dict[int, None] = {}
             for _ in range(SPARSE):
                 drawn = random.integers(first, last + 1, size=count)
-                there = set(self.existing(np.unique(drawn)).tolist())
+                there = set(self.existing(distinct(drawn)).tolist())
                 chosen |= dict.fromkeys(id_ for id_ in drawn.tolist() if id_ in there)
                 if len(chosen) >= count:
                     return np.array(list(chosen)[:count], dtype=np.int64)
@@ -236,14 +237,14 @@ class Catalog:
             until_change,
         )
         if not self.annotated():
-            return np.unique(changed)
+            return distinct(changed)
         added = self._ids(
             "SELECT id FROM objects WHERE change > ? AND change <= ? AND EXISTS "
             "(SELECT 1 FROM locations JOIN words USING (path) WHERE object = id)",
             after_change,
             until_change,
         )
-        return np.union1d(added, changed)
+        return distinct(added, changed)
 
     # Files
 
@@ -321,9 +322,14 @@ class Catalog:
     def verify(self) -> list[str]:
         """What is wrong with the catalogue, one line each, with the command that mends it; empty when all is well; O(rows)."""
         try:
-            return self._read(problems)
+            with contextlib.ExitStack() as cleanup:
+                return self._read(lambda connection: problems(connection, self._second(cleanup)))
         except CorruptCollection as error:
             return [str(error)]
+
+    def _second(self, cleanup: contextlib.ExitStack) -> sqlite3.Connection | None:
+        """One more connection; none where SQLite cannot watch the file."""
+        return connect(self.file, "mode=rw", cleanup) if self._frozen is None else None
 
     def unchecked(self) -> int:
         """How many rows have no checksum yet, since an earlier release made the catalogue; O(rows) where there are any."""

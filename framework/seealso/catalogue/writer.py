@@ -80,6 +80,8 @@ class CatalogWriter(Catalog):
                 # FULL: a commit survives a power cut; NORMAL would lose the last ones.
                 self._connection.execute("PRAGMA synchronous = FULL")
                 self._connection.execute("PRAGMA foreign_keys = ON")
+                # In KiB. Hashes fall all over their index: with less, most inserts read a page anew.
+                self._connection.execute("PRAGMA cache_size = -16384")
             if self._format < FORMAT_VERSION:
                 self._bring_up_to_date()
         except BaseException:

@@ -17,6 +17,7 @@ from seealso.evaluation.exact import Neighbours, exact_neighbours
 from seealso.evaluation.intervals import recall_interval
 from seealso.interfaces.query import Answer, Query, Times
 from seealso.layout import EVALUATION
+from seealso.sorted_ids import distinct
 
 SIZES = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
 SAMPLE = 500
@@ -296,7 +297,7 @@ def _same_class(collection: Collection, sample: Sample, truth: Neighbours) -> di
     """Of the 1, 5 and 10 nearest, the share whose first place is in the folder of the query's."""
     own = sample.ids[sample.ids >= 0]
     near = truth.ids[sample.ids >= 0]
-    wanted = np.union1d(own, near[near >= 0])
+    wanted = distinct(own, near[near >= 0])
     records = collection.records(wanted.tolist())
     # Without a place it is just being dropped.
     folders = {id_: os.path.dirname(record.paths[0]) if record.paths else b"" for id_, record in records.items()}

@@ -11,6 +11,7 @@ from seealso.interfaces.derived import Derived
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.plugin import PluginOptions
 from seealso.interfaces.store import ObjectStore
+from seealso.sorted_ids import distinct
 
 
 class IdSet:
@@ -19,7 +20,7 @@ class IdSet:
     __slots__ = ("ids",)
 
     def __init__(self, ids: np.ndarray) -> None:
-        self.ids: np.ndarray = np.unique(np.asarray(ids, dtype=np.int64))
+        self.ids: np.ndarray = distinct(np.asarray(ids, dtype=np.int64))
 
     @classmethod
     def of_ascending(cls, ids: np.ndarray) -> Self:

@@ -15,6 +15,7 @@ from seealso.interfaces.codec import Codec, Record, Records
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.plugin import Plugin, PluginChoice, PluginOptions
 from seealso.layout import STORE_IDENTITY
+from seealso.sorted_ids import distinct
 
 log = logging.getLogger("seealso")
 
@@ -82,7 +83,7 @@ class StoreContext:
             ValueError: says what they have to be.
         """
         self.check_ids(ids)
-        if np.unique(ids).size != ids.size or (ids < 0).any():
+        if distinct(ids).size != ids.size or (ids < 0).any():
             raise ValueError("IDs have to be not negative, each once")
         dtype = np.dtype(self.dtype)
         if descriptors.shape != (ids.size, self.dim) or descriptors.dtype != dtype:

@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from seealso import CandidateBlock, EncodedBlock, FormatError, IdSet, IndexContext, MetricIndex, PluginOptions
+from seealso import CandidateBlock, EncodedBlock, FormatError, IdSet, IndexContext, MetricIndex, PluginOptions, distinct
 
 MAGIC = "seealso-exact"
 FORMAT_VERSION = 1
@@ -43,7 +43,7 @@ class ExactIndex(MetricIndex):
         if not self._ids.size or ids[0] > self._ids[-1]:
             self._ids = np.concatenate([self._ids, ids])
         else:
-            self._ids = np.union1d(self._ids, ids)
+            self._ids = distinct(self._ids, ids)
 
     def remove(self, ids: np.ndarray) -> None:
         """Remove IDs; O((objects + removed) log removed)."""

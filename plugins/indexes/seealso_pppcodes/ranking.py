@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seealso import CandidateBlock, IdSet
+from seealso import CandidateBlock, IdSet, distinct
 from seealso_pppcodes.cells import CellOrder
 from seealso_pppcodes.options import PPPCodesOptions
 from seealso_pppcodes.pivots import MapRows, PivotSpaces
@@ -227,7 +227,7 @@ class CandidateSearch:
         """The IDs at places counted through all segments and the tail."""
         ids = np.empty(places.size, np.int64)
         part = np.searchsorted(self._bases, places, side="right") - 1
-        for number in np.unique(part):
+        for number in distinct(part):
             here = part == number
             local = places[here] - self._bases[number]
             in_tail = number == len(self._state.segments)

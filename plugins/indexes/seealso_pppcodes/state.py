@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 
+from seealso import distinct
 from seealso_pppcodes.segment import CodeShape, Segment, packed, unpacked
 
 
@@ -109,7 +110,7 @@ class State:
 
     def removed(self, ids: np.ndarray) -> State:
         """Without these objects; those that are not there are passed over."""
-        ids = np.unique(ids)
+        ids = distinct(ids)
         counts, objects = self.counts, self.objects
         hidden = list(self.hidden)
         for number, segment in enumerate(self.segments):

@@ -19,6 +19,7 @@ from seealso import (
     TextIndex,
     TextQuery,
     Words,
+    distinct,
 )
 from seealso_tantivy.analysis import SPELT, WRITTEN, Analysis, is_part_of_a_run
 from seealso_tantivy.documents import FIELDS, HASH, ID, SPELLINGS, check_fields, schema, whole
@@ -253,7 +254,7 @@ def _check(ids: np.ndarray, documents: int | None = None) -> None:
         ids.dtype != np.int64
         or ids.ndim != 1
         or (ids < 0).any()
-        or (documents is not None and np.unique(ids).size < ids.size)
+        or (documents is not None and distinct(ids).size < ids.size)
     ):
         raise ValueError("IDs have to be distinct int64 of shape (n,), and at least 0")
     if documents is not None and documents != ids.size:

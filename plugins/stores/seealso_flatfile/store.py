@@ -24,6 +24,7 @@ from seealso import (
     StoreError,
     StoreOptions,
     StoreReport,
+    distinct,
 )
 from seealso_flatfile.compaction import compact
 from seealso_flatfile.errors import translated
@@ -156,7 +157,7 @@ class FlatFileStore(ObjectStore):
         if not self._known():
             return
         with self._writer.turn():
-            self._remove(np.unique(ids))
+            self._remove(distinct(ids))
 
     def _remove(self, ids: np.ndarray) -> None:
         for start in range(0, ids.size, PORTION):
@@ -176,7 +177,7 @@ class FlatFileStore(ObjectStore):
     def read_blocks(self, ids: np.ndarray) -> Iterator[EncodedBlock]:
         """In the order in which they lie on the disk. A record whose header is damaged is left out, with a warning."""
         self.context.check_ids(ids)
-        return self._encoded(np.unique(ids))
+        return self._encoded(distinct(ids))
 
     def _encoded(self, ids: np.ndarray) -> Iterator[EncodedBlock]:
         damaged: list[int] = []
@@ -288,7 +289,7 @@ class FlatFileStore(ObjectStore):
         if not self._known():
             return
         with self._writer.turn():
-            if not compact(self._writer, order, np.unique(live)):
+            if not compact(self._writer, order, distinct(live)):
                 self._remove(np.setdiff1d(self._open.everything()[1], live))
                 self._writer.checkpoint(recount=True)
 

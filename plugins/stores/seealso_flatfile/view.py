@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seealso import StoreError
+from seealso import StoreError, distinct
 from seealso_flatfile.files import PREAMBLE_BYTES, SEGMENT, File
 from seealso_flatfile.manifest import (
     REMEDY,
@@ -115,7 +115,7 @@ class View:
         Raises:
             TableDamaged: a place fails its check.
         """
-        ids = np.union1d(self.table.some(count), self.tail.some(count))
+        ids = distinct(self.table.some(count), self.tail.some(count))
         ids = ids[~absent(self.lookup(ids))]
         some: np.ndarray = ids[:: max(1, -(-ids.size // count))]
         return some

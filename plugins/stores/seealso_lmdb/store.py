@@ -24,6 +24,7 @@ from seealso import (
     StoreError,
     StoreOptions,
     StoreReport,
+    distinct,
 )
 from seealso_lmdb.environment import Environment, acquire, release, translate
 from seealso_lmdb.generations import remove_other_generations
@@ -202,7 +203,7 @@ class LmdbStore(ObjectStore):
     def read_blocks(self, ids: np.ndarray) -> Iterator[EncodedBlock]:
         """In the order of the IDs. Each block has a transaction of its own, so that a slow reader pins no old pages."""
         self.context.check_ids(ids)
-        return self._encoded(np.unique(ids))
+        return self._encoded(distinct(ids))
 
     def _encoded(self, ids: np.ndarray) -> Iterator[EncodedBlock]:
         for found in self._in_blocks(ids):

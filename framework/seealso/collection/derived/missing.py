@@ -10,6 +10,7 @@ import numpy as np
 
 from seealso.catalogue.reader import NEVER, Catalog
 from seealso.collection.derived.source import Source
+from seealso.sorted_ids import distinct
 
 
 def _none() -> np.ndarray:
@@ -58,11 +59,11 @@ class Missing:
                 added = None
         if added is not None:
             new = source.changed(catalog, self.until, NEVER)
-            added = np.setdiff1d(np.union1d(added, new), gone, assume_unique=True)
+            added = np.setdiff1d(distinct(added, new), gone, assume_unique=True)
             if most is not None and added.size > most:
                 added = None
         # What was committed after the change was asked for is read again the next time, and is the same.
-        return replace(self, until=change, added=added, removed=np.union1d(self.removed, gone))
+        return replace(self, until=change, added=added, removed=distinct(self.removed, gone))
 
     def more_than(self, objects: int) -> bool:
         """Whether there are more objects than so many."""

@@ -11,6 +11,7 @@ from seealso.catalogue.reader import Catalog
 from seealso.collection.derived.snapshots import CURRENT
 from seealso.collection.derived.source import Record, Source
 from seealso.interfaces.text import TextIndex, hash_of_words
+from seealso.sorted_ids import distinct
 
 PAGE = 1000  # objects at a time
 _NONE = np.empty(0, np.int64)
@@ -49,7 +50,7 @@ class WordsOfObjects(Source[TextIndex]):
             return self._counted(part, catalog, applied)
         indexed, hashes = found
         described, otherwise = _differing(catalog, indexed, hashes)
-        since = np.union1d(catalog.reannotated_ids(applied), catalog.removed_ids(applied))
+        since = distinct(catalog.reannotated_ids(applied), catalog.removed_ids(applied))
         problems = []
         for ids, what in (
             (np.setdiff1d(described, indexed, assume_unique=True), "objects with words are not in the text index"),

@@ -20,6 +20,7 @@ from seealso.collection.parts.identity import HANDFUL, is_most
 from seealso.collection.parts.opened import Opened
 from seealso.errors import WrongStore
 from seealso.layout import INDEX, TEXT, is_store
+from seealso.sorted_ids import distinct
 
 log = logging.getLogger("seealso")
 
@@ -101,7 +102,7 @@ def check(opened: Opened) -> Checkup:
 
 def _is_lost(objects: np.ndarray, without: np.ndarray, damaged: np.ndarray) -> bool:
     """Whether most objects have no sound descriptor."""
-    return is_most(int(objects.size), int(np.union1d(without, np.intersect1d(damaged, objects)).size))
+    return is_most(int(objects.size), int(distinct(without, np.intersect1d(damaged, objects)).size))
 
 
 def _doubts(
@@ -119,7 +120,7 @@ def _doubts(
     """
     doubts = []
     if _is_lost(objects, without, damaged):
-        lost = np.union1d(without, np.intersect1d(damaged, objects)).size
+        lost = distinct(without, np.intersect1d(damaged, objects)).size
         which = f"all {objects.size:,}" if lost == objects.size else f"{lost:,} of {objects.size:,}"
         what = "missing" if not damaged.size else "damaged" if not without.size else "missing or damaged"
         doubts.append(f"{called}: {which} descriptors are {what}: is it the right store?")
@@ -163,7 +164,7 @@ def keep_up(
     if doubts and not force:
         raise WrongStore(f"{'; '.join(doubts)} Nothing was changed; `seealso maintain --force` drops them all the same")
     _mend(writer)
-    dropped = writer.existing(np.union1d(missing, damaged))
+    dropped = writer.existing(distinct(missing, damaged))
     if dropped.size:
         for record in writer.records(dropped.tolist()).values():
             writer.remove_locations(record.paths)
