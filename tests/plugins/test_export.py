@@ -88,7 +88,7 @@ def exported_once(made, monkeypatch):
 
 
 @pytest.mark.usefixtures("exported_once")
-@pytest.mark.parametrize("name", ["decaf7", "test_vit", *only_whole("lite0", "test_convnext", "test_resnet")])
+@pytest.mark.parametrize("name", ["test_vit", *only_whole("decaf7", "lite0", "test_convnext", "test_resnet")])
 def test_the_file_gives_the_same_descriptors(call, tmp_path, photographs, name, monkeypatch):
     # Of decaf7 with few hidden neurons.
     for module in (network, assembly):
