@@ -7,7 +7,7 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from seealso.catalogue.checksums import COVERED, KEYS, checksum_of, failing
+from seealso.catalogue.checksums import COVERED, checksum_of, failing
 from seealso.catalogue.connection import RESTORE
 from seealso.catalogue.formats import COUNTED, FORMAT, FORMAT_VERSION, UNCHECKED, schema_of
 from seealso.errors import CorruptCollection
@@ -20,15 +20,17 @@ TAKE_IN_ANEW = "`seealso maintain` forgets it, and `seealso index PATH…` then 
 BUILD_ANEW = "`seealso maintain` forgets it, and has the indexes built anew"
 
 ROWS = {
-    "meta": "the setting",
-    "objects": "object",
-    "locations": "the location",
-    "failures": "the failure of",
-    "words": "the words of",
-    "unplaced": "the lost object",
-    "removals": "the removal of object",
-    "described": "the change of the words of object",
+    "meta": ("the setting", "key"),
+    "objects": ("object", "id"),
+    "locations": ("the location", "path"),
+    "unplaced": ("the lost object", "object"),
+    "removals": ("the removal of object", "object"),
+    "failures": ("the failure of", "path"),
+    "words": ("the words of", "path"),
+    "described": ("the change of the words of object", "object"),
 }
+"""Table → what a row of it is called, and the column that tells a person which one it is."""
+
 REMEDIES = {"meta": RESTORE, "unplaced": BUILD_ANEW, "removals": BUILD_ANEW, "described": BUILD_ANEW}
 
 
@@ -146,16 +148,14 @@ def _miscounted(connection: sqlite3.Connection) -> list[str]:
 def _failing_rows(connection: sqlite3.Connection) -> list[str]:
     lacks = _lacks_checksums(connection)
     found: list[str] = []
-    for table, keys in KEYS.items():
+    for table, (called, column) in ROWS.items():
         condition = failing(table) if lacks else f"checksum IS NOT {checksum_of(table)}"
         rows = connection.execute(
-            f"SELECT CAST({keys[-1] if table == 'removals' else keys[0]} AS BLOB) FROM {table} WHERE {condition} LIMIT ?",
-            (NAMED + 1,),
+            f"SELECT CAST({column} AS BLOB) FROM {table} WHERE {condition} LIMIT ?", (NAMED + 1,)
         ).fetchall()
         remedy = REMEDIES.get(table, TAKE_IN_ANEW)
         found += (
-            f"{ROWS[table]} {os.fsdecode(key or b'?')}: its record fails its checksum; {remedy}"
-            for (key,) in rows[:NAMED]
+            f"{called} {os.fsdecode(name or b'?')}: its record fails its checksum; {remedy}" for (name,) in rows[:NAMED]
         )
         if len(rows) > NAMED:
             found.append(f"more rows of {table} fail their checksums; {remedy}")
