@@ -82,7 +82,8 @@ class Deployment:
         return "" if plugin is None else plugin.name
 
     def check(self) -> None:
-        """Check the configuration, and that the parts of each collection fit together; nothing is made or written.
+        """Check the configuration, that the parts of each collection fit together, and that its descriptors are looked for where
+        they are; nothing is made or written.
 
         Raises:
             ConfigError: the first that does not fit, with its place.
@@ -100,6 +101,7 @@ class Deployment:
                 raise ConfigError(f"{self.config.source.place(place_of(name, EXTRACTOR))}: {error}") from error
             parts.distance(provenance.dtype)
             parts.choices()  # every other part is looked for
+            parts.check_store()
 
     def frontends(self) -> list[Frontend]:
         """The frontends that the configuration names; without any, the best that is installed.

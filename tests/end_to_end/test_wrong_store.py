@@ -90,7 +90,16 @@ def test_a_mistyped_place_of_a_store_that_says_what_its_place_is(call, home):
         f"seealso: {home}/seealso.yaml, line 1: collections.photos.store.url: this collection keeps its descriptors at url bucket, and "
         "not at bukcet; write the former, or run `seealso convert` to move them\n"
     )
-    for command in (["index", "photos"], ["status"], ["verify"], ["maintain"], ["maintain", "--force"], ["rebuild"]):
+    commands = [
+        ["config", "check"],
+        ["index", "photos"],
+        ["status"],
+        ["verify"],
+        ["maintain"],
+        ["maintain", "--force"],
+        ["rebuild"],
+    ]
+    for command in commands:
         assert call(wrong, *command) == (1, "", refused)
     assert not (home / "bukcet").exists()
     # `convert` is the way to have it elsewhere.
@@ -98,6 +107,19 @@ def test_a_mistyped_place_of_a_store_that_says_what_its_place_is(call, home):
     assert ids_of(call, wrong) == before
     assert list((home / "bucket").iterdir()) == []
     assert call(wrong, "verify")[0] == 0
+
+
+def test_another_store_than_the_collections(call, home):
+    assert call("lmdb", "config", "check")[0] == 0
+    assert call("flat-file", "index", "photos")[0] == 0
+    for command in (["config", "check"], ["status"]):
+        assert call("lmdb", *command) == (
+            1,
+            "",
+            f"seealso: {home}/seealso.yaml, line 1: collections.photos.store: this collection keeps its descriptors in the store "
+            "flat-file, not lmdb; write `store: flat-file`, or run `seealso convert`\n",
+        )
+    assert call("flat-file", "config", "check")[0] == 0
 
 
 def test_an_empty_place_is_not_the_store(call, home):

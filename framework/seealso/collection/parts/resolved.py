@@ -334,20 +334,24 @@ class Parts:
         Raises:
             ConfigError: the configuration names another store than the one that holds the descriptors, or another place.
         """
-        recorded = self.recorded.get(STORE.word)
-        chosen = self.chosen(STORE)
-        if recorded is not None and recorded.plugin != chosen.cls.name:
+        self.check_store()
+        return self.make_store(self.chosen(STORE), directory, provenance, read_only=read_only, identity=identity)
+
+    def check_store(self) -> None:
+        """Refuse a configuration that looks for the descriptors in another store, or at another place, than they are.
+
+        Raises:
+            ConfigError: it does; says where they are.
+        """
+        recorded, chosen = self.recorded.get(STORE.word), self.chosen(STORE)
+        if recorded is None:
+            return
+        if recorded.plugin != chosen.cls.name:
             raise ConfigError(
                 f"{self.config.source.place(place_of(self.name, STORE))}: this collection keeps its "
                 f"descriptors in the store {recorded.plugin}, not {chosen.cls.name}; write `store: {recorded.plugin}`, or "
                 "run `seealso convert`"
             )
-        if recorded is not None:
-            self._check_place(chosen, recorded)
-        return self.make_store(chosen, directory, provenance, read_only=read_only, identity=identity)
-
-    def _check_place(self, chosen: Chosen[ObjectStore], recorded: PluginChoice) -> None:
-        """Refuse a configuration that looks for the descriptors at another place than they are at."""
         now, was = chosen.as_choice().options, upgraded(STORE, chosen.cls, recorded, self.name).options
         for option in sorted(chosen.options.located_by):
             if option in now and option in was and now[option] != was[option]:
