@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from seealso.collection import Collection
 from seealso.errors import ConfigError, QueryError
 from seealso.evaluation.evaluate import SizeResult, check_k, measure, sample_of, true_neighbours
-from seealso.interfaces.plugin import PluginChoice
+from seealso.registry.kinds import INDEX
 
 SAMPLE = 1000
 CLOSE = 1.05
@@ -126,12 +126,15 @@ def with_index_options(collection: Collection, ranges: Mapping[str, Sequence[Any
     The collection itself stays as it is. Close each one.
 
     Raises:
-        ConfigError: the index has no such option, or it does not admit a value.
+        ConfigError: the index has no such option, or it does not admit a value, or the option is secret.
     """
-    chosen = PluginChoice.parse(collection.choices()["index"])
+    chosen = collection.parts.choices()[INDEX.word]
+    secret = sorted(chosen.secrets.keys() & ranges.keys())
+    if secret:
+        raise ConfigError(f"the index {chosen.plugin}: {secret[0]} is secret; it stays as the configuration gives it")
     for values in itertools.product(*ranges.values()):
         options = {**chosen.options, **dict(zip(ranges, values, strict=True))}
-        tried = collection.variant(index=PluginChoice(chosen.plugin, options))
+        tried = collection.variant(index=replace(chosen, options=options))
         try:
             tried.config.check(tried.plugins)
         except ConfigError as error:

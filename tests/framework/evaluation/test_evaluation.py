@@ -307,3 +307,31 @@ def test_options_of_the_index(many):
     assert many.choices()["index"] == before
     with pytest.raises(seealso.ConfigError, match=r"the index ppp-codes: .*pivot_space: unknown key"):
         next(seealso.with_index_options(many, {"pivot_space": [1]}))
+
+
+def test_an_index_keeps_its_secrets_while_it_is_tuned(tmp_path):
+    """They are in no record, so only the configuration knows them."""
+    (tmp_path / "secretive.py").write_text(
+        "from pydantic import SecretStr\nimport seealso\nfrom seealso_exact.index import ExactIndex\n"
+        "class Secretive(ExactIndex):\n    name = 'secretive'\n    preference = 0\n"
+        "    class Options(seealso.PluginOptions):\n        token: SecretStr\n        size: int = 1\n"
+        "    def __init__(self, options, context):\n        assert options.token.get_secret_value() == 'open sesame'\n"
+        "        super().__init__(options, context)\n"
+        "@seealso.hookimpl\ndef register_metric_indexes():\n    return [Secretive]\n"
+    )
+    np.save(tmp_path / "vectors.npy", np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32))
+    with seealso.open(
+        tmp_path / "c",
+        plugins=[tmp_path / "secretive.py"],
+        extractor={"plugin": "imported", "dim": 4},
+        index={"plugin": "secretive", "token": "open sesame"},
+    ) as collection:
+        collection.import_descriptors(tmp_path / "vectors.npy")
+        for size, trial in zip((2, 3), seealso.with_index_options(collection, {"size": [2, 3]}), strict=True):
+            with trial:
+                found = seealso.tune(trial, 0.9, k=2, count=10)
+                assert (found.recall, found.index) == (1, {"plugin": "secretive", "size": size})
+        with pytest.raises(
+            seealso.ConfigError, match="the index secretive: token is secret; it stays as the configuration gives it"
+        ):
+            next(seealso.with_index_options(collection, {"token": ["guess"]}))
