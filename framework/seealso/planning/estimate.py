@@ -7,6 +7,7 @@ import math
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from seealso.errors import ConfigError, QueryError, SeealsoError
 from seealso.interfaces.plugin import PluginChoice
 from seealso.paths import PathLike
 from seealso.planning.sample import plan_sample
-from seealso.planning.trial import NAME, Pilot, Trial, pilot_of, take_in
+from seealso.planning.trial import NAME, Pilot, Trial, give_up, pilot_of, take_in
 from seealso.registry.kinds import CHOSEN, DISTANCE, EXTRACTOR, INDEX, KINDS, STORE
 
 SECONDS = 10.0
@@ -92,7 +93,7 @@ def plan(
 
     Some images are taken in as they would be, for a few seconds and into a folder that is removed again; descriptors like theirs fill a
     pilot collection of up to 50,000, which is measured at a quarter of its size and in full; from there it is carried on. Nothing is
-    written to the collection itself. The hooks that watch are called, for collections of the name ``plan``.
+    written to the collection itself, and what a store keeps elsewhere for the trial is removed, too. The hooks that watch are called, for collections of the name ``plan``.
 
     Args:
         collection: what is planned, as it is configured; it need not exist.
@@ -121,6 +122,7 @@ def plan(
     with (
         writing_in(place or Path(tempfile.gettempdir())),
         tempfile.TemporaryDirectory(prefix=".seealso-plan-", dir=place) as temporary,
+        ExitStack() as cleanup,
     ):
         scratch = Path(temporary)
         sample = plan_sample(collection, paths, scratch / "pictures")
@@ -135,6 +137,7 @@ def plan(
             below = scratch / str(number)
             below.mkdir()
             parts = base.variant(below, name=NAME, **changes)
+            cleanup.callback(give_up, below, parts)
             try:
                 chosen = parts.parts.choices()
                 key = json.dumps(chosen[EXTRACTOR.word].as_yaml())

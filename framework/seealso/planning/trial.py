@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -16,6 +17,8 @@ import numpy as np
 
 from seealso.catalogue.writer import create_catalog
 from seealso.collection import Collection
+from seealso.collection.parts.creation import exists
+from seealso.collection.upkeep.leaving import empty_store
 from seealso.collection.upkeep.maintain import bytes_below
 from seealso.errors import QueryError, SeealsoError
 from seealso.imported.extractor import Imported
@@ -24,6 +27,8 @@ from seealso.interfaces.query import Times
 from seealso.layout import INDEX, STORE
 from seealso.planning.sample import PlanSample
 from seealso.registry.kinds import EXTRACTOR
+
+log = logging.getLogger("seealso")
 
 LARGEST_PILOT = 50_000
 PILOT_BYTES = 1 << 28
@@ -35,6 +40,8 @@ FEW = 8
 through everything for as many. So growth is measured with an eighth of them."""
 NAME = "plan"
 """What the collections of a trial are called, so that a plugin that watches can tell them from others."""
+TRIAL, PILOT, QUARTER = "trial", "pilot", "quarter"
+"""Their folders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +82,7 @@ def take_in(collection: Collection, sample: PlanSample, folder: Path, seconds: f
             raise QueryError("there are no images to try it with")
         return Trial(0.0, 0.0, 1.0, 0.0, sample.descriptors, collection, b"", sample.told)
     # Without an index: the pilot tells what that takes.
-    parts = collection.variant(folder / "trial", name=NAME, index=PluginChoice("exact"))
+    parts = collection.variant(folder / TRIAL, name=NAME, index=PluginChoice("exact"))
     with parts as trial:
         batch = trial.parts.extractor.batch_size
         started = time.perf_counter()
@@ -184,8 +191,8 @@ def pilot_of(trial: Trial, collection: Collection, folder: Path, objects: int, p
     names.write_text("".join(f"{number:0{width}}\n" for number in range(full)))
     changes = {"extractor": Imported.choice(shape[1], dtype.name), "text": False, "keywords": []}
     with (
-        collection.variant(folder / "pilot", name=NAME, **changes) as pilot,
-        collection.variant(folder / "quarter", name=NAME, **changes) as quarter,
+        collection.variant(folder / PILOT, name=NAME, **changes) as pilot,
+        collection.variant(folder / QUARTER, name=NAME, **changes) as quarter,
     ):
         sizes = []
         for size in (max(1, full // 4), full):
@@ -201,6 +208,20 @@ def pilot_of(trial: Trial, collection: Collection, folder: Path, objects: int, p
     return Pilot(
         sizes[0], sizes[1], collection.settings.search.candidates, query, few_small, few_full, cold, reads, memory
     )
+
+
+def give_up(folder: Path, parts: Collection) -> None:
+    """Have the stores of the collections that a trial has made in a folder remove what they keep elsewhere.
+
+    What cannot be removed is named in a warning.
+    """
+    # Not of the quarter: it is a copy of the pilot, and has the same store elsewhere.
+    for path in (folder / TRIAL, folder / PILOT):
+        try:
+            if exists(path):
+                empty_store(path, parts.parts)
+        except (SeealsoError, OSError) as error:
+            log.warning("what the store of a trial keeps elsewhere could not be removed: %s; remove it by hand", error)
 
 
 def _write_descriptors(path: Path, sample: np.ndarray, count: int) -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import seealso
-from conftest import THUMBNAIL
+from conftest import SAMPLES, THUMBNAIL
+from samples.elsewhere import TOKEN
 from seealso.collection.upkeep.maintain import bytes_below
 from seealso.planning import sample as plan_sample
 from seealso.planning import trial as plan_trial
@@ -212,6 +213,57 @@ def test_what_cannot_be_planned(opening, tmp_path, make_photos):
     with pytest.raises(seealso.PluginError, match="no index named 'pppcodes'; did you mean `ppp-codes`"):
         seealso.plan(collection, [tmp_path / "photos"], also={"index": ["pppcodes"]})
     assert not collection.exists()
+
+
+@pytest.mark.parametrize("interrupted", ["", "_times", "take_in"])
+def test_nothing_stays_in_a_store_that_keeps_its_data_elsewhere(
+    tmp_path, make_photos, monkeypatch, caplog, interrupted
+):
+    """Neither when it is through, nor when Ctrl-C ends it; what a collection has there stays."""
+    make_photos(tmp_path / "photos", 20)
+    bucket = tmp_path / "bucket"
+    store = {"plugin": "remote", "url": str(bucket), "token": TOKEN}
+    plugins = [THUMBNAIL, SAMPLES / "elsewhere.py"]
+    with seealso.open(tmp_path / "c", plugins=plugins, extractor="thumbnail", text=False, store=store) as collection:
+        collection.index([tmp_path / "photos"])
+        before = os.listdir(bucket)
+        assert len(before) == 1
+        if not interrupted:
+            assert seealso.plan(collection, also={"store": ["flat-file"]}).objects == 20
+        else:
+
+            def interrupt(*args):
+                # Where images were taken in, and a pilot was made.
+                assert len(os.listdir(bucket)) > 1
+                raise KeyboardInterrupt
+
+            if interrupted == "take_in":
+                monkeypatch.setattr(seealso.Collection, "counts", interrupt)
+            else:
+                monkeypatch.setattr(plan_trial, interrupted, interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                seealso.plan(collection, [tmp_path / "photos"])
+        assert os.listdir(bucket) == before
+        assert not list(tmp_path.glob(".seealso-plan-*"))
+        monkeypatch.undo()
+        assert collection.verify().problems == []
+    assert caplog.messages == []
+
+
+def test_what_cannot_be_removed_elsewhere_is_told(tmp_path, make_photos, monkeypatch, caplog):
+    make_photos(tmp_path / "photos", 20)
+    store = {"plugin": "remote", "url": str(tmp_path / "bucket"), "token": TOKEN}
+    plugins = [THUMBNAIL, SAMPLES / "elsewhere.py"]
+    with seealso.open(tmp_path / "c", plugins=plugins, extractor="thumbnail", text=False, store=store) as collection:
+
+        def fail(self):
+            raise seealso.StoreError("the network is away")
+
+        monkeypatch.setattr(collection.plugins.get("store", "remote"), "destroy", fail)
+        assert seealso.plan(collection, [tmp_path / "photos"]).objects == 20
+    assert set(caplog.messages) == {
+        "what the store of a trial keeps elsewhere could not be removed: the network is away; remove it by hand"
+    }
 
 
 def test_a_folder_that_cannot_be_written(opening, tmp_path, make_photos):

@@ -1,4 +1,4 @@
-"""The stores that a conversion left: the one that the descriptors came from, and one that was not finished."""
+"""Stores that are needed no more: those that a conversion left, and that of a collection which is given up."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
+from seealso.catalogue.reader import Catalog
 from seealso.catalogue.writer import CatalogWriter
 from seealso.collection.parts.creation import store_folder
-from seealso.collection.parts.identity import identity_of
-from seealso.collection.parts.recorded import recorded_provenance
+from seealso.collection.parts.identity import identity_of, recorded_identity
+from seealso.collection.parts.recorded import recorded_choices, recorded_provenance
 from seealso.collection.parts.resolved import Parts
 from seealso.durability import make_directory
 from seealso.errors import SeealsoError
@@ -102,26 +103,49 @@ def _record(stores: list[Unused]) -> dict[str, str]:
     return {LEFT: json.dumps([each.dump() for each in stores])}
 
 
-def _removed(path: Path, left: Unused, parts: Parts, writer: CatalogWriter) -> bool:
-    """Have a store remove what it keeps elsewhere; False where it could not be asked to."""
+def empty_store(path: Path, parts: Parts) -> None:
+    """Have the store of a collection remove what it keeps elsewhere, before whoever calls removes the directory.
+
+    Args:
+        path: the collection's directory.
+        parts: what the configuration says of it; from there come the secrets, which are in no record.
+
+    Raises:
+        SeealsoError, OSError: it could not be asked to, or cannot.
+    """
+    catalog = Catalog(path)
     try:
-        in_force, choice = parts.chosen(STORE).as_choice(), left.choice
-        if in_force.plugin == choice.plugin:
-            # What was recorded of it is without the secrets.
-            choice = replace(choice, secrets=in_force.secrets)
-        chosen = parts.checked(STORE, choice, recorded=True)
-        if chosen.cls.destroy is ObjectStore.destroy:
-            return True
-        folder = path / left.folder
-        make_directory(folder)
-        provenance = recorded_provenance(writer)
-        store = parts.make_store(chosen, folder, provenance, read_only=False, identity=left.identity)
-        try:
-            # Of another one, that is at this place by now, nothing is removed.
-            if left.identity and identity_of(store) == left.identity:
-                store.destroy()
-        finally:
-            store.close()
+        choice = recorded_choices(catalog)[STORE.word]
+        _destroy(path, Unused(store_folder(catalog), choice, recorded_identity(catalog)), parts, catalog)
+    finally:
+        catalog.close()
+
+
+def _destroy(path: Path, unused: Unused, parts: Parts, catalog: Catalog) -> None:
+    """Have a store remove what it keeps elsewhere."""
+    in_force, choice = parts.chosen(STORE).as_choice(), unused.choice
+    if in_force.plugin == choice.plugin:
+        # What was recorded of it is without the secrets.
+        choice = replace(choice, secrets=in_force.secrets)
+    chosen = parts.checked(STORE, choice, recorded=True)
+    if chosen.cls.destroy is ObjectStore.destroy:
+        return
+    folder = path / unused.folder
+    make_directory(folder)
+    provenance = recorded_provenance(catalog)
+    store = parts.make_store(chosen, folder, provenance, read_only=False, identity=unused.identity)
+    try:
+        # Of another one, that is at this place by now, nothing is removed.
+        if unused.identity and identity_of(store) == unused.identity:
+            store.destroy()
+    finally:
+        store.close()
+
+
+def _removed(path: Path, left: Unused, parts: Parts, writer: CatalogWriter) -> bool:
+    """Have a store that was left remove what it keeps elsewhere; False where it could not be asked to."""
+    try:
+        _destroy(path, left, parts, writer)
     except (SeealsoError, OSError) as error:
         log.warning(
             "the store %s, which the descriptors have left, could not be removed: %s; `seealso maintain` tries it again",
