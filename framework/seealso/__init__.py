@@ -134,6 +134,8 @@ if TYPE_CHECKING:
     from seealso.registry.blame import raised_by as raised_by
     from seealso.registry.loading import load_plugins as load_plugins
     from seealso.registry.markers import hookimpl as hookimpl
+    from seealso.registry.output import own_stdout as own_stdout
+    from seealso.registry.output import take_stdout as take_stdout
     from seealso.registry.registry import Plugins as Plugins
     from seealso.sorted_ids import distinct as distinct
 
@@ -182,6 +184,7 @@ _MODULES = {
     "seealso.evaluation.tune": ("Tuned", "tune", "with_index_options"),
     "seealso.registry.blame": ("explain_failure", "limit_reached", "raised_by"),
     "seealso.registry.markers": ("hookimpl",),
+    "seealso.registry.output": ("own_stdout", "take_stdout"),
     "seealso.images.decoding": ("IMAGE_SUFFIXES", "DecodedImage", "decode_image", "media_type"),
     "seealso.images.metadata": ("ImageMetadata", "image_metadata"),
     "seealso.interfaces.codec": ("Codec", "CodecContext", "Records"),

@@ -785,21 +785,23 @@ def test_closed_streams_lead_nowhere(home, process, python, closed):
     assert process("verify").returncode == 0
 
 
-def test_interrupting(home, process, python):
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 1), (signal.SIGTERM, -signal.SIGTERM)])
+def test_interrupting(home, process, python, number, status):
+    """By Ctrl-C; and by what the system ends a service with, which then sees that just this has ended it."""
     plugin = home / "slow.py"
     plugin.write_text(
-        "import sys, seealso\n@seealso.hookimpl\ndef ingested(batch):\n    print('committed', file=sys.__stdout__, flush=True)\n    sys.stdin.readline()\n"
+        "import sys, seealso\n@seealso.hookimpl\ndef ingested(batch):\n    print('committed', flush=True)\n    sys.stdin.readline()\n"
     )
     (home / "seealso.yaml").write_text(
         (home / "seealso.yaml").read_text().replace("plugins: [", "plugins: [./slow.py, ")
     )
     with python.start("-m", "seealso_cli", "index", "photos", cwd=home, stdin=subprocess.PIPE) as child:
-        assert child.stdout.readline() == b"committed\n"
-        child.send_signal(signal.SIGINT)
-        _, err = child.communicate(timeout=30)
-    assert child.returncode == 1
+        assert child.stderr.readline() == b"committed\n"
+        child.send_signal(number)
+        out, err = child.communicate(timeout=30)
+    assert (child.returncode, out) == (status, b"")
     # An empty line first, for a terminal shows ^C there.
-    assert re.fullmatch(rb"\n?seealso: interrupted; what was committed is kept, [^\n]*\n", err)
+    assert re.fullmatch(rb"(committed\n)*\n?seealso: interrupted; what was committed is kept, [^\n]*\n", err)
     assert process("verify").returncode == 0
 
 

@@ -21,8 +21,11 @@ def register_frontends() -> list[type[Frontend]]:
 def main() -> int:
     """The program ``seealso``."""
     import io
+    import os
+    import signal
     import sys
 
+    from seealso import take_stdout
     from seealso_cli.app import run
     from seealso_cli.session import Session
 
@@ -31,8 +34,24 @@ def main() -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    take_stdout()
+    ended = False
+
+    def end(number: int, frame: object) -> None:
+        nonlocal ended
+        ended = True
+        signal.signal(number, signal.SIG_DFL)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
     with Session() as session:
-        return run(sys.argv[1:], session)
+        status = run(sys.argv[1:], session)
+    # All is said: what somebody prints while the process ends is no answer.
+    sys.stdout = sys.stderr
+    if ended:
+        # Whoever waits for this process sees what has ended it, as if nobody had tidied up before.
+        os.kill(os.getpid(), signal.SIGTERM)
+    return status
 
 
 def open_standard_streams() -> None:

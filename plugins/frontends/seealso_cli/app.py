@@ -7,12 +7,13 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from copy import copy
 from importlib import import_module
 from pathlib import Path
 
 import click
 
-from seealso import MessageFormatter, SeealsoError, limit_reached, one_line, traceback_of
+from seealso import MessageFormatter, SeealsoError, limit_reached, one_line, own_stdout, traceback_of
 from seealso_cli.output import note
 from seealso_cli.session import Session
 
@@ -54,7 +55,8 @@ class Commands(click.Group):
         if cmd_name in COMMANDS:
             module = import_module(f"seealso_cli.{COMMANDS[cmd_name]}")
             command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
-            return command
+            # Where frontends run, it is one of them that answers, and takes standard output.
+            return command if cmd_name == "serve" else _owning_output(command)
         self._add_from_plugins(ctx)
         return super().get_command(ctx, cmd_name)
 
@@ -79,6 +81,16 @@ class Commands(click.Group):
             session.config_file = session.config_file or ctx.params.get("config")
             for _ in session.plugins.call("register_commands", group=self):
                 pass
+
+
+def _owning_output(command: click.Command) -> click.Command:
+    """The same command, which has standard output for itself while it runs: what plugins print must not get into its answer."""
+    owning = copy(command)
+    if command.callback is not None:
+        owning.callback = own_stdout()(command.callback)
+    if isinstance(owning, click.Group):
+        owning.commands = {name: _owning_output(each) for name, each in owning.commands.items()}
+    return owning
 
 
 def make_group() -> click.Group:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seealso import ConfigError, printable
-from seealso_cli.output import note
+from seealso_cli.output import note, say
 from seealso_cli.session import Session
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ def show_config(session: Session) -> None:
     if not document["frontends"]:
         document["frontends"] = [session.plugins.preferred("frontend")]
     session.warn_of_plugins()
-    click.echo(f"# from {printable(config.source.name)}")
-    click.echo(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), nl=False)
+    say(f"# from {printable(config.source.name)}")
+    say(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), newline=False)
 
 
 def _without_secrets(session: Session, frontend: PluginChoice) -> str | dict[str, Any]:
@@ -56,7 +56,7 @@ def check_config(session: Session) -> None:
     with Deployment(session.config, session.plugins) as deployment:
         deployment.check()
     session.warn_of_plugins()
-    click.echo(f"{printable(session.config.source.name)}: all is well")
+    say(f"{printable(session.config.source.name)}: all is well")
 
 
 @config_command.command("schema")
@@ -73,7 +73,7 @@ def config_schema(session: Session) -> None:
 
     schema = configuration_schema(session.plugins)
     session.warn_of_plugins()
-    click.echo(json.dumps(schema, indent=2, ensure_ascii=False))
+    say(json.dumps(schema, indent=2, ensure_ascii=False))
 
 
 @click.command("init")
@@ -92,7 +92,7 @@ def init_command(session: Session, file: Path, force: bool) -> None:
         raise ConfigError(f"{file} is there already; `--force` replaces it") from None
     except OSError as error:
         raise ConfigError(f"{file}: cannot be written: {error.strerror}") from None
-    click.echo(f"wrote {printable(str(file))}; next: seealso index PATH…")
+    say(f"wrote {printable(str(file))}; next: seealso index PATH…")
 
 
 @click.command("serve")

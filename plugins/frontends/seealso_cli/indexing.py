@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seealso_cli.output import count, given_path, json_option, note, write_json
+from seealso_cli.output import count, given_path, json_option, note, say, write_json
 from seealso_cli.progress import showing_progress
 from seealso_cli.session import Session
 
@@ -86,7 +86,7 @@ def finish(report: IngestReport, *, as_json: bool, retry: bool = False) -> int:
     if as_json:
         write_json({**asdict(report), "changed": report.changed})
     elif report.files or report.changed or not report.unusable:
-        click.echo(summary(report, retry=retry))
+        say(summary(report, retry=retry))
     return 1 if report.unusable else 0
 
 

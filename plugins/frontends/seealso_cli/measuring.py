@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seealso import ConfigError, QueryError, printable
-from seealso_cli.output import Number, json_option, note, size, write_json, write_rows
+from seealso_cli.output import Number, json_option, note, say, size, write_json, write_rows
 from seealso_cli.progress import showing_share
 from seealso_cli.session import Session
 
@@ -136,7 +136,7 @@ def _show(found: Evaluation) -> None:
     )
     write_rows(rows, COLUMNS)
     for nearest, share in found.same_class.items():
-        click.echo(f"of the {nearest} nearest, {100 * share:.1f} % are in the query's folder")
+        say(f"of the {nearest} nearest, {100 * share:.1f} % are in the query's folder")
 
 
 @click.command("tune")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from seealso import one_line, printable, shown_path
+from seealso import one_line, own_stdout, printable, shown_path
 
 if TYPE_CHECKING:
     from seealso import Hit
@@ -74,17 +73,24 @@ def given_path(_: click.Context, parameter: click.Parameter, value: Any) -> Any:
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 
 
+def say(text: str, *, newline: bool = True) -> None:
+    """A line of the answer, on standard output: nothing else gets there while a command runs."""
+    with own_stdout() as stream:
+        click.echo(text, stream, nl=newline)
+
+
 def write_json(document: object) -> None:
     """One JSON document on standard output."""
-    click.echo(json.dumps(document, ensure_ascii=False))
+    say(json.dumps(document, ensure_ascii=False))
 
 
 def write_paths(hits: Sequence[Hit], *, null: bool) -> None:
     """One path for each hit, byte for byte."""
     end = b"\0" if null else b"\n"
-    sys.stdout.flush()
-    sys.stdout.buffer.write(b"".join(hit.paths[0] + end for hit in hits))
-    sys.stdout.buffer.flush()
+    with own_stdout() as stream:
+        stream.flush()
+        stream.buffer.write(b"".join(hit.paths[0] + end for hit in hits))
+        stream.buffer.flush()
 
 
 def write_hits(hits: Sequence[Hit], itself: int | None = None) -> None:
@@ -106,21 +112,22 @@ def write_rows(rows: Sequence[Sequence[str]], heads: Sequence[str]) -> None:
     """Rows for people in columns with their heads; elsewhere separated by tabs, without heads."""
     if not _for_people():
         for row in rows:
-            click.echo("\t".join(row))
+            say("\t".join(row))
         return
     widths = [max(len(head), *(len(row[place]) for row in rows), 0) for place, head in enumerate(heads)]
     for row in [heads, *rows] if rows else []:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         line = "  ".join(cells).rstrip()
-        click.echo(click.style(line, bold=True) if row is heads else line)
+        say(click.style(line, bold=True) if row is heads else line)
 
 
 def _for_people() -> bool:
     """Whether the output goes to a terminal."""
-    try:
-        return os.isatty(sys.stdout.fileno())
-    except (OSError, ValueError):
-        return False
+    with own_stdout() as stream:
+        try:
+            return os.isatty(stream.fileno())
+        except (OSError, ValueError):
+            return False
 
 
 def note(text: str) -> None:

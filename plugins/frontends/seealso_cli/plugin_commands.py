@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seealso import PluginError, printable
-from seealso_cli.output import json_option, note, write_json, write_rows
+from seealso_cli.output import json_option, note, say, write_json, write_rows
 from seealso_cli.session import Session
 
 if TYPE_CHECKING:
@@ -149,21 +149,21 @@ def _find(plugins: Plugins, name: str) -> tuple[str, type[Plugin]]:
 def _show(document: dict[str, Any]) -> None:
     """For people."""
     default = " (default)" if document["default"] else ""
-    click.echo(click.style(f"{document['kind']} {document['name']}", bold=True) + default)
-    click.echo(printable(f"{document['class']}, from {document['distribution']} {document['version']}".strip()))
+    say(click.style(f"{document['kind']} {document['name']}", bold=True) + default)
+    say(printable(f"{document['class']}, from {document['distribution']} {document['version']}".strip()))
     if document["lacking"]:
-        click.echo(printable(document["lacking"]))
-    click.echo(f"\n{document['description']}")
+        say(printable(document["lacking"]))
+    say(f"\n{document['description']}")
     if document["capabilities"]:
-        click.echo("\n" + click.style("What it says of itself", bold=True))
+        say("\n" + click.style("What it says of itself", bold=True))
         for key, value in document["capabilities"].items():
-            click.echo(f"  {key}: {printable(str(value))}")
-    click.echo("\n" + click.style("Options", bold=True) + ("" if document["options"] else ": none"))
+            say(f"  {key}: {printable(str(value))}")
+    say("\n" + click.style("Options", bold=True) + ("" if document["options"] else ": none"))
     for option in document["options"]:
         default = "required" if option["default"] is None else f"default {option['default']}"
-        click.echo(f"  {option['name']}: {option['type']}; {default}")
+        say(f"  {option['name']}: {option['type']}; {default}")
         if option["description"]:
-            click.echo(click.wrap_text(option["description"], 96, "      ", "      "))
+            say(click.wrap_text(option["description"], 96, "      ", "      "))
 
 
 @plugins_command.command("new")
@@ -186,7 +186,7 @@ def new_command(session: Session, kind: str, name: str, folder: Path, one_file: 
     from seealso import write_new_plugin
 
     written = write_new_plugin(session.plugins, kind, name, folder, one_file=one_file)
-    click.echo(printable(str(written)))
+    say(printable(str(written)))
     if one_file:
         note(f"next: name it in the configuration, as in `plugins: [./{written.name}]`")
     else:

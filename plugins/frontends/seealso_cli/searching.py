@@ -20,6 +20,7 @@ from seealso_cli.output import (
     note,
     output_options,
     refuse_two_forms,
+    say,
     size,
     write_hits,
     write_json,
@@ -222,13 +223,13 @@ def show_command(session: Session, object_id: int, as_json: bool) -> None:
             }
         )
         return
-    click.echo(f"id        {record.id}")
-    click.echo(f"size      {record.width} × {record.height} pixels, {size(record.file_size)}")
-    click.echo(f"sha256    {record.hash.hex()}")
+    say(f"id        {record.id}")
+    say(f"size      {record.width} × {record.height} pixels, {size(record.file_size)}")
+    say(f"sha256    {record.hash.hex()}")
     for place, path in enumerate(record.paths):
-        click.echo(f"{'' if place else 'found at':<10}{printable(shown_path(path))}")
+        say(f"{'' if place else 'found at':<10}{printable(shown_path(path))}")
     for (field, source), texts in shown_words(words).items():
-        click.echo(f"{field:<10}{'; '.join(map(printable, texts))} ({source})")
+        say(f"{field:<10}{'; '.join(map(printable, texts))} ({source})")
 
 
 def shown_words(words: Mapping[str, Sequence[Words]]) -> dict[tuple[str, str], list[str]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from seealso import ConfigError, find_config, read_plugin_files
+from seealso import ConfigError, find_config, own_stdout, read_plugin_files
 from seealso_cli.output import note
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._owned and self._deployment is not None:
-            self._deployment.close()
+            with own_stdout():
+                self._deployment.close()
 
     @property
     def interactive(self) -> bool:

@@ -8,9 +8,10 @@ import shlex
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
-from seealso import Deployment, Frontend, PluginError
+from seealso import Deployment, Frontend, PluginError, own_stdout
 
 if TYPE_CHECKING:
     from seealso import Collection, Host
@@ -42,16 +43,19 @@ class Shell(Frontend):
         if not isinstance(host, Deployment):
             raise PluginError("the frontend cli runs only in a `seealso.Deployment`")
         session = Session(host)
-        for line in self._lines(stop):
-            try:
-                words = shlex.split(line, comments=True)
-            except ValueError as error:
-                note(f"seealso: {error}")
-                continue
-            if words[:1] in (["quit"], ["exit"]):
-                return
-            if words:
-                run(words, session)
+        # Not for each command alone: other frontends may be at work between them.
+        with own_stdout() as answers:
+            for line in self._lines(stop):
+                try:
+                    words = shlex.split(line, comments=True)
+                except ValueError as error:
+                    note(f"seealso: {error}")
+                    continue
+                if words[:1] in (["quit"], ["exit"]):
+                    return
+                if words:
+                    with redirect_stdout(answers):
+                        run(words, session)
 
     def _lines(self, stop: threading.Event) -> Iterator[str]:
         """Lines of standard input, as they come; never waits for long without a look at ``stop``."""

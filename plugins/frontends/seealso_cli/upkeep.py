@@ -11,7 +11,7 @@ import click
 
 from seealso import printable, shown_path, uri_of_path
 from seealso_cli.indexing import finish
-from seealso_cli.output import count, json_option, note, size, write_json, write_rows
+from seealso_cli.output import count, json_option, note, say, size, write_json, write_rows
 from seealso_cli.progress import showing_progress, showing_share
 from seealso_cli.session import Session
 
@@ -28,24 +28,24 @@ def status_command(session: Session, as_json: bool) -> None:
         write_json(status)
         return
     provenance = status["provenance"]
-    click.echo(f"collection   {status['name']} ({printable(status['path'])})")
-    click.echo(f"made         {time.strftime('%Y-%m-%d %H:%M', time.localtime(status['created']))}")
-    click.echo(f"holds        {count(status['objects'], 'object')} at {count(status['locations'], 'location')}")
+    say(f"collection   {status['name']} ({printable(status['path'])})")
+    say(f"made         {time.strftime('%Y-%m-%d %H:%M', time.localtime(status['created']))}")
+    say(f"holds        {count(status['objects'], 'object')} at {count(status['locations'], 'location')}")
     if status["failures"]:
-        click.echo(f"failures     {count(status['failures'], 'file')} (see `seealso failures`)")
-    click.echo(f"on disk      {size(status['bytes'])}")
-    click.echo(f"descriptors  {provenance['dim']} × {provenance['dtype']}, {provenance['preprocessing']}")
+        say(f"failures     {count(status['failures'], 'file')} (see `seealso failures`)")
+    say(f"on disk      {size(status['bytes'])}")
+    say(f"descriptors  {provenance['dim']} × {provenance['dtype']}, {provenance['preprocessing']}")
     if provenance["weights"]:
-        click.echo(f"weights      SHA-256 {provenance['weights']}")
+        say(f"weights      SHA-256 {provenance['weights']}")
     for kind, choice in status["parts"].items():
         choices = choice if isinstance(choice, list) else [choice]
         name = ", ".join(each if isinstance(each, str) else each["plugin"] for each in choices) or "none"
         facts = [_fact(key, value) for key, value in status.get(kind, {}).items()]
         inline = ", ".join(facts)
         if len(inline) <= INLINE:
-            click.echo(f"{kind:<12} {name}" + (f" ({inline})" if facts else ""))
+            say(f"{kind:<12} {name}" + (f" ({inline})" if facts else ""))
         else:
-            click.echo("\n".join([f"{kind:<12} {name}", *(f"{'':<12}   {fact}" for fact in facts)]))
+            say("\n".join([f"{kind:<12} {name}", *(f"{'':<12}   {fact}" for fact in facts)]))
 
 
 def _fact(key: str, value: object) -> str:
@@ -105,7 +105,7 @@ def verify_command(session: Session, as_json: bool) -> int:
                 "`seealso maintain` all)"
             )
         outcome = f"{count(len(checkup.problems), 'problem')} found" if checkup.problems else "all is well"
-        click.echo(
+        say(
             f"{outcome}: {count(checkup.objects, 'object')}, {count(checkup.descriptors, 'descriptor')} checked{unused}"
         )
     return 1 if checkup.problems else 0
@@ -118,9 +118,7 @@ def rebuild_command(session: Session) -> None:
     started = time.monotonic()
     collection = session.collection()
     collection.rebuild()
-    click.echo(
-        f"rebuilt the index of {count(collection.counts().objects, 'object')} ({time.monotonic() - started:.1f} s)"
-    )
+    say(f"rebuilt the index of {count(collection.counts().objects, 'object')} ({time.monotonic() - started:.1f} s)")
 
 
 @click.command("maintain")
@@ -138,7 +136,7 @@ def maintain_command(session: Session, force: bool) -> None:
             "`seealso index PATH…` takes them in anew"
         )
     removed = f", {count(upkeep.removed, 'descriptor')} of no object removed" if upkeep.removed else ""
-    click.echo(f"{size(upkeep.bytes_before)} before, {size(upkeep.bytes_after)} now{removed}")
+    say(f"{size(upkeep.bytes_before)} before, {size(upkeep.bytes_after)} now{removed}")
 
 
 @click.command("convert")
@@ -167,11 +165,11 @@ def convert_command(session: Session, store: str | None, codec: str | None, opti
     with showing_share("Converting", "descriptor") as progress:
         done = session.collection().convert(wanted, progress, options=given)
     if done is None:
-        click.echo("nothing to do: the descriptors are kept in just that way")
+        say("nothing to do: the descriptors are kept in just that way")
         return
     before = f", {count(done.found, 'descriptor')} had been before" if done.found else ""
     lossy = "" if done.lossless else "; lossy: they are close to what they were, and not the same"
-    click.echo(
+    say(
         f"{count(done.copied, 'descriptor')} copied{before}: {size(done.bytes_before)} before, {size(done.bytes_after)} now "
         f"({time.monotonic() - started:.1f} s){lossy}"
     )

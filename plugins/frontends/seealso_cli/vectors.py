@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from seealso import printable
-from seealso_cli.output import Number, count, json_option, write_json
+from seealso_cli.output import Number, count, json_option, say, write_json
 from seealso_cli.progress import showing_share
 from seealso_cli.session import Session
 
@@ -61,7 +61,7 @@ def import_descriptors_command(
     else:
         known = report.descriptors - report.added
         there = f", {known:,} were there" if known else ""
-        click.echo(f"{count(report.added, 'new descriptor')}{there} ({report.seconds:.1f} s)")
+        say(f"{count(report.added, 'new descriptor')}{there} ({report.seconds:.1f} s)")
 
 
 @click.command("export")
@@ -75,4 +75,4 @@ def export_command(session: Session, file: Path, force: bool) -> None:
     started = time.monotonic()
     with showing_share("Exporting", "descriptor") as tell:
         written = export(session.collection(), file, force=force, progress=tell)
-    click.echo(f"wrote {count(written, 'descriptor')} to {printable(str(file))} ({time.monotonic() - started:.1f} s)")
+    say(f"wrote {count(written, 'descriptor')} to {printable(str(file))} ({time.monotonic() - started:.1f} s)")
