@@ -14,7 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from seealso_web.problems import Problem, as_details, problem_of, wants_page
 from seealso_web.site import Site
-from seealso_web.visitors import KnownHosts, Token, address_of, bearer_of
+from seealso_web.visitors import KnownHosts, Token, address_of, bearer_of, visitor_of
+from seealso_web.workers import VISITOR
 
 access = logging.getLogger("seealso_web.access")
 
@@ -50,6 +51,7 @@ class Gate:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
+        VISITOR.set(visitor_of(address_of(Request(scope))))
         told = {"status": 0, "bytes": 0}
 
         async def noting(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""Work that takes long, off the event loop: so much at once, and what waits has a deadline."""
+"""Work that takes long, off the event loop: so much at once, each visitor in his turn, and what waits has a deadline."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import ParamSpec, TypeVar
 
 from seealso_web.problems import Problem
@@ -14,8 +15,15 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+VISITOR: ContextVar[str] = ContextVar("visitor", default="")
+"""Whom what runs is done for."""
+
+
 class Turns:
     """So many may be at it at once; others wait their turn, until a deadline.
+
+    The visitors get their turns one after the other, however many each of them waits for: who asks for much keeps himself waiting, and
+    nobody else. How many may wait is limited by the requests that may be under way.
 
     Args:
         at_once: how many.
@@ -23,9 +31,15 @@ class Turns:
     """
 
     def __init__(self, at_once: int, seconds: float) -> None:
-        self._free = asyncio.Semaphore(at_once)
+        self._free = at_once
         self._seconds = seconds
-        self.waiting = 0
+        # Whose turn is next comes first; of each visitor, who has waited longest. A dictionary keeps its order.
+        self._queues: dict[str, dict[asyncio.Future[None], None]] = {}
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return sum(map(len, self._queues.values()))
 
     async def __aenter__(self) -> None:
         """Wait for a turn.
@@ -33,19 +47,48 @@ class Turns:
         Raises:
             Problem: 503, it did not come in time.
         """
-        self.waiting += 1
+        if self._free:
+            self._free -= 1
+            return
+        visitor, turn = VISITOR.get(), asyncio.get_running_loop().create_future()
+        self._queues.setdefault(visitor, {})[turn] = None
         try:
             async with asyncio.timeout(self._seconds):
-                await self._free.acquire()
-        except TimeoutError:
+                await turn
+        except BaseException as error:
+            if turn.done() and not turn.cancelled():
+                self._hand_on()  # it came just when nobody waited for it any more
+            else:
+                self._leave(visitor, turn)
+            if not isinstance(error, TimeoutError):
+                raise
             seconds = str(max(1, round(self._seconds)))
             detail = "There is too much to do at the moment; please try again in a few seconds."
             raise Problem(503, detail, {"Retry-After": seconds}) from None
-        finally:
-            self.waiting -= 1
 
     async def __aexit__(self, *_: object) -> None:
-        self._free.release()
+        self._hand_on()
+
+    def _hand_on(self) -> None:
+        """Give a turn to who is next."""
+        while self._queues:
+            visitor, own = next(iter(self._queues.items()))
+            turn = next(iter(own))
+            self._leave(visitor, turn)
+            if turn.done():
+                continue  # whoever waited has just given up
+            if own:
+                # Behind all others.
+                self._queues[visitor] = self._queues.pop(visitor)
+            turn.set_result(None)
+            return
+        self._free += 1
+
+    def _leave(self, visitor: str, turn: asyncio.Future[None]) -> None:
+        own = self._queues.get(visitor, {})
+        own.pop(turn, None)
+        if not own:
+            self._queues.pop(visitor, None)
 
 
 class TurnsOfEach:
