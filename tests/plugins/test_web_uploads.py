@@ -210,26 +210,53 @@ def in_turn(application, *requests, addresses=()):
         return runner.run(ask())
 
 
-def test_what_comes_too_slowly_is_cut_off_and_holds_nobody_up(tmp_path, web_collection, photographs):
-    file = configure(tmp_path, {"photos": web_collection}, upload_seconds=100, uploads_at_once=1, queue_seconds=300)
-    app, deployment = application(file)
-    data = jpeg(photographs["coffee"])
-    begun, looked = asyncio.Event(), asyncio.Event()
+@pytest.fixture
+def serving(tmp_path, web_collection):
+    """Gives an application that serves with options of the web."""
+    with contextlib.ExitStack() as cleanup:
 
-    async def slowly():
-        yield data[:100]
-        begun.set()
-        await asyncio.Event().wait()  # for ever
+        def serving(**options: object):
+            app, deployment = application(configure(tmp_path, {"photos": web_collection}, **options))
+            cleanup.enter_context(deployment)
+            cleanup.callback(app.state.site.close)
+            return app
 
-    async def slow(client):
-        return await client.post(SIMILAR, content=slowly(), headers=AS_IMAGE)
+        yield serving
 
-    async def quick(client):
-        await begun.wait()
-        return await client.post(SIMILAR, content=data, headers=AS_IMAGE)
+
+class Uploading:
+    """An image that is sent, by some slowly: its beginning, and the rest when they may go on."""
+
+    def __init__(self, image: Image.Image) -> None:
+        self.data = jpeg(image)
+        self.begun = asyncio.Semaphore(0)
+        self.may_go_on = asyncio.Event()
+
+    async def _pieces(self):
+        yield self.data[:100]
+        self.begun.release()
+        await self.may_go_on.wait()
+        yield self.data[100:]
+
+    async def slowly(self, client: httpx2.AsyncClient):
+        return await client.post(SIMILAR, content=self._pieces(), headers=AS_IMAGE)
+
+    async def at_once(self, client: httpx2.AsyncClient):
+        return await client.post(SIMILAR, content=self.data, headers=AS_IMAGE)
+
+
+def test_what_comes_too_slowly_is_cut_off_and_holds_nobody_up(serving, photographs):
+    app = serving(upload_seconds=100, uploads_at_once=1, queue_seconds=300)
+    upload, looked = Uploading(photographs["coffee"]), asyncio.Event()
+
+    async def another(client):
+        await upload.begun.acquire()
+        upload.begun.release()
+        return await upload.at_once(client)
 
     async def look(client):
-        await begun.wait()
+        await upload.begun.acquire()
+        upload.begun.release()
         answer = await client.get("/photos/similar/1")
         looked.set()
         return answer
@@ -240,70 +267,42 @@ def test_what_comes_too_slowly_is_cut_off_and_holds_nobody_up(tmp_path, web_coll
             await asyncio.sleep(0.01)
         asyncio.get_running_loop().ahead += 101
 
-    with deployment:
-        late, well, seen, _ = in_turn(app, slow, quick, look, let_time_pass)
-        app.state.site.close()
+    late, well, seen, _ = in_turn(app, upload.slowly, another, look, let_time_pass)
     assert (late.status_code, well.status_code, seen.status_code) == (408, 200, 200)
     assert late.headers["connection"] == "close"
 
 
-def test_more_at_once_wait_their_turn_and_are_then_asked_to_come_back(tmp_path, web_collection, photographs):
-    file = configure(tmp_path, {"photos": web_collection}, uploads_at_once=1, queue_seconds=1, upload_seconds=100)
-    app, deployment = application(file)
-    data = jpeg(photographs["coffee"])
-    begun, refused = asyncio.Event(), asyncio.Event()
-
-    async def slowly():
-        yield data[:100]
-        begun.set()
-        await refused.wait()
-        yield data[100:]
-
-    async def slow(client):
-        return await client.post(SIMILAR, content=slowly(), headers=AS_IMAGE)
+def test_more_at_once_wait_their_turn_and_are_then_asked_to_come_back(serving, photographs):
+    app = serving(uploads_at_once=1, queue_seconds=1, upload_seconds=100)
+    upload = Uploading(photographs["coffee"])
 
     async def another(client):
-        await begun.wait()
-        answer = await client.post(SIMILAR, content=data, headers=AS_IMAGE)
-        refused.set()
+        await upload.begun.acquire()
+        answer = await upload.at_once(client)
+        upload.may_go_on.set()
         return answer
 
-    with deployment:
-        first, second = in_turn(app, slow, another)
-        app.state.site.close()
+    first, second = in_turn(app, upload.slowly, another)
     assert first.status_code == 200
     assert (second.status_code, second.headers["retry-after"]) == (503, "1")
     assert second.json()["title"] == "Service Unavailable"
 
 
 @pytest.mark.parametrize(("limit", "status"), [(1, 200), (None, 503)])
-def test_the_slow_uploads_of_one_address_hold_up_none_of_another(tmp_path, web_collection, photographs, limit, status):
+def test_the_slow_uploads_of_one_address_hold_up_none_of_another(serving, photographs, limit, status):
     """In IPv6 of one network. Without the limit they do."""
-    options = {"uploads_at_once": 2, "uploads_per_visitor": limit, "queue_seconds": 1, "upload_seconds": 100}
-    app, deployment = application(configure(tmp_path, {"photos": web_collection}, **options))
-    data = jpeg(photographs["coffee"])
-    begun, answered = asyncio.Semaphore(0), asyncio.Event()
-
-    async def slowly():
-        yield data[:100]
-        begun.release()
-        await answered.wait()
-        yield data[100:]
-
-    async def slow(client):
-        return await client.post(SIMILAR, content=slowly(), headers=AS_IMAGE)
+    app = serving(uploads_at_once=2, uploads_per_visitor=limit, queue_seconds=1, upload_seconds=100)
+    upload = Uploading(photographs["coffee"])
 
     async def another(client):
         for _ in range(limit or 2):
-            await begun.acquire()
-        answer = await client.post(SIMILAR, content=data, headers=AS_IMAGE)
-        answered.set()
+            await upload.begun.acquire()
+        answer = await upload.at_once(client)
+        upload.may_go_on.set()
         return answer
 
-    with deployment:
-        addresses = ["2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"]
-        answers = in_turn(app, slow, slow, another, addresses=addresses)
-        app.state.site.close()
+    addresses = ["2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"]
+    answers = in_turn(app, upload.slowly, upload.slowly, another, addresses=addresses)
     assert (answers[0].status_code, answers[2].status_code) == (200, status)
     assert app.state.site.uploads._turns_of_each._turns == {}
 
