@@ -257,6 +257,13 @@ def test_units_are_right(name, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_the_service_may_open_as_many_files_as_its_connections_need():
+    unit = (ROOT / "deploy" / "seealso.service").read_text()
+    (limit,) = re.findall(r"^LimitNOFILE=(\d+)$", unit, re.M)
+    # The web keeps half of them for all else; and for each connection a file may be open that is sent.
+    assert int(limit) // 2 >= 2 * WebOptions().connections
+
+
 def test_the_units_are_as_closed_as_the_page_says():
     if shutil.which("systemd-analyze") is None:
         pytest.skip("this needs systemd-analyze")
