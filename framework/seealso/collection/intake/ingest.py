@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TypeVar
 
 import numpy as np
 
@@ -21,6 +19,7 @@ from seealso.catalogue.reader import Catalog
 from seealso.catalogue.rows import Failure, FileState, Location, ObjectRow
 from seealso.catalogue.writer import CatalogWriter, IdReserve
 from seealso.collection.derived.keeper import Keeper
+from seealso.collection.intake.bounded import Pending, in_order
 from seealso.collection.intake.keywords import Annotator
 from seealso.collection.intake.reading import FileReader, PreparedImage, ReadFile
 from seealso.collection.intake.scan import Scan, ScannedFile, ScanProblem
@@ -38,9 +37,6 @@ LOOKUP_PAGE = 500  # files looked up in the catalogue at once
 COMMIT_PLACES = 1000  # locations and failures in a batch, at most
 SHOWN_PROBLEMS = 20  # of words that could not be read; the others are counted
 BATCHES_WAITING = 2  # extracted batches that may wait for their commit
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +192,12 @@ class Ingest:
         committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
         try:
             window = 2 * self.parts.threads + self.parts.extractor.batch_size
-            commits = _Pending(BATCHES_WAITING)
-            for batch in self._batches(_in_order(workers, reader, self._changed_files(), window)):
+            commits = Pending(BATCHES_WAITING)
+            begun = (
+                workers.submit(reader, file) if isinstance(file, ScannedFile) else file
+                for file in self._changed_files()
+            )
+            for batch in self._batches(in_order(begun, window)):
                 self._extract(batch)
                 commits.add(committer.submit(self._commit, batch))
             commits.wait()
@@ -388,40 +388,3 @@ class Ingest:
                 failures.append(Failure(file.path, reason, state, time.time(), file.reached))
                 self._note_unusable(file.path, reason)
         return locations, failures
-
-
-class _Pending:
-    """Work under way, at most so many; raises what one of it raised."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._futures: deque[Future[None]] = deque()
-
-    def add(self, future: Future[None]) -> None:
-        self._futures.append(future)
-        while len(self._futures) > self._limit:
-            self._futures.popleft().result()
-
-    def wait(self) -> None:
-        while self._futures:
-            self._futures.popleft().result()
-
-
-def _in_order(
-    workers: ThreadPoolExecutor,
-    work: Callable[[ScannedFile], ReadFile],
-    items: Iterable[ScannedFile | ReadFile],
-    window: int,
-) -> Iterator[ReadFile]:
-    """``work`` done on the items by worker threads, at most ``window`` ahead; results in the order of the items."""
-    waiting: deque[Future[ReadFile] | ReadFile] = deque()
-    for item in items:
-        waiting.append(workers.submit(work, item) if isinstance(item, ScannedFile) else item)
-        if len(waiting) >= window:
-            yield _result(waiting.popleft())
-    while waiting:
-        yield _result(waiting.popleft())
-
-
-def _result(item: Future[ReadFile] | ReadFile) -> ReadFile:
-    return item.result() if isinstance(item, Future) else item
