@@ -14,6 +14,7 @@ from seealso.collection.derived.keeper import Keeper
 from seealso.collection.derived.view import View
 from seealso.collection.parts.creation import store_folder
 from seealso.collection.parts.identity import check_identity, recorded_identity
+from seealso.collection.parts.keepers import index_keeper, text_keeper
 from seealso.collection.parts.recorded import recorded_provenance
 from seealso.collection.parts.resolved import Parts
 from seealso.errors import CollectionError, QueryError
@@ -73,8 +74,8 @@ class Opened:
             called = parts.called(parts.chosen(STORE), folder)
             try:
                 check_identity(store, catalog, called, force=force)
-                index = parts.index_keeper(path / INDEX, store, provenance)
-                text = parts.text_keeper(path / TEXT)
+                index = index_keeper(parts, path / INDEX, store, provenance)
+                text = text_keeper(parts, path / TEXT)
                 index.open(catalog)
             except BaseException:
                 store.close()

@@ -5,38 +5,30 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
 import numpy as np
 import platformdirs
 
 from seealso.codecs.choice import choose_codec
-from seealso.collection.derived.descriptors import Descriptors
-from seealso.collection.derived.keeper import Keeper
-from seealso.collection.derived.source import Recipe, Record
-from seealso.collection.derived.words import WordsOfObjects
 from seealso.collection.parts.recorded import upgraded, with_secrets
 from seealso.configuration.explaining import Source
 from seealso.configuration.models import Config, place_of, validate_options
 from seealso.configuration.reading import Location
 from seealso.errors import ConfigError, PluginError, ProvenanceMismatch
 from seealso.interfaces.codec import Codec, CodecContext
-from seealso.interfaces.derived import Derived
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.extractor import Extractor, ExtractorContext, Provenance
-from seealso.interfaces.index import IndexContext, MetricIndex
 from seealso.interfaces.keywords import KeywordSource
 from seealso.interfaces.plugin import PluginChoice, PluginOptions
 from seealso.interfaces.store import ObjectStore, StoreContext, StoreOptions
-from seealso.interfaces.text import TextContext, TextIndex
-from seealso.registry.kinds import CHOSEN, CODEC, DISTANCE, EXTRACTOR, INDEX, KEYWORDS, STORE, TEXT, Kind, P
+from seealso.interfaces.text import TextIndex
+from seealso.registry.kinds import CHOSEN, CODEC, DISTANCE, EXTRACTOR, KEYWORDS, STORE, TEXT, Kind, P
 from seealso.registry.registry import Plugins
-
-D = TypeVar("D", bound=Derived[Any])
 
 
 def usable_threads() -> int:
@@ -159,55 +151,6 @@ class Parts:
     def _named_twice(self, location: Location, choice: PluginChoice) -> ConfigError:
         return ConfigError(f"{self.config.source.place(location)}: the keyword source {choice.plugin} is named twice")
 
-    def text_keeper(self, directory: Path) -> Keeper[TextIndex] | None:
-        """What looks after the text index, whose snapshots are in a directory; None where there is to be none."""
-        if self.chosen_text() is None:
-            return None
-
-        def make(made_by: Record, scratch: Callable[[], Path]) -> TextIndex:
-            made = self._as_made(TEXT, made_by)
-            return made.cls(made.options, TextContext(scratch))
-
-        return Keeper(WordsOfObjects(self.name, self._recipe((TEXT,), make)), directory)
-
-    def index_keeper(self, directory: Path, store: ObjectStore, provenance: Provenance) -> Keeper[MetricIndex]:
-        """What looks after the metric index, whose snapshots are in a directory."""
-        dim, dtype = provenance.dim, np.dtype(provenance.dtype)
-
-        def make(made_by: Record, scratch: Callable[[], Path]) -> MetricIndex:
-            index, distance = self._as_made(INDEX, made_by), self._as_made(DISTANCE, made_by)
-            context = IndexContext(self._metric(distance), store, dim, dtype, self.threads)
-            return index.cls(index.options, context)
-
-        source = Descriptors(self.name, self._recipe((INDEX, DISTANCE), make), store, dim, dtype)
-        return Keeper(source, directory)
-
-    def _recipe(self, kinds: Sequence[Kind[Any]], make: Callable[[Record, Callable[[], Path]], D]) -> Recipe[D]:
-        """How something derived is made of plugins of some kinds."""
-
-        def as_made(recorded: Record) -> Record:
-            return {kind.word: self._as_made(kind, recorded).as_built() for kind in kinds}
-
-        return Recipe({kind.word: self.chosen(kind).as_built() for kind in kinds}, as_made, make)
-
-    def _as_made(self, kind: Kind[P], made_by: Record) -> Chosen[P]:
-        """The plugin that something was made with; what matters only to a query is as the configuration says.
-
-        Raises:
-            SeealsoError: it is not installed, or has no such options any more.
-        """
-        recorded, chosen = PluginChoice.parse(made_by[kind.word]), self.chosen(kind)
-        if recorded == PluginChoice.parse(chosen.as_built()):
-            return chosen
-        # What is unknown all the same is refused: it may have shaped what is there, which is rather built anew.
-        as_today = self.plugins.get(kind, recorded.plugin).Options.upgrade(dict(recorded.options))
-        recorded = replace(recorded, options=as_today)
-        if recorded.plugin == chosen.cls.name:
-            now = chosen.as_choice()
-            of_queries = {name: now.options[name] for name in chosen.options.query_time}
-            recorded = replace(recorded, options={**recorded.options, **of_queries}, secrets=now.secrets)
-        return self.checked(kind, recorded)
-
     def chosen(self, kind: Kind[P]) -> Chosen[P]:
         """The plugin in force for a kind.
 
@@ -319,9 +262,9 @@ class Parts:
                 f"collection {self.name}: the distance {chosen.cls.name} takes {', '.join(chosen.cls.dtypes)}, and the "
                 f"extractor's descriptors are {dtype}; choose another `distance:`"
             )
-        return self._metric(chosen)
+        return self.metric(chosen)
 
-    def _metric(self, chosen: Chosen[Distance]) -> Distance:
+    def metric(self, chosen: Chosen[Distance]) -> Distance:
         """The distance of a choice, made when it is first asked for."""
         key = json.dumps(chosen.as_choice().as_yaml(), sort_keys=True)
         if key not in self._metrics:
