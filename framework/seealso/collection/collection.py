@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
 
-from seealso.catalogue.mending import add_checksums
-from seealso.catalogue.reader import Catalog
 from seealso.catalogue.rows import Failure
 from seealso.catalogue.writer import CatalogWriter
 from seealso.collection.intake.importing import Import, ImportReport, read_names
@@ -20,11 +19,9 @@ from seealso.collection.intake.ingest import IngestReport, Progress
 from seealso.collection.intake.intake import Intake
 from seealso.collection.intake.scan import ScanRules
 from seealso.collection.intake.vector_files import open_vectors
-from seealso.collection.parts.creation import create, exists, explain_absence, store_folder
-from seealso.collection.parts.identity import lose_identity, settle_identity
-from seealso.collection.parts.lock import write_lock
 from seealso.collection.parts.opened import Opened
-from seealso.collection.parts.recorded import recorded_choices, sources_record, with_secrets
+from seealso.collection.parts.opening import Opening
+from seealso.collection.parts.recorded import sources_record, with_secrets
 from seealso.collection.parts.resolved import Parts
 from seealso.collection.search.answering import Answering, check_answerable
 from seealso.collection.search.content import Content, Contents, read_content
@@ -51,8 +48,6 @@ from seealso.paths import PathLike, absolute
 from seealso.registry.kinds import EXTRACTOR, STORE
 from seealso.registry.registry import Plugins
 
-T = TypeVar("T")
-
 
 class Collection:
     """A collection of images, searched by their descriptors.
@@ -67,14 +62,9 @@ class Collection:
         self.plugins = plugins
         self.name, self.settings = config.collection(name)
         self.path = self.settings.path
-        self._lock = threading.RLock()
-        self._opened: Opened | None = None
-        # Opened to read which parts there are; it becomes that of `_opened`.
-        self._catalog: Catalog | None = None
-        # Opened before the descriptors moved to another store; somebody may still be reading from it.
-        self._left: list[Opened] = []
-        self._parts: Parts | None = None
-        self._found: Examples | None = None
+        self._opening = Opening(self.path, partial(Parts, config, self.name, plugins))
+        self._lock = threading.Lock()
+        self._found: tuple[Parts, Examples] | None = None
         self._contents = Contents(self.settings.images)
 
     def __enter__(self) -> Self:
@@ -85,111 +75,31 @@ class Collection:
 
     def close(self) -> None:
         """Let go of files, memory and devices. A closed collection opens itself anew when it is used again."""
+        self._opening.close()
         with self._lock:
-            for opened in (*self._left, *filter(None, [self._opened])):
-                opened.close()
-            if self._catalog is not None:
-                self._catalog.close()
-            self._opened, self._left, self._catalog = None, [], None
-            if self._parts is not None:
-                if "extractor" in vars(self._parts):
-                    self._parts.extractor.close()
-                self._parts = self._found = None
+            self._found = None
 
     # Opening
 
     def exists(self) -> bool:
         """Whether the collection has been made."""
-        return exists(self.path)
+        return self._opening.exists()
 
     @property
     def parts(self) -> Parts:
         """The plugins in force."""
-        with self._lock:
-            if self._parts is None:
-                recorded: dict[str, PluginChoice] = {}
-                if self.exists():
-                    if self._catalog is None:
-                        self._catalog = Catalog(self.path)
-                    recorded = recorded_choices(self._catalog)
-                self._parts = Parts(self.config, self.name, self.plugins, recorded)
-            return self._parts
+        return self._opening.parts
 
-    def _open(self, *, force: bool = False) -> Opened:
-        with self._lock:
-            if self._opened is not None and self._opened.moved():
-                self._left.append(self._opened)
-                self._opened = None
-            if self._opened is None:
-                self._require()
-                self._opened = self._open_as_recorded(force=force)
-            return self._opened
-
-    def _open_as_recorded(self, *, force: bool) -> Opened:
-        """Opened as the catalogue says; anew where the descriptors move to another store just then."""
-        while True:
-            parts = self.parts
-            catalog, self._catalog = self._catalog or Catalog(self.path), None
-            try:
-                folder = store_folder(catalog)
-                parts.follow(recorded_choices(catalog))
-            except BaseException:
-                catalog.close()
-                raise
-            try:
-                opened = Opened.open(self.path, catalog, parts, force=force)
-            except (SeealsoError, OSError):
-                self._catalog = Catalog(self.path)
-                if store_folder(self._catalog) == folder:
-                    raise
-                continue
-            if opened.folder.name == folder:
-                return opened
-            opened.close()
-
-    def _require(self) -> None:
-        if not self.exists():
-            raise explain_absence(self.path)
+    def _open(self) -> Opened:
+        return self._opening.open()
 
     def _current(self) -> Opened:
-        """Opened, with what any process has committed."""
-        opened = self._open()
-        opened.catalog.refresh()
-        return opened
+        return self._opening.current()
 
-    def _asked(self, ask: Callable[[Opened], T]) -> T:
-        """What is asked of the collection as it is; asked again where its store was left for another one meanwhile, for then it may
-        have been half gone."""
-        while True:
-            opened = self._current()
-            try:
-                return ask(opened)
-            except (SeealsoError, OSError):
-                if not opened.moved():
-                    raise
-
-    @contextmanager
-    def _writing(self, *, anew: bool = False, force: bool = False) -> Iterator[tuple[Opened, CatalogWriter]]:
-        """Hold the lock, and have the collection open for writing; what is derived follows, and is saved at the end.
-
-        Args:
-            anew: what is derived is about to be built anew.
-            force: take a store that has lost its identity.
-        """
-        self._require()
-        with write_lock(self.path), writing_in(self.path):
-            opened = self._open(force=force)
-            writer = CatalogWriter(self.path)
-            try:
-                if force and lose_identity(opened.store, writer):
-                    self.close()
-                    opened = self._open()
-                settle_identity(opened.store, writer, opened.called, force=force)
-                with opened.writing(anew=anew):
-                    yield opened, writer
-                add_checksums(writer)
-            finally:
-                writer.close()
+    def _writing(
+        self, *, anew: bool = False, force: bool = False
+    ) -> AbstractContextManager[tuple[Opened, CatalogWriter]]:
+        return self._opening.writing(anew=anew, force=force)
 
     def variant(self, path: Path | None = None, *, name: str | None = None, **settings: object) -> Collection:
         """This collection with some settings changed, or one like it at another place. Close it, for it is opened by itself.
@@ -245,9 +155,7 @@ class Collection:
                 f"the descriptors of the collection {self.name} were imported, so images cannot be taken in; "
                 "`seealso import-descriptors` adds to it, or give the images a collection of their own"
             )
-        if not self.exists():
-            create(self.path, self.parts)
-            self._parts = self._found = None  # what is in force now is recorded in it
+        self._opening.make()
         with self._writing() as (opened, writer):
             self.parts.check_provenance(opened.provenance)
             if keywords is not None:
@@ -324,10 +232,8 @@ class Collection:
         """This collection with the extractor ``imported``, whatever the configuration says; it is made where it is missing."""
         self.parts.checked(EXTRACTOR, choice)
         with self.variant(extractor=choice) as collection:
-            if not collection.exists():
-                create(collection.path, collection.parts)
-                collection._parts = collection._found = None
-                self._parts = self._found = None
+            if collection._opening.make():
+                self._opening.forget()
             yield collection
 
     # The way out
@@ -386,9 +292,10 @@ class Collection:
 
     def _examples(self) -> Examples:
         with self._lock:
-            if self._found is None:
-                self._found = Examples(self.name, self.parts, self.settings.images)
-            return self._found
+            parts = self.parts
+            if self._found is None or self._found[0] is not parts:
+                self._found = parts, Examples(self.name, parts, self.settings.images)
+            return self._found[1]
 
     @property
     def has_text(self) -> bool:
@@ -417,7 +324,7 @@ class Collection:
             ImageError: it cannot be used as an image.
             ProvenanceMismatch: another extractor made the collection.
         """
-        asked, descriptor = self._asked(lambda opened: self._examples().find(opened, example, Stopwatch()))
+        asked, descriptor = self._opening.asked(lambda opened: self._examples().find(opened, example, Stopwatch()))
         return descriptor, asked.id
 
     def descriptors(self, ids: Sequence[int] | np.ndarray) -> np.ndarray:
@@ -430,7 +337,7 @@ class Collection:
             wanted = np.asarray(ids, dtype=np.int64)
         except OverflowError:
             raise MissingObject([id_ for id_ in map(int, ids) if not -(1 << 63) <= id_ < 1 << 63]) from None
-        return self._asked(lambda opened: opened.store.get_many(wanted))
+        return self._opening.asked(lambda opened: opened.store.get_many(wanted))
 
     @contextmanager
     def reading(self) -> Iterator[tuple[ObjectStore, Distance]]:
@@ -520,7 +427,7 @@ class Collection:
         """
         folder = extras_of(self.path, plugin)
         if make and not folder.is_dir():
-            self._require()
+            self._opening.require()
             with writing_in(self.path):
                 make_directory(folder)
         return folder
@@ -622,7 +529,7 @@ class Collection:
             CorruptRecord, MissingObject: a descriptor is lost; `maintain` lets go of its object.
             DiskFull: no space is left; nothing has changed.
         """
-        self._require()
+        self._opening.require()
         configured = self.parts.chosen(STORE).as_choice() if self.settings.choices(STORE) else None
         self.close()
         # What the configuration says of the store is where it is going, not where it is.

@@ -1,0 +1,168 @@
+"""What is open of a collection: opened when it is needed, following what other processes do, and closed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from seealso.catalogue.mending import add_checksums
+from seealso.catalogue.reader import Catalog
+from seealso.catalogue.writer import CatalogWriter
+from seealso.collection.parts.creation import create, exists, explain_absence, store_folder
+from seealso.collection.parts.identity import lose_identity, settle_identity
+from seealso.collection.parts.lock import write_lock
+from seealso.collection.parts.opened import Opened
+from seealso.collection.parts.recorded import recorded_choices
+from seealso.collection.parts.resolved import Parts
+from seealso.durability import writing_in
+from seealso.errors import SeealsoError
+from seealso.interfaces.plugin import PluginChoice
+
+T = TypeVar("T")
+
+
+class Opening:
+    """Opens a collection when it is first asked for. May be used from several threads at once; `writing` by one at a time.
+
+    Args:
+        path: the collection's directory.
+        resolve: gives its parts, from the choices that it was made with.
+    """
+
+    def __init__(self, path: Path, resolve: Callable[[dict[str, PluginChoice]], Parts]) -> None:
+        self._path = path
+        self._resolve = resolve
+        self._lock = threading.RLock()
+        self._opened: Opened | None = None
+        # Opened to read which parts there are; it becomes that of `_opened`.
+        self._catalog: Catalog | None = None
+        # Opened before the descriptors moved to another store; somebody may still be reading from it.
+        self._left: list[Opened] = []
+        self._parts: Parts | None = None
+
+    def exists(self) -> bool:
+        """Whether the collection has been made."""
+        return exists(self._path)
+
+    def require(self) -> None:
+        """Refuse to go on without a collection.
+
+        Raises:
+            NoCollection, CorruptCollection: there is none; says why.
+        """
+        if not self.exists():
+            raise explain_absence(self._path)
+
+    def make(self) -> bool:
+        """Make the collection where it is missing; whether it was."""
+        if self.exists():
+            return False
+        create(self._path, self.parts)
+        self.forget()
+        return True
+
+    def forget(self) -> None:
+        """Look up anew which parts are in force: they are recorded in the collection by now."""
+        self._parts = None
+
+    @property
+    def parts(self) -> Parts:
+        """The plugins in force."""
+        with self._lock:
+            if self._parts is None:
+                recorded: dict[str, PluginChoice] = {}
+                if self.exists():
+                    if self._catalog is None:
+                        self._catalog = Catalog(self._path)
+                    recorded = recorded_choices(self._catalog)
+                self._parts = self._resolve(recorded)
+            return self._parts
+
+    def open(self, *, force: bool = False) -> Opened:
+        """The collection, opened; ``force``: also with a store that has lost its identity."""
+        with self._lock:
+            if self._opened is not None and self._opened.moved():
+                self._left.append(self._opened)
+                self._opened = None
+            if self._opened is None:
+                self.require()
+                self._opened = self._open_as_recorded(force=force)
+            return self._opened
+
+    def _open_as_recorded(self, *, force: bool) -> Opened:
+        """Opened as the catalogue says; anew where the descriptors move to another store just then."""
+        while True:
+            parts = self.parts
+            catalog, self._catalog = self._catalog or Catalog(self._path), None
+            try:
+                folder = store_folder(catalog)
+                parts.follow(recorded_choices(catalog))
+            except BaseException:
+                catalog.close()
+                raise
+            try:
+                opened = Opened.open(self._path, catalog, parts, force=force)
+            except (SeealsoError, OSError):
+                self._catalog = Catalog(self._path)
+                if store_folder(self._catalog) == folder:
+                    raise
+                continue
+            if opened.folder.name == folder:
+                return opened
+            opened.close()
+
+    def current(self) -> Opened:
+        """Opened, with what any process has committed."""
+        opened = self.open()
+        opened.catalog.refresh()
+        return opened
+
+    def asked(self, ask: Callable[[Opened], T]) -> T:
+        """What is asked of the collection as it is; asked again where its store was left for another one meanwhile, for then it may
+        have been half gone."""
+        while True:
+            opened = self.current()
+            try:
+                return ask(opened)
+            except (SeealsoError, OSError):
+                if not opened.moved():
+                    raise
+
+    @contextmanager
+    def writing(self, *, anew: bool = False, force: bool = False) -> Iterator[tuple[Opened, CatalogWriter]]:
+        """Hold the lock, and have the collection open for writing; what is derived follows, and is saved at the end.
+
+        Args:
+            anew: what is derived is about to be built anew.
+            force: take a store that has lost its identity.
+        """
+        self.require()
+        with write_lock(self._path), writing_in(self._path):
+            opened = self.open(force=force)
+            writer = CatalogWriter(self._path)
+            try:
+                if force and lose_identity(opened.store, writer):
+                    self.close()
+                    opened = self.open()
+                settle_identity(opened.store, writer, opened.called, force=force)
+                with opened.writing(anew=anew):
+                    yield opened, writer
+                add_checksums(writer)
+            finally:
+                writer.close()
+
+    def close(self) -> None:
+        """Let go of files, memory and devices; what is asked for later is opened anew."""
+        with self._lock:
+            for opened in (*self._left, *filter(None, [self._opened])):
+                opened.close()
+            if self._catalog is not None:
+                self._catalog.close()
+            self._opened, self._left, self._catalog = None, [], None
+            if self._parts is not None:
+                if "extractor" in vars(self._parts):
+                    self._parts.extractor.close()
+                self._parts = None
