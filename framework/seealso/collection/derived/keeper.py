@@ -14,12 +14,13 @@ import numpy as np
 
 from seealso.catalogue.reader import Catalog
 from seealso.collection.derived import limits as limits_module
+from seealso.collection.derived.building import Builder
 from seealso.collection.derived.checkpoints import Checkpoints
 from seealso.collection.derived.loader import Loader
-from seealso.collection.derived.missing import Missing
+from seealso.collection.derived.missing import Lookup, held_by
 from seealso.collection.derived.scratch import remove_left
 from seealso.collection.derived.snapshots import Snapshots
-from seealso.collection.derived.source import Record, Source
+from seealso.collection.derived.source import Source
 from seealso.collection.derived.state import State
 from seealso.collection.derived.view import View
 from seealso.errors import CollectionError, FormatError, SeealsoError
@@ -55,15 +56,13 @@ class Keeper(Generic[D]):
         self._snapshots = Snapshots(directory)
         self._limits = limits_module.LIMITS
         self._loader = Loader(source, self._snapshots, lambda: directory if self._following else None)
+        self._builder = Builder(source, self._loader)
         self._checkpoints = Checkpoints(self._limits, source.bytes_each)
         self._lock = threading.RLock()  # held while it is changed
         self._state: State[D] | None = None
-        self._looking = threading.Lock()  # held while it is looked up what is missing
-        self._known: tuple[State[D] | None, Missing] = (None, Missing.after(0))
+        self._lookup = Lookup(source, self._limits)
         self._following = False  # whether a writer is at work in this process
         self._followed = 0.0
-        self._renewing: threading.Thread | None = None
-        self._abandon = threading.Event()
 
     @property
     def part(self) -> D | None:
@@ -99,14 +98,14 @@ class Keeper(Generic[D]):
             state = self._state
         self._warn_if_other(state)
         asked = state if state is not None and self._answers(state) else None
-        missing = self._missing(catalog, asked)
+        missing = self._lookup.missing(catalog, asked)
         part, listed = (None if asked is None else asked.part), missing.added
         if self._source.bytes_each and listed is not None:
             return View(part, listed, missing.removed)
         if asked is None and missing.more_than(self._limits.tail):
             raise CollectionError(self._refusal(state, catalog))
         # Those that are listed are more than may be counted in no time.
-        unsearched = catalog.counts().objects - self._held(asked) if listed is None else listed.size
+        unsearched = catalog.counts().objects - held_by(asked) if listed is None else listed.size
         return View(part, removed=missing.removed, unsearched=max(0, int(unsearched)))
 
     def ask(self, catalog: Catalog, question: Callable[[View[D]], A]) -> A:
@@ -144,22 +143,6 @@ class Keeper(Generic[D]):
     def _answers(self, state: State[D]) -> bool:
         return state.trained and self._source.answers(state.made_by)
 
-    def _held(self, state: State[D] | None) -> int:
-        return 0 if state is None else int(state.part.statistics()["objects"])
-
-    def _missing(self, catalog: Catalog, state: State[D] | None) -> Missing:
-        """What is missing of something as it is; None: of nothing."""
-        each = self._source.bytes_each
-        most = max(self._limits.tail, self._limits.flat_bytes // each) if each else None
-        with self._looking:
-            since = 0 if state is None else state.applied
-            known, missing = self._known
-            if known is not state or missing.since != since:
-                missing = Missing.after(since)
-            missing = missing.extended(self._source, catalog, most, lambda: self._held(state))
-            self._known = state, missing
-        return missing
-
     def _come_near(self, catalog: Catalog) -> None:
         """Replay what is missing where that is little; else take a newer snapshot where there is one."""
         state, tail = self._state, self._limits.tail
@@ -187,7 +170,7 @@ class Keeper(Generic[D]):
         if state is not None and state.too_old(catalog):
             return True
         asked = state if state is not None and self._answers(state) else None
-        return self._missing(catalog, asked).more_than(objects)
+        return self._lookup.missing(catalog, asked).more_than(objects)
 
     def _refusal(self, state: State[D] | None, catalog: Catalog) -> str:
         what, objects = self._source.what, catalog.counts().objects
@@ -239,7 +222,7 @@ class Keeper(Generic[D]):
             anew: it is about to be rebuilt, so nothing is replayed before.
         """
         self._following = True
-        self._abandon.clear()
+        self._builder.may_build()
         try:
             remove_left(self._snapshots.directory)
             if not anew:
@@ -348,7 +331,7 @@ class Keeper(Generic[D]):
 
     def _rescue(self, catalog: Catalog) -> None:
         """Save what there is before an error, or Ctrl-C, ends the writer; replay what is missing first, if that takes seconds."""
-        self._abandon.set()
+        self._builder.give_up()
         self.finish()
         try:
             with self._lock:
@@ -371,7 +354,7 @@ class Keeper(Generic[D]):
             # Nothing is spoilt by checkpoints: there is no whole one that they would replace.
             self.catch_up(catalog)
         else:
-            self._replace_by(self._built(catalog, self._source.made_by), catalog)
+            self._replace_by(self._builder.build(catalog, self._source.made_by), catalog)
         self._save()
         if self._state is not None and not self._state.trained:
             self._snapshots.remove_all()
@@ -379,16 +362,7 @@ class Keeper(Generic[D]):
     def try_out(self, catalog: Catalog) -> None:
         """Build it in memory as the configuration says, however a snapshot was made, and have this process ask it. Nothing is
         written."""
-        self._replace_by(self._built(catalog, self._source.made_by), catalog)
-
-    def _built(self, catalog: Catalog, made_by: Record) -> State[D]:
-        """A new one beside the one that there is, from nothing; nearly up to date."""
-        fresh = self._loader.empty(made_by)
-        while fresh.train(catalog) and fresh.applied < catalog.change():
-            if self._abandon.is_set():
-                raise InterruptedError("it was given up")
-            fresh.step(catalog)
-        return fresh
+        self._replace_by(self._builder.build(catalog, self._source.made_by), catalog)
 
     def _replace_by(self, fresh: State[D], catalog: Catalog) -> None:
         """Bring it up to date, and only then put it in the place of what there is: queries go on meanwhile."""
@@ -400,32 +374,13 @@ class Keeper(Generic[D]):
     def _renew_if_outgrown(self, catalog: Catalog) -> None:
         """Build a new one of the same kind beside this one where that has outgrown its training; a thread does it."""
         state = self._state
-        if self._renewing is not None or state is None or not self._following or not state.outgrown(catalog):
-            return
-        self._log_building("there are many more objects than it was trained among", logging.INFO)
-        self._renewing = threading.Thread(
-            target=self._renew, args=(catalog, state.made_by), name=f"renew the {self._source.what}"
-        )
-        self._renewing.start()
-
-    def _renew(self, catalog: Catalog, made_by: Record) -> None:
-        try:
-            self._replace_by(self._built(catalog, made_by), catalog)
-            self._renewing = None
-        except InterruptedError:
-            self._renewing = None
-        except Exception as error:
-            # Still set, so that it is not tried again and again: what there is goes on as it is.
-            log.warning(
-                "collection %s: the %s could not be built anew (%s); it goes on with what it has",
-                *(self._source.collection, self._source.what, error),
-            )
+        if self._builder.idle and state is not None and self._following and state.outgrown(catalog):
+            self._log_building("there are many more objects than it was trained among", logging.INFO)
+            self._builder.begin(catalog, state.made_by, self._replace_by)
 
     def finish(self) -> None:
         """Wait for what is being built beside, where anything is."""
-        renewing = self._renewing
-        if renewing is not None:
-            renewing.join()
+        self._builder.finish()
 
     # Upkeep
 
@@ -459,7 +414,7 @@ class Keeper(Generic[D]):
 
     def close(self) -> None:
         """Let go of the thing and its snapshot."""
-        self._abandon.set()
+        self._builder.give_up()
         self.finish()
         with self._lock:
             if self._state is not None:

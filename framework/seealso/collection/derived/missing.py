@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 
 from seealso.catalogue.reader import NEVER, Catalog
+from seealso.collection.derived.limits import Limits
 from seealso.collection.derived.source import Source
+from seealso.collection.derived.state import State
+from seealso.interfaces.derived import Derived
 from seealso.sorted_ids import distinct
+
+D = TypeVar("D", bound=Derived[Any])
 
 
 def _none() -> np.ndarray:
@@ -68,3 +74,35 @@ class Missing:
     def more_than(self, objects: int) -> bool:
         """Whether there are more objects than so many."""
         return self.added is None or self.added.size + self.removed.size > objects
+
+
+def held_by(state: State[Any] | None) -> int:
+    """How many objects something derived holds; none where there is nothing."""
+    return 0 if state is None else int(state.part.statistics()["objects"])
+
+
+class Lookup(Generic[D]):
+    """Looks up what is missing, and remembers the last answer. May be asked from several threads at once.
+
+    Args:
+        source: where the derived thing comes from.
+        limits: on how much is listed.
+    """
+
+    def __init__(self, source: Source[D], limits: Limits) -> None:
+        self._source = source
+        each = source.bytes_each
+        self._most = max(limits.tail, limits.flat_bytes // each) if each else None
+        self._lock = threading.Lock()
+        self._known: tuple[State[D] | None, Missing] = (None, Missing.after(0))
+
+    def missing(self, catalog: Catalog, state: State[D] | None) -> Missing:
+        """What is missing of something as it is; None: of nothing."""
+        with self._lock:
+            since = 0 if state is None else state.applied
+            known, missing = self._known
+            if known is not state or missing.since != since:
+                missing = Missing.after(since)
+            missing = missing.extended(self._source, catalog, self._most, lambda: held_by(state))
+            self._known = state, missing
+        return missing
