@@ -1,6 +1,8 @@
 """What the command line says when something goes wrong: one line of a sensible length, whatever was typed or raised."""
 
+import errno
 import json
+import os
 
 import pytest
 
@@ -140,3 +142,21 @@ def test_what_a_plugin_prints_is_no_result(home, call):
     status, out, err = call("loud")
     assert (status, out) == (0, "of the command\n")
     assert err == "loaded\nregistered\n"
+
+
+def test_a_limit_behind_an_error_is_told_with_what_helps(home, call, monkeypatch):
+    """A store, a catalogue or an index tells what has failed; it cannot know that it was a limit."""
+    assert call("index", "photos")[0] == 0
+    read = os.open
+
+    def refuse(path, *args, **kwargs):
+        if "/store/" in str(path):
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), path)
+        return read(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "open", refuse)
+    status, _, err = call("similar", "id:1")
+    assert status == 1
+    told = one_message(err)
+    assert told.startswith(f"seealso: {home}/c.seealso/store: the store flat-file failed: ")
+    assert told.endswith("raise the limit (`ulimit -n 1024`) and run the command again, nothing is lost)")

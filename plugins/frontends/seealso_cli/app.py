@@ -129,7 +129,9 @@ def run(arguments: Sequence[str], session: Session) -> int:
         done = "interrupted; what was committed is kept, and running the command again goes on from there"
         return _failed(session, error, done)
     except SeealsoError as error:
-        return _failed(session, error, str(error))
+        # Whoever failed does not know that a limit was behind it, nor what helps then.
+        limit = limit_reached(error)
+        return _failed(session, error, f"{error} ({limit})" if limit else str(error))
     except BrokenPipeError:
         _give_up_output()  # whoever read it has enough
         return 1
