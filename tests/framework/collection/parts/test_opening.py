@@ -1,0 +1,65 @@
+"""What is open of a collection: opened once, when it is needed, and asked again when it has moved."""
+
+import pytest
+
+import seealso
+from seealso.collection.parts.opening import Opening
+from seealso.collection.parts.resolved import Parts
+
+
+@pytest.fixture
+def opening(indexed):
+    """Of a collection of five photographs, by itself."""
+    collection = indexed(5)
+    opening = Opening(
+        collection.path, lambda recorded: Parts(collection.config, collection.name, collection.plugins, recorded)
+    )
+    yield opening
+    opening.close()
+
+
+def test_everything_is_opened_once_and_anew_after_closing(opening):
+    parts, opened = opening.parts, opening.open()
+    assert opening.parts is parts
+    assert opening.open() is opening.current() is opened
+    opening.close()
+    again = opening.open()
+    assert again is not opened
+    assert opening.parts is not parts
+    assert again.catalog.counts().objects == 5
+
+
+def test_who_asks_while_the_descriptors_move_is_asked_again(opening, indexed):
+    """And is not told of what failed in the store that they have left."""
+    asked = []
+
+    def ask(opened):
+        asked.append(opened.folder.name)
+        if len(asked) == 1:
+            settings = opening.parts.config.collections[opening.parts.name]
+            with seealso.Collection(opening.parts.config, opening.parts.plugins) as other:
+                assert other.path == settings.path
+                other.convert(options={"codec": "f16"})
+            raise seealso.StoreError("half gone")
+        return opened.store.ids().size
+
+    assert opening.asked(ask) == 5
+    assert asked == ["store", "store-2"]
+    with pytest.raises(seealso.StoreError, match="really"):
+        opening.asked(lambda opened: (_ for _ in ()).throw(seealso.StoreError("really")))
+
+
+def test_what_is_not_there_is_made_once(tmp_path, open_collection):
+    collection = open_collection(tmp_path / "new")
+    opening = Opening(
+        collection.path, lambda recorded: Parts(collection.config, collection.name, collection.plugins, recorded)
+    )
+    with pytest.raises(seealso.NoCollection):
+        opening.open()
+    before = opening.parts
+    assert before.recorded == {}
+    assert opening.make()
+    assert opening.parts is not before
+    assert opening.parts.recorded["extractor"].plugin == "thumbnail"
+    assert not opening.make()
+    opening.close()
