@@ -10,6 +10,7 @@ import numpy as np
 from seealso.errors import PluginError, SeealsoError
 from seealso.interfaces.codec import Codec, CodecContext
 from seealso.interfaces.plugin import PluginChoice
+from seealso.registry.blame import limit_reached
 
 SAMPLE = 256  # descriptors that are encoded to see
 
@@ -24,6 +25,7 @@ def choose_codec(classes: Mapping[str, type[Codec]], context: CodecContext, desc
 
     Raises:
         PluginError: none can be used.
+        Exception: what a codec raised where memory is missing, or too many files are open.
     """
     sample = _sample(np.asarray(descriptors, context.dtype))
     best: tuple[float, int, str] | None = None
@@ -58,6 +60,9 @@ def _cost(codec: Codec, sample: np.ndarray) -> float | None:
         records = codec.encode(sample)
         sound = codec.decode(records).tobytes() == sample.tobytes()
     except Exception as error:
+        if limit_reached(error):
+            # The choice is for good, and would be another one without the limit.
+            raise
         # A plugin that fails is one line of warning, and breaks nothing else.
         log.warning("the codec %s is not chosen: it raised %s: %s", codec.name, type(error).__name__, error)
         return None

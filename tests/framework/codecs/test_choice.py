@@ -112,6 +112,21 @@ def test_one_that_fails_is_a_warning(caplog):
     assert caplog.messages == ["the codec ones is not chosen: it raised ZeroDivisionError: division by zero"]
 
 
+@pytest.mark.parametrize(
+    "error", [MemoryError(), ImportError("cmath.so: failed to map segment from shared object"), OSError(24, "Too many")]
+)
+def test_a_limit_of_the_machine_is_no_fault_of_a_codec(error, caplog):
+    """What is chosen is kept for good; without the limit it would be another one."""
+
+    class Unlucky(Ones):
+        def encode(self, descriptors):
+            raise error
+
+    with pytest.raises(type(error)):
+        chosen(rectified(0.5), Unlucky)
+    assert caplog.messages == []
+
+
 def test_none_is_left():
     with pytest.raises(seealso.PluginError, match="no codec that is installed can be the default"):
         choose_codec({}, CodecContext(3, np.dtype(np.float32)), np.ones((1, 3), np.float32))
