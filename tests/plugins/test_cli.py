@@ -805,6 +805,16 @@ def test_interrupting(home, process, python, number, status):
     assert process("verify").returncode == 0
 
 
+def test_interrupting_before_there_is_a_command(python, home):
+    program = (
+        "import sys, seealso_cli, seealso_cli.session\n"
+        "def interrupt(): raise KeyboardInterrupt\n"
+        "seealso_cli.session.Session = interrupt\nsys.exit(seealso_cli.main())\n"
+    )
+    done = python.run("-c", program, cwd=home)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "seealso: interrupted\n")
+
+
 def test_progress_and_columns_on_a_terminal(home, python):
     """Through a pseudo-terminal: a bar while it works, columns with heads for the hits."""
 

@@ -20,6 +20,17 @@ def register_frontends() -> list[type[Frontend]]:
 
 def main() -> int:
     """The program ``seealso``."""
+    import sys
+
+    try:
+        return _main()
+    except KeyboardInterrupt:
+        # Before there was a command, or after it.
+        print("seealso: interrupted", file=sys.stderr)
+        return 1
+
+
+def _main() -> int:
     import io
     import os
     import signal
