@@ -13,7 +13,9 @@ from pathlib import Path
 
 from campaigns.campaign import Campaign, Tally, run
 
-CAMPAIGNS: dict[str, str] = {}
+CAMPAIGNS: dict[str, str] = {
+    "race": "campaigns.race:Race",
+}
 """Each campaign's name, and where its class is."""
 
 
