@@ -49,7 +49,7 @@ class Full(Campaign):
     """A turn lets a command run until so many bytes are written that the disk is full; asks on the full disk; makes room, runs the
     command again, and looks whether all is as it should be."""
 
-    quick = 4
+    quick = 3
 
     def prepare(self, random: Random) -> None:
         """Make two collections, on a disk of any size."""

@@ -75,7 +75,7 @@ class Race(Campaign):
     """A turn changes the folder and runs writers, one after the other, each with a rival that begins at the same moment. Meanwhile
     a process asks again and again, and commands ask once each. Every answer has to be of a state that was committed."""
 
-    quick = 3
+    quick = 2
 
     def prepare(self, random: Random) -> None:
         """Make a collection."""
