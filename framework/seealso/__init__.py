@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from seealso.configuration.schema import configuration_schema as configuration_schema
     from seealso.configuration.template import commented_configuration as commented_configuration
     from seealso.deployment import Deployment as Deployment
+    from seealso.durability import disk_is_full as disk_is_full
     from seealso.durability import sync_directory as sync_directory
     from seealso.durability import sync_file as sync_file
     from seealso.durability import write_atomically as write_atomically
@@ -152,7 +153,7 @@ _MODULES = {
     "seealso.configuration.models": ("Config", "load_config"),
     "seealso.deployment": ("Deployment",),
     "seealso.sorted_ids": ("distinct",),
-    "seealso.durability": ("sync_directory", "sync_file", "write_atomically"),
+    "seealso.durability": ("disk_is_full", "sync_directory", "sync_file", "write_atomically"),
     "seealso.errors": (
         "CollectionBusy",
         "CollectionError",

@@ -3,6 +3,8 @@
 import errno
 import fcntl
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,6 +75,32 @@ def _without_locks(directory: Path, error: OSError) -> CollectionError:
     )
 
 
+def disk_is_full(directory: Path, least: int = 1 << 20) -> bool:
+    """Whether less than so many bytes can be written in a folder: its disk has no room, or the user's quota is spent. For libraries
+    that do not tell that from other failures."""
+    if shutil.disk_usage(directory).free < least:
+        return True
+    # What a quota leaves is not told; it shows when something is written.
+    try:
+        with tempfile.TemporaryFile(dir=directory) as probe:
+            probe.write(bytes(least))
+            probe.flush()
+    except OSError as error:
+        return error.errno in FULL
+    return False
+
+
+@contextmanager
+def telling_full(directory: Path) -> Iterator[None]:
+    """Let an error that does not say why writing failed, as NumPy's do not, say that the disk is full, where it is."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None and disk_is_full(directory):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fspath(directory)) from error
+        raise
+
+
 @contextmanager
 def writing_in(directory: Path) -> Iterator[None]:
     """Turn the operating system's refusals to write below a directory into our errors."""
@@ -103,5 +131,7 @@ def writing_to(file: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = f"{file}: cannot be written: {error.strerror or error}"
-        raise (DiskFull if error.errno in FULL else FileError)(reason) from None
+        full = error.errno in FULL
+        # What libraries say of a full disk is no line for a person.
+        reason = os.strerror(error.errno or 0) if full else error.strerror or error
+        raise (DiskFull if full else FileError)(f"{file}: cannot be written: {reason}") from None

@@ -13,7 +13,11 @@ from pathlib import Path
 
 from campaigns.campaign import Campaign, Tally, run
 
-CAMPAIGNS: dict[str, str] = {}
+CAMPAIGNS: dict[str, str] = {
+    "race": "campaigns.race:Race",
+    "full-disk": "campaigns.full_disk:Full",
+    "load": "campaigns.load:Load",
+}
 """Each campaign's name, and where its class is."""
 
 

@@ -1,9 +1,17 @@
 """The commands for descriptors without images."""
 
 import json
+import os
+import subprocess
+import sys
+import textwrap
 
 import numpy as np
 import pytest
+
+import seealso
+from durability.full_disk import SOURCE, FullDisk
+from durability.power_cut import compile_layer
 
 
 @pytest.fixture
@@ -57,3 +65,28 @@ def test_images_are_refused(vectors, tmp_path, make_photos):
     status, _, err = vectors("similar", str(next((tmp_path / "photos").iterdir())))
     assert status == 1
     assert "images cannot be described" in err
+
+
+def test_exporting_to_a_disk_that_becomes_full(tmp_path):
+    """One line that says so, in every format, and nothing is left; the process lives."""
+    np.save(tmp_path / "v.npy", np.random.default_rng(0).normal(size=(3000, 32)).astype(np.float32))
+    with seealso.open(tmp_path / "c") as collection:
+        collection.import_descriptors(tmp_path / "v.npy")
+    (tmp_path / "disk").mkdir()
+    full = FullDisk(compile_layer(tmp_path, SOURCE), tmp_path / "disk", tmp_path / "left")
+    full.leave(60_000)
+    code = """
+        import os, pathlib, seealso
+        with seealso.open("../c") as collection:
+            for name in ("o.npy", "o.h5", "o.parquet"):
+                try:
+                    seealso.export(collection, pathlib.Path(name))
+                except seealso.DiskFull as error:
+                    print(error)
+        print(os.listdir())
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    environment = os.environ | full.environment()
+    done = subprocess.run(command, cwd=full.watched, env=environment, capture_output=True, text=True)
+    told = [f"{name}: cannot be written: No space left on device" for name in ("o.npy", "o.h5", "o.parquet")]
+    assert (done.stdout.splitlines(), done.returncode) == ([*told, "[]"], 0), done.stderr

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
-from seealso.durability import FULL, refuse_without_locks
+from seealso.durability import FULL, disk_is_full, refuse_without_locks
 from seealso.errors import CollectionError, CollectionReadOnly, CorruptCollection, DiskFull, SeealsoError
 from seealso.layout import LOCK
 
@@ -76,7 +76,7 @@ def connect_to_read(file: Path, cleanup: contextlib.ExitStack) -> tuple[sqlite3.
                 cleanup.enter_context(attempt.pop_all())
                 return connection, None
         except sqlite3.OperationalError as error:
-            if not (_name_of(error).startswith(NO_ROOM) and _disk_is_full(file.parent)):
+            if not (_name_of(error).startswith(NO_ROOM) and disk_is_full(file.parent)):
                 raise
     for _ in range(COPY_ATTEMPTS):
         log = _log_head(file)
@@ -177,7 +177,7 @@ def _name_of(error: sqlite3.Error | UnicodeDecodeError) -> str:
 
 def _translation(error: sqlite3.Error | UnicodeDecodeError, file: Path) -> SeealsoError:
     name = _name_of(error)
-    if name == "SQLITE_FULL" or (name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")) and _disk_is_full(file.parent)):
+    if name == "SQLITE_FULL" or (name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")) and disk_is_full(file.parent)):
         return DiskFull(f"{file.parent}: the disk is full; make room and run the command again, nothing is lost")
     if name.startswith("SQLITE_READONLY"):
         return CollectionReadOnly(
@@ -192,7 +192,3 @@ def _translation(error: sqlite3.Error | UnicodeDecodeError, file: Path) -> Seeal
     if name.startswith("SQLITE_BUSY"):
         return CollectionError(f"{file}: another process has held it locked for a minute; try again later")
     return CollectionError(f"{file}: {error}")
-
-
-def _disk_is_full(directory: Path) -> bool:
-    return shutil.disk_usage(directory).free < 1 << 20

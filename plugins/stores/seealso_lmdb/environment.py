@@ -13,7 +13,7 @@ from typing import Any
 
 import lmdb
 
-from seealso import DiskFull, StoreError, sync_directory, sync_file
+from seealso import DiskFull, StoreError, disk_is_full, sync_directory, sync_file
 from seealso_lmdb.generations import (
     DESCRIPTORS,
     META,
@@ -320,7 +320,7 @@ def translate(error: BaseException, directory: Path) -> Exception:
     text = str(error)
     full = isinstance(error, lmdb.DiskError) or any(os.strerror(code) in text for code in (errno.ENOSPC, errno.EDQUOT))
     # Where only a part of what it writes still fits, LMDB speaks of an input/output error.
-    if full or (os.strerror(errno.EIO) in text and shutil.disk_usage(directory).free < NEARLY_FULL):
+    if full or (os.strerror(errno.EIO) in text and disk_is_full(directory, NEARLY_FULL)):
         return DiskFull(f"{directory}: the disk is full; make room and run the command again, nothing is lost")
     if isinstance(error, MemoryError | lmdb.MemoryError):
         return StoreError(

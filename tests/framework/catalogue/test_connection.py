@@ -13,6 +13,8 @@ import pytest
 
 import seealso
 from conftest import small_disk
+from durability.full_disk import SOURCE, FullDisk
+from durability.power_cut import compile_layer
 from seealso.catalogue.reader import Catalog
 from seealso.catalogue.rows import ObjectRow
 from seealso.catalogue.writer import CatalogWriter, create_catalog
@@ -50,6 +52,28 @@ def test_it_is_read_where_no_byte_is_free(tmp_path, killed):
         reader = Catalog(disk)
         assert reader._frozen is None
         reader.close()
+
+
+@pytest.mark.parametrize("names", [False, True])
+def test_it_is_read_where_a_quota_is_spent(tmp_path, names):
+    """The disk has room, and not for this user; on some, not even for an empty file."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    create_catalog(disk, {"provenance": "{}"})
+    full = FullDisk(compile_layer(tmp_path, SOURCE), disk, tmp_path / "left")
+    full.leave(0)
+    code = f"""
+        from pathlib import Path
+        from seealso.catalogue.reader import Catalog
+        from seealso.catalogue.writer import CatalogWriter
+        print(Catalog(Path({str(disk)!r})).counts().objects)
+        CatalogWriter(Path({str(disk)!r}))
+    """
+    environment = os.environ | full.environment(names=names)
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert f"DiskFull: {disk}: the disk is full; make room" in done.stderr.splitlines()[-1]
+    assert done.stdout == "0\n"
 
 
 def test_where_no_disk_has_room_for_a_copy(tmp_path, monkeypatch):

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from seealso.collection.derived.checksums import WHOLE_BYTES, Known, differing, files_below
-from seealso.durability import make_directory, sync_directory, sync_file, write_atomically
+from seealso.durability import make_directory, sync_directory, sync_file, telling_full, write_atomically
 from seealso.errors import CorruptCollection
 
 CURRENT = "CURRENT"
@@ -120,7 +120,9 @@ class Snapshots:
         make_directory(self.directory)
         known = self._known()
         with self._new_folder(change) as (new, final):
-            write(new)
+            # Before it is removed, which makes room.
+            with telling_full(new):
+                write(new)
             description = {"magic": MAGIC, "version": FORMAT_VERSION, "change": change, "made_by": made_by}
             description |= {"among": among, "files": _synced(new, known)}
             # As it will be read again.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -113,20 +113,21 @@ def _parts(collection: Exported, ids: np.ndarray, progress: Callable[[int, int],
 
 
 def _write_numpy(files: list[Path], collection: Exported, parts: Iterator[Part], count: int) -> None:
-    vectors, ids, paths = files
     provenance = collection.provenance
-    shape = (count, provenance.dim)
-    array = np.lib.format.open_memmap(vectors, "w+", np.dtype(provenance.dtype), shape)
-    numbers = np.empty(count, np.int64)
-    done = 0
-    with paths.open("w", encoding="utf-8") as listed:
+    # Not by a mapping of the file: on a full disk that ends the process.
+    with files[0].open("wb") as vectors, files[1].open("wb") as ids, files[2].open("w", encoding="utf-8") as paths:
+        _begin_numpy(vectors, np.dtype(provenance.dtype), (count, provenance.dim))
+        _begin_numpy(ids, np.dtype(np.int64), (count,))
         for part, descriptors, named in parts:
-            array[done : done + part.size] = descriptors
-            numbers[done : done + part.size] = part
-            listed.writelines(f"{name}\n" for name in named)
-            done += part.size
-    array.flush()
-    np.save(ids, numbers)
+            vectors.write(np.ascontiguousarray(descriptors, provenance.dtype).tobytes())
+            ids.write(part.astype(np.int64).tobytes())
+            paths.writelines(f"{name}\n" for name in named)
+
+
+def _begin_numpy(file: IO[bytes], dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    """Write the head of a .npy file; the values come behind it."""
+    head = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, head)
 
 
 def _write_hdf5(files: list[Path], collection: Exported, parts: Iterator[Part], count: int) -> None:

@@ -3,11 +3,16 @@
 import contextlib
 import json
 import os
+import subprocess
+import sys
+import textwrap
 import zlib
 
 import pytest
 
 import seealso
+from durability.full_disk import SOURCE, FullDisk
+from durability.power_cut import compile_layer
 from seealso.collection.derived.snapshots import CURRENT, DESCRIPTION, Snapshots
 
 MADE_BY = {"index": "test"}
@@ -252,3 +257,24 @@ def test_a_file_in_the_place_of_the_folder(snapshots):
     for write in (lambda: save(snapshots, 4, "four"), snapshots.remove_all):
         with pytest.raises(seealso.CorruptCollection, match="index should be a folder, and is none; move it away"):
             write()
+
+
+def test_a_disk_that_is_full_before_numpy_has_written_its_array(tmp_path):
+    """NumPy's own error does not say that it is."""
+    (tmp_path / "disk").mkdir()
+    full = FullDisk(compile_layer(tmp_path, SOURCE), tmp_path / "disk", tmp_path / "left")
+    full.leave(10_000)
+    code = """
+        import errno, numpy
+        from pathlib import Path
+        from seealso.collection.derived.snapshots import Snapshots
+        try:
+            Snapshots(Path.cwd()).save(1, {}, lambda folder: numpy.save(folder / "a.npy", numpy.zeros(10_000)))
+        except OSError as error:
+            print(error.errno == errno.ENOSPC)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    environment = os.environ | full.environment()
+    done = subprocess.run(command, cwd=full.watched, env=environment, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("True\n", "")
+    assert list(full.watched.iterdir()) == []
