@@ -181,6 +181,20 @@ def test_power_fails(layer, forgetful, tmp_path, step):
         shutil.rmtree(folder)
 
 
+def test_a_flush_syncs_what_a_writer_that_was_killed_has_put(layer, forgetful, tmp_path):
+    """A conversion goes on with what it finds of an earlier one, and counts on it."""
+    (tmp_path / "disk" / "store").mkdir(parents=True)
+    disk = PowerCut(layer, tmp_path / "disk", tmp_path / "scratch")
+    for code in ("store().put_many(np.arange(40), rows(range(40)))", "store().flush()"):
+        killed = f"import os\n{code}\nos.kill(os.getpid(), 9)"
+        done = forgetful.run("-c", script(disk.watched / "store", killed), env=os.environ | disk.environment())
+        assert done.returncode == -signal.SIGKILL, done.stderr
+    disk.cut()
+    opened = open_store(disk.watched / "store")
+    assert np.array_equal(opened.get_many(np.arange(40)), rows(range(40)))
+    opened.close()
+
+
 def fill(store) -> None:
     for first in range(1000, 10**6, 1000):
         put(store, range(first, first + 1000))

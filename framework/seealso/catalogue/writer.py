@@ -16,7 +16,7 @@ import numpy as np
 
 from seealso.catalogue.checking import check_meta
 from seealso.catalogue.checksums import KEYS, NOTHING, checksum_of, inserting, register
-from seealso.catalogue.connection import connect, translated
+from seealso.catalogue.connection import connect, log_of, translated
 from seealso.catalogue.formats import (
     APPLICATION_ID,
     COUNTED,
@@ -82,11 +82,19 @@ class CatalogWriter(Catalog):
                 self._connection.execute("PRAGMA foreign_keys = ON")
                 # In KiB. Hashes fall all over their index: with less, most inserts read a page anew.
                 self._connection.execute("PRAGMA cache_size = -16384")
+            self._sync_log()
             if self._format < FORMAT_VERSION:
                 self._bring_up_to_date()
         except BaseException:
             self._cleanup.close()
             raise
+
+    def _sync_log(self) -> None:
+        """Have stay what a writer has committed that was killed before it could sync it: it is seen, and counted on."""
+        log = log_of(self.file)
+        if log.exists() and log.stat().st_size:
+            sync_file(log)
+            sync_directory(log.parent)
 
     def _bring_up_to_date(self) -> None:
         """Make a catalogue of an older format one of this."""

@@ -174,7 +174,7 @@ class ObjectStore(Plugin):
 
     @abstractmethod
     def flush(self) -> None:
-        """On return, all that was put or removed survives a power cut."""
+        """On return, all that was put or removed survives a power cut, also what a writer put that was killed before it could flush."""
 
     @abstractmethod
     def read_blocks(self, ids: np.ndarray) -> Iterator[EncodedBlock]:

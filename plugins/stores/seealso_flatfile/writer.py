@@ -53,6 +53,7 @@ class Writer:
         self._dirty: dict[int, File] = {}
         self._written = False
         self._tidy = False
+        self._synced_others = False
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -148,11 +149,22 @@ class Writer:
         return self._written
 
     def flush(self) -> None:
-        """Force to the disk what this writer has appended. Needs no turn."""
+        """Force to the disk what was appended by this writer, or by one that was killed before it could. Needs no turn."""
         with translated(self.directory):
-            for number, file in list(self._dirty.items()):
-                file.sync()
-                del self._dirty[number]
+            if not self._synced_others:
+                view = self.views.current()
+                # A compaction that has removed the segment meanwhile has synced what it held.
+                with suppress(FileNotFoundError):
+                    if view.active:
+                        self.views.segment(view.active).sync()
+                self._synced_others = True
+            self._sync()
+
+    def _sync(self) -> None:
+        """Force to the disk what this writer has appended."""
+        for number, file in list(self._dirty.items()):
+            file.sync()
+            del self._dirty[number]
 
     def remove_others(self, manifest: Manifest) -> None:
         """Remove the files that do not count: what a compaction that was killed has left, or one that is done."""
@@ -183,7 +195,7 @@ class Writer:
 
     def _checkpoint(self, view: View, following: int = 0) -> View:
         """Bring the table up to date; ``following`` is the segment that is written to from now on."""
-        self.flush()
+        self._sync()
         if view.active:
             # What another process has appended, and is in the tail, may not have been synced.
             self._active(view).sync()

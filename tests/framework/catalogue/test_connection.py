@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
@@ -14,7 +15,7 @@ import pytest
 import seealso
 from conftest import small_disk
 from durability.full_disk import SOURCE, FullDisk
-from durability.power_cut import compile_layer
+from durability.power_cut import PowerCut, compile_layer
 from seealso.catalogue.reader import Catalog
 from seealso.catalogue.rows import ObjectRow
 from seealso.catalogue.writer import CatalogWriter, create_catalog
@@ -74,6 +75,37 @@ def test_it_is_read_where_a_quota_is_spent(tmp_path, names):
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert f"DiskFull: {disk}: the disk is full; make room" in done.stderr.splitlines()[-1]
     assert done.stdout == "0\n"
+
+
+def test_a_writer_syncs_what_one_that_was_killed_has_committed(tmp_path):
+    """It was killed between writing its commit and syncing it; whoever sees the commit counts on it."""
+    (tmp_path / "disk").mkdir()
+    create_catalog(tmp_path / "disk", {"provenance": "{}"})
+    disk = PowerCut(compile_layer(tmp_path), tmp_path / "disk", tmp_path / "mirror")
+    code = f"""
+        import os
+        from seealso.catalogue.rows import ObjectRow
+        from seealso.catalogue.writer import CatalogWriter
+        writer = CatalogWriter(__import__("pathlib").Path({str(disk.watched)!r}))
+        {{}}
+        os.kill(os.getpid(), 9)
+    """
+    unsynced = (
+        "writer._connection.execute('PRAGMA synchronous = OFF'); "
+        "writer.commit([ObjectRow(3, b'c' * 32, 4, 3, 100)], [], [])"
+    )
+    for what in (unsynced, "assert writer.ids().tolist() == [3]"):
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(code.format(what))],
+            env=os.environ | disk.environment(),
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == -signal.SIGKILL, done.stderr
+    disk.cut()
+    reader = Catalog(disk.watched)
+    assert reader.ids().tolist() == [3]
+    reader.close()
 
 
 def test_where_no_disk_has_room_for_a_copy(tmp_path, monkeypatch):
