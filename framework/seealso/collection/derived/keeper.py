@@ -244,6 +244,10 @@ class Keeper(Generic[D]):
     def _prepare(self, catalog: Catalog) -> None:
         with self._lock:
             self._take_newer(catalog)
+            if self._state is not None and self._state.applied > catalog.change():
+                # The catalogue comes from a backup: what follows would have the numbers of changes that were seen already.
+                self._log_building("it holds changes that the catalogue does not know")
+                self._take(self._loader.empty(self._source.made_by))
             if self._state is None and self._source.anything(catalog):
                 self._log_building("there is no snapshot that can be used")
         # Not before one is loaded: an older one, or that of an earlier release, may be needed in its place.

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import seealso
+from seealso.layout import CATALOGUE
 from vector_collections import DIM, found, part, refuse
 
 
@@ -50,6 +51,23 @@ def test_a_reader_follows_a_writer(opening, add):
     writer.remove(range(1, 16))
     assert found(reader) == part(reader).ids().tolist() == writer.ids().tolist()
     assert len(writer.ids()) == 45
+
+
+def test_a_catalogue_that_is_older_than_the_index(opening, add, tmp_path):
+    """Restored from a backup: the changes that come now have the numbers of others, which the index has seen."""
+    writer = opening()
+    add(writer, 40)
+    writer.close()
+    shutil.copyfile(writer.path / CATALOGUE, tmp_path / "backup")
+    add(writer, 20)
+    writer.maintain()
+    writer.close()
+    shutil.copyfile(tmp_path / "backup", writer.path / CATALOGUE)
+    np.save(tmp_path / "few.npy", np.random.default_rng(3).normal(size=(5, DIM)))
+    writer.import_descriptors(tmp_path / "few.npy")
+    for collection in (writer, opening()):
+        assert found(collection) == part(collection).ids().tolist() == collection.ids().tolist()
+        assert collection.verify().problems == []
 
 
 def test_a_reader_that_missed_removals_which_were_forgotten(opening, add):
