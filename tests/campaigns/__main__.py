@@ -14,6 +14,8 @@ from pathlib import Path
 from campaigns.campaign import Campaign, Tally, run
 
 CAMPAIGNS: dict[str, str] = {
+    "kill": "campaigns.kill:Kill",
+    "power-cut": "campaigns.power_cut:PowerCuts",
     "race": "campaigns.race:Race",
     "full-disk": "campaigns.full_disk:Full",
     "load": "campaigns.load:Load",

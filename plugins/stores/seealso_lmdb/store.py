@@ -45,6 +45,7 @@ BLOCK_RECORDS = 1024
 RATIO_SAMPLE = 256  # records that are looked at to say how well they are compressed
 PAGE = 4096  # keys handled in one transaction where all are gone through
 WORTH_COMPACTING = 0.25  # share of the file that has to be free before it is copied
+LEAST_GAINED = 1 << 20  # bytes that have to be free before it is copied
 
 
 class LmdbStore(ObjectStore):
@@ -343,7 +344,7 @@ class LmdbStore(ObjectStore):
         self.remove_many(np.setdiff1d(self.ids(), live, assume_unique=True))
         with self._translating():
             pages, used, page_bytes = self._environment.pages()
-            if pages - used > WORTH_COMPACTING * pages and (pages - used) * page_bytes > 1 << 20:
+            if pages - used > WORTH_COMPACTING * pages and (pages - used) * page_bytes > LEAST_GAINED:
                 self._environment.replace_by_copy()
             # Also what a crash in the middle of an earlier one has left.
             remove_other_generations(self.context.directory)
