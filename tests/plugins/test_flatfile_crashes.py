@@ -195,6 +195,38 @@ def test_a_flush_syncs_what_a_writer_that_was_killed_has_put(layer, forgetful, t
     opened.close()
 
 
+AFTERWARDS = """
+import os
+opened = store()
+put(opened, range(9000, 9003))
+opened.flush()
+print(*opened.ids().tolist(), flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("step", range(0, 8, campaign(4, 1)))
+def test_power_fails_after_another_writer(layer, forgetful, tmp_path, step):
+    """A writer is killed at a step, another one goes on, and the power fails: what that one has seen and flushed is there."""
+    (tmp_path / "disk").mkdir()
+    for last in range(1 + step, 400, 8 * campaign(4, 1)):
+        disk = PowerCut(layer, tmp_path / "disk", tmp_path / "scratch")
+        folder = disk.watched / "store"
+        folder.mkdir()
+        disk.adopt()
+        for code in (STORY.replace("sys.argv[1]", str(last)), AFTERWARDS):
+            done = forgetful.run("-c", script(folder, code), env=os.environ | disk.environment(), timeout=60)
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        disk.cut()
+        ids = np.array(done.stdout.split(), np.int64)
+        opened = open_store(folder)
+        assert np.isin(ids, opened.ids()).all(), last
+        opened.get_many(ids)
+        opened.close()
+        shutil.rmtree(folder)
+
+
 def fill(store) -> None:
     for first in range(1000, 10**6, 1000):
         put(store, range(first, first + 1000))

@@ -4,6 +4,7 @@ import functools
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ import pytest
 
 import seealso
 from conftest import SAMPLES, read_only, small_disk, without_privileges
+from durability.power_cut import PowerCut, compile_layer
 from plugins import store_scripts
 from seealso.testing import ObjectStoreTests, opening
 from seealso.testing.coded_stores import half_zero
@@ -462,3 +464,34 @@ def test_without_the_permission_to_write(store, tmp_path):
     finally:
         for path in [tmp_path / "store", *(tmp_path / "store").rglob("*")]:
             path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+@pytest.mark.parametrize("made_before", [False, True])
+def test_power_fails_after_a_writer_that_did_not_get_to_name_its_generation_durably(tmp_path, made_before):
+    """The next one has seen the name, so what it writes has to stay."""
+    folder = tmp_path / "disk" / "store"
+    folder.mkdir(parents=True)
+    if made_before:
+        opened = open_store(folder)
+        put(opened, range(2000))
+        opened.close()
+    disk = PowerCut(compile_layer(tmp_path), tmp_path / "disk", tmp_path / "mirror")
+    killed = """
+        import os, seealso.durability, seealso_lmdb.store
+        seealso_lmdb.store.LEAST_GAINED = 0
+        seealso.durability.sync_directory = lambda path: os.kill(os.getpid(), 9)
+        store().compact(None, np.arange(5))
+    """
+    for code in (killed, "import os\nput(store(), [7])\nos.kill(os.getpid(), 9)"):
+        done = subprocess.run(
+            [sys.executable, "-c", script(folder, code)],
+            env=os.environ | disk.environment(),
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == -signal.SIGKILL, done.stderr
+    disk.cut()
+    opened = open_store(folder)
+    assert opened.ids().tolist() == ([*range(5), 7] if made_before else [7])
+    assert np.array_equal(opened.get_many(opened.ids()), rows(opened.ids()))
+    opened.close()

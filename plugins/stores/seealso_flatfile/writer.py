@@ -53,7 +53,7 @@ class Writer:
         self._dirty: dict[int, File] = {}
         self._written = False
         self._tidy = False
-        self._synced_others = False
+        self._counted_on = False
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -83,6 +83,7 @@ class Writer:
             StoreError: the segment that is written to is missing.
         """
         view = self.views.current()
+        self._count_on(view)
         if not self._tidy and view.manifest.table:
             self.remove_others(view.manifest)
             self._tidy = True
@@ -151,14 +152,21 @@ class Writer:
     def flush(self) -> None:
         """Force to the disk what was appended by this writer, or by one that was killed before it could. Needs no turn."""
         with translated(self.directory):
-            if not self._synced_others:
-                view = self.views.current()
-                # A compaction that has removed the segment meanwhile has synced what it held.
-                with suppress(FileNotFoundError):
-                    if view.active:
-                        self.views.segment(view.active).sync()
-                self._synced_others = True
+            self._count_on(self.views.current())
             self._sync()
+
+    def _count_on(self, view: View) -> None:
+        """Force to the disk what a writer that was killed has left unsynced, before anything counts on it: records, files that it
+        made, and their names. Once is enough."""
+        if self._counted_on:
+            return
+        if view.active:
+            # A compaction that has removed the segment meanwhile has synced what it held.
+            with suppress(FileNotFoundError):
+                self.views.segment(view.active).sync()
+            sync_directory(self.directory / SEGMENTS)
+        sync_directory(self.directory)
+        self._counted_on = True
 
     def _sync(self) -> None:
         """Force to the disk what this writer has appended."""

@@ -285,6 +285,9 @@ def acquire(directory: Path, map_size: int, meta: dict[bytes, bytes], *, writabl
             if not writable:
                 raise StoreError(f"{directory}: there is no store lmdb here")
             create(directory, map_size, meta)
+        elif writable:
+            # A writer that was killed may have named the generation that is written to from now on, and not synced the name.
+            sync_directory(directory)
         found = _environments.get(_key(directory))
         if found is None:
             found = Environment(directory, map_size, writable=writable)

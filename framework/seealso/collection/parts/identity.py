@@ -82,8 +82,8 @@ def settle_identity(store: ObjectStore, writer: CatalogWriter, called: str, *, f
             f"{called}: a new collection wants an empty store, and this one holds {held:,} descriptors; name another place"
         )
     identity = found or expected or new_identity()
-    if not found:
-        store.keep_identity(identity)
+    # Also one that is there: whoever gave it was killed before the catalogue knew, perhaps before it was on the disk.
+    store.keep_identity(identity)
     writer.set_meta(settled(identity))
 
 

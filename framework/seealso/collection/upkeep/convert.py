@@ -17,7 +17,7 @@ from seealso.collection.parts.opened import Opened
 from seealso.collection.parts.recorded import CONFIGURATION, configuration_record
 from seealso.collection.parts.resolved import Chosen, Parts
 from seealso.collection.upkeep.leaving import CONVERTING, Unused, leave_unfinished, leaving, unused_folder
-from seealso.durability import make_directory
+from seealso.durability import make_directory, sync_directory
 from seealso.errors import ConfigError, StoreError, WrongStore
 from seealso.interfaces.plugin import PluginChoice, secret_options
 from seealso.interfaces.store import ObjectStore
@@ -152,6 +152,8 @@ def _goal(path: Path, parts: Parts, writer: CatalogWriter, wanted: Chosen[Object
         goal = Unused(unused_folder(writer), wanted.as_choice(), new_identity())
         writer.set_meta({CONVERTING: json.dumps(goal.dump())})
     make_directory(path / goal.folder)
+    # One that was killed may have made the folder, and not synced its name.
+    sync_directory(path)
     return goal
 
 
@@ -162,13 +164,12 @@ def _own(new: ObjectStore, goal: Unused, called: str) -> None:
         WrongStore: there are.
     """
     found = identity_of(new)
-    if found == goal.identity:
-        return
-    if found or new.ids().size:
+    if found != goal.identity and (found or new.ids().size):
         raise WrongStore(
             f"{called}: descriptors of another store are kept there, perhaps those in force; nothing was changed; name another place, "
             "in the configuration or as in `seealso convert --option KEY=VALUE`"
         )
+    # Also where it is that: a conversion that was killed may not have got to sync it.
     new.keep_identity(goal.identity)
 
 

@@ -161,6 +161,11 @@ def test_interrupted_before_the_catalogue_knows(imported, monkeypatch):
     with closing(CatalogWriter(collection.path)) as writer:
         writer.set_meta({identity.KEPT: ""})
     with opened(collection) as again:
+        store = again._open().store
+        kept = []
+        monkeypatch.setattr(store, "keep_identity", kept.append)
         again.remove([])
+        # Whoever gave it may have been killed before it was on the disk.
+        assert kept == [recorded]
         assert again.verify().problems == []
     assert identities(collection) == (recorded, recorded)
