@@ -30,6 +30,7 @@ CHECK = HERE / "story_check.py"
 VECTORS, DIM = 240, 24
 PATIENCE = 120  # seconds that a command may take
 GUESS = 0.4  # seconds that a command takes, before one has ended
+LATE = 0.8  # the share of the time that it usually takes
 
 COMMANDS = {
     "index": ("photographs", "index", "photos"),
@@ -175,9 +176,11 @@ class Story:
             errors.seek(0)
             said = errors.read().decode(errors="replace")
         ended = Ended(status, said)
-        # One that was killed late says that they take longer than was thought.
-        known = seconds if not ended.killed else max(usual, 1.2 * usual * (share > 0.9))
-        self._usual[kind] = 0.7 * usual + 0.3 * known
+        if not ended.killed:
+            self._usual[kind] = (usual + seconds) / 2
+        elif share > LATE:
+            # It may take much longer than was thought, and its end should be reached, too.
+            self._usual[kind] = 1.5 * usual
         self.note(kind, ended, kill=kill)
         return ended
 
