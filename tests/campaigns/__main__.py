@@ -13,7 +13,10 @@ from pathlib import Path
 
 from campaigns.campaign import Campaign, Tally, run
 
-CAMPAIGNS: dict[str, str] = {}
+CAMPAIGNS: dict[str, str] = {
+    "flip": "campaigns.flip:Flip",
+    "fuzz": "campaigns.fuzz:Fuzz",
+}
 """Each campaign's name, and where its class is."""
 
 
