@@ -24,7 +24,8 @@ class Planted(Flip):
     verified = ended(0)
 
     def _ask(self, home, order):
-        return dict(self.asked), ended(0)
+        verified = {"verify": self._verify(None, home)} if "verify" in order else {}
+        return self.asked | verified, ended(0)
 
     def _run(self, case, home, command, *more):
         self.tally.count(f"run: {command}")

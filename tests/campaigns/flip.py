@@ -62,6 +62,7 @@ questions = {
     "suggest": lambda: collection.suggest("item1", 8),
     "show": lambda: shown(5),
     "failures": lambda: [[str(each.path), each.reason] for each in collection.failures()],
+    "verify": lambda: collection.verify().problems,
     "counts": lambda: [collection.counts().objects, collection.counts().locations, collection.status() and 0],
 }
 
@@ -170,19 +171,22 @@ class Flip(Campaign):
         """See what becomes of a collection in which a file was damaged."""
         self._look_elsewhere(case, home)
         wanted = self.answers[case.make]
-        answers = self._asked(case, home, random)
-        differing = [question for question in QUESTIONS if answers.get(question) != wanted[question]]
-        if random.random() < 0.4:
+        writes = random.random() < 0.3
+        answers = self._asked(case, home, random, *([] if writes else ["verify"]))
+        named = answers.pop("verify", None)
+        if writes:
             # Whoever writes before anybody has looked makes nothing worse.
             self._run(case, home, random.choice(WRITERS))
+            self.tally.count(f"{case.kind}: written to")
+        elif named:
+            self.tally.count(f"{case.kind}: named by verify")
         else:
-            named = self._verify(case, home)
-            if differing and not named:
-                self.tally.fail(
-                    "verify is content, and answers differ", f"{case.what}: {differing[0]}: {answers.get(differing[0])}"
-                )
-            seen = "named by verify" if named else "of no consequence"
-            self.tally.count(f"{case.kind}: {seen}")
+            self.tally.count(f"{case.kind}: of no consequence")
+            for question in QUESTIONS:
+                if answers.get(question) != wanted[question]:
+                    what = f"{case.what}: {question}: {answers.get(question)}"
+                    self.tally.fail("verify is content, and answers differ", what)
+            return
         if self._mended(case, home):
             answers = self._asked(case, home, random)
             for question in QUESTIONS:
@@ -236,9 +240,9 @@ class Flip(Campaign):
         for fault in faults_of(done, one_line=one_line):
             self.tally.fail(fault, f"{case.what}: {said(done)}")
 
-    def _asked(self, case: "Case", home: Path, random: random.Random) -> "Answers":
-        """The answers to all questions, asked in any order."""
-        answers, done = self._ask(home, random.sample(QUESTIONS, len(QUESTIONS)))
+    def _asked(self, case: "Case", home: Path, random: random.Random, *more: str) -> "Answers":
+        """The answers to all questions, asked in any order, and then to ``more``."""
+        answers, done = self._ask(home, [*random.sample(QUESTIONS, len(QUESTIONS)), *more])
         self._check(case, done, one_line=False)
         if done is not None and done.returncode == 1 and len(errors_of(done)) != 1:
             self.tally.fail("a program gets an error that is none of ours", f"{case.what}: {said(done)}")

@@ -303,7 +303,7 @@ class Pages:
     def _take_free(self, nodes: Nodes) -> None:
         """Take the pages that nodes list as free: a number of pages, and theirs, descending."""
         for number in range(nodes.page.size):
-            one = Nodes(*(each[number : number + 1] for each in nodes[:5]), nodes.first[:1])
+            one = Nodes(*(each[number : number + 1] for each in nodes))
             size = int(one.value[0])
             if one.flags[0] == _ELSEWHERE:
                 start = int(self._elsewhere(one, np.ones(1, bool))[0][0]) * self._size + _PAGE_HEAD
