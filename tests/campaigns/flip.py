@@ -231,10 +231,12 @@ class Flip(Campaign):
         return errors_of(done) or ["?"]
 
     def _run(self, case: "Case", home: Path, command: str, *more: str) -> None:
-        """Run a command that writes; it has to succeed, or to end with one line."""
-        self._check(
-            case, run(self.python, (*command.split(), *([str(self.photographs)] if command == "index" else more)), home)
-        )
+        """Run a command that writes, and then the one that it names; each has to succeed, or to end with one line."""
+        paths = [str(self.photographs)] if command == "index" else []
+        done = run(self.python, (*command.split(), *paths, *more), home)
+        self._check(case, done)
+        if command != "index" and done is not None and "`seealso index" in done.stderr:
+            self._run(case, home, "index")
 
     def _check(self, case: "Case", done: subprocess.CompletedProcess[str] | None, *, one_line: bool = True) -> None:
         for fault in faults_of(done, one_line=one_line):
