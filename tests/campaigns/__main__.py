@@ -19,6 +19,8 @@ CAMPAIGNS: dict[str, str] = {
     "race": "campaigns.race:Race",
     "full-disk": "campaigns.full_disk:Full",
     "load": "campaigns.load:Load",
+    "flip": "campaigns.flip:Flip",
+    "fuzz": "campaigns.fuzz:Fuzz",
 }
 """Each campaign's name, and where its class is."""
 

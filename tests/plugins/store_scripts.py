@@ -1,6 +1,8 @@
 """What processes do with a store, for its tests."""
 
+import os
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 from seealso import ObjectStore
@@ -16,3 +18,14 @@ def script(cls: type[ObjectStore], folder: Path, code: str) -> str:
     store = functools.partial(open_store, {cls.__name__}, pathlib.Path({str(folder)!r}))
     """
     return textwrap.dedent(head) + textwrap.dedent(code)
+
+
+def fork(check: Callable[[], bool]) -> int:
+    """A child process that ends with 0 if ``check`` is true there."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os._exit(0 if check() else 1)
+        finally:
+            os._exit(2)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

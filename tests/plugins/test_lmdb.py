@@ -18,6 +18,7 @@ import seealso
 from conftest import SAMPLES, read_only, small_disk, without_privileges
 from durability.power_cut import PowerCut, compile_layer
 from plugins import store_scripts
+from plugins.store_scripts import fork
 from seealso.testing import ObjectStoreTests, opening
 from seealso.testing.coded_stores import half_zero
 from seealso.testing.opening import put, rows
@@ -257,17 +258,6 @@ def test_a_small_address_space_is_enough(tmp_path, python):
     store.close()
 
 
-def fork(check) -> int:
-    """A child process that ends with 0 if ``check`` is true there."""
-    child = os.fork()
-    if child == 0:
-        try:
-            os._exit(0 if check() else 1)
-        finally:
-            os._exit(2)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
 forks_with_threads = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 
 
@@ -382,16 +372,7 @@ def test_a_damaged_page_is_named_and_ends_no_process(store, tmp_path, junk):
         assert fork(is_named) == 0, page
     told = [path.read_text() for path in tmp_path.glob("*.told")]
     assert len(told) > 5
-    if not any(junk):
-        assert any("ends the process (SIGABRT)" in line for line in told)
-
-
-def test_a_tree_that_another_process_could_not_go_through_is_no_damage(store, monkeypatch):
-    put(store, [1])
-    monkeypatch.setattr("sys.executable", "/nowhere/python")
-    with pytest.raises(seealso.StoreError, match="No such file or directory") as caught:
-        store.verify()
-    assert "damaged" not in str(caught.value)
+    assert all(" is damaged: " in line for line in told)
 
 
 def test_a_record_under_the_wrong_id_is_damage(store, tmp_path):

@@ -316,6 +316,15 @@ def test_a_record_that_does_not_fit(tmp_path, record, options, expected):
     assert "\n" not in str(caught.value)
 
 
+def test_a_model_without_an_output(tmp_path):
+    own_model(tmp_path, "nchw")
+    model = onnx.load(tmp_path / "my.onnx")
+    del model.graph.output[:]
+    onnx.save(model, tmp_path / "my.onnx")
+    with pytest.raises(seealso.PluginError, match=r"my\.onnx: it has no output; export it anew"):
+        _ = make(tmp_path, model=str(tmp_path / "my.onnx"), **NORMAL).provenance
+
+
 @pytest.mark.parametrize(
     ("model", "options", "expected"),
     [

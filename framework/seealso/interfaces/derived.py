@@ -66,7 +66,11 @@ class Derived(Plugin, Generic[Content]):
         return False
 
     def verify(self) -> list[str]:
-        """What is wrong with the snapshot that was loaded, one line each; empty when all is well. May take O(n)."""
+        """What is wrong with the snapshot that was loaded, one line each; empty when all is well. May take O(n).
+
+        The framework compares the files of a snapshot with the checksums that it keeps, and asks this where it has none: of a snapshot
+        that an earlier release saved.
+        """
         return []
 
     @abstractmethod

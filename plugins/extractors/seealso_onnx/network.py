@@ -149,6 +149,8 @@ class OwnModel:
 
     def _find_output(self, options: OnnxOptions) -> None:
         outputs = {each.name: each for each in self._session.get_outputs()}
+        if not outputs:
+            raise PluginError(f"{self._file}: it has no output; export it anew")
         names = ", ".join(f"{name} {each.shape}" for name, each in outputs.items())
         if options.output is not None and options.output not in outputs:
             raise PluginError(f"{self._file}: it has no output {options.output!r}; it has {names}")

@@ -15,6 +15,7 @@ import lmdb
 
 from seealso import DiskFull, StoreError, disk_is_full, sync_directory, sync_file
 from seealso_lmdb.generations import (
+    DAMAGE,
     DESCRIPTORS,
     META,
     REMEDY,
@@ -23,11 +24,10 @@ from seealso_lmdb.generations import (
     following,
     mend_current,
     open_folder,
-    refuse_cut_short,
+    refuse_damaged,
     set_current,
     state,
 )
-from seealso_lmdb.walk import DAMAGE, fault
 
 NEARLY_FULL = 16 << 20
 
@@ -97,7 +97,6 @@ class Environment:
             seen = state(self.directory)
             try:
                 self._environment = self._open_generation(current(self.directory))
-                refuse_cut_short(self._environment)
                 # Where the environment can be written this takes a short turn among the writers: handles that were
                 # opened in a transaction for reading do not outlive it.
                 self._descriptors = self._environment.open_db(DESCRIPTORS, create=False)
@@ -228,19 +227,14 @@ class Environment:
         self._map_size = self._environment.info()["map_size"]
 
     def check_tree(self) -> None:
-        """Have another process go through everything, whose death costs nothing; O(bytes of the file).
+        """Look at the structure of the whole file; O(bytes).
 
         Raises:
             StoreError: it is damaged so that not everything can be read.
         """
         self._notice()
-        while True:
-            folder = current(self.directory)
-            wrong = fault(folder)
-            if not wrong:
-                return
-            if folder == current(self.directory):
-                raise StoreError(f"{folder / 'data.mdb'} is damaged: {wrong}; {REMEDY}")
+        with self._lock.shared():
+            refuse_damaged(self._environment, whole=True)
 
     # Compaction
 

@@ -17,6 +17,7 @@ from typing import Any
 import lmdb
 
 from seealso import FormatError, StoreError, sync_directory, write_atomically
+from seealso_lmdb.pages import Damaged, Overtaken, Pages, refuse_damaged_heads
 
 log = logging.getLogger("seealso")
 
@@ -28,11 +29,38 @@ LEAST_MAP = 1 << 17  # an empty store takes half of it; from there on it grows b
 LARGEST_MAP = 1 << 62
 UNFINISHED = 1 << 18
 """Bytes that a generation of which nothing could be read may have for it to be one that was never finished."""
+DAMAGE = (lmdb.InvalidError, lmdb.CorruptedError, lmdb.NotFoundError, lmdb.PageNotFoundError, lmdb.VersionMismatchError)
+"""Errors by which LMDB says that its file is damaged."""
+
+ATTEMPTS = 10
+"""So often a file is looked at that writers are changing."""
 REMEDY = "restore it from a backup, or move the collection away and index again"
 
 
 def open_folder(folder: Path, map_size: int, **options: Any) -> Any:
-    """Open LMDB's files, with a smaller map where the address space does not allow the one asked for, and never one of no use."""
+    """Open LMDB's files, once they were looked through: LMDB may end the process that comes across damage.
+
+    Raises:
+        StoreError: they are damaged.
+    """
+    file = folder / "data.mdb"
+    try:
+        if file.exists():
+            refuse_damaged_heads(file)
+    except Damaged as error:
+        raise _is_damaged(file, error) from None
+    opened = _open_mapped(folder, map_size, options)
+    try:
+        refuse_cut_short(opened)
+        refuse_damaged(opened, whole=False)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def _open_mapped(folder: Path, map_size: int, options: dict[str, Any]) -> Any:
+    """Open them with a smaller map where the address space does not allow the one asked for, and never one of no use."""
     map_size = min(max(map_size, LEAST_MAP), LARGEST_MAP)
     while True:
         try:
@@ -55,6 +83,37 @@ def refuse_cut_short(environment: Any) -> None:
     missing = needed - file.stat().st_size
     if missing > 0:
         raise StoreError(f"{file} is cut short: {missing} bytes are missing at its end; {REMEDY}")
+
+
+def refuse_damaged(environment: Any, *, whole: bool) -> None:
+    """Refuse a file whose structure is damaged.
+
+    Args:
+        environment: the file, open.
+        whole: look at everything, however large it is; O(bytes).
+
+    Raises:
+        StoreError: says what is wrong.
+    """
+    file = Path(environment.path()) / "data.mdb"
+    for _ in range(ATTEMPTS):
+        try:
+            # As long as it is being read, nothing of it is overwritten but the heads.
+            with environment.begin() as transaction:
+                Pages(file, environment.stat()["psize"], transaction.id()).check(whole=whole)
+            return
+        except lmdb.MapResizedError:
+            # Another process has enlarged it.
+            environment.set_mapsize(0)
+        except Overtaken:
+            continue
+        except Damaged as error:
+            raise _is_damaged(file, error) from None
+    raise _is_damaged(file, Damaged("its head is not as it was written"))
+
+
+def _is_damaged(file: Path, damage: Damaged) -> StoreError:
+    return StoreError(f"{file} is damaged: {damage}; {REMEDY}")
 
 
 def create(directory: Path, map_size: int, meta: dict[bytes, bytes]) -> None:
@@ -93,10 +152,10 @@ def _holds_descriptors(folder: Path) -> bool:
     if not size:
         return False
     try:
-        with lmdb.open(str(folder), readonly=True, lock=False, max_dbs=2) as opened, opened.begin() as transaction:
+        with open_folder(folder, 0, readonly=True, lock=False) as opened, opened.begin() as transaction:
             database = opened.open_db(DESCRIPTORS, txn=transaction, create=False)
             return bool(transaction.stat(database)["entries"])
-    except lmdb.Error:
+    except (lmdb.Error, StoreError):
         return size > UNFINISHED
 
 

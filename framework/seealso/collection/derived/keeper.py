@@ -391,13 +391,16 @@ class Keeper(Generic[D]):
     def verify(self, catalog: Catalog) -> list[str]:
         """What is wrong with it, or is not as the catalogue has it, one line each; empty when all is well. O(n)."""
         # First, and alone where anything is: who looks further into what is damaged may come to harm.
-        problems = self._snapshots.verify()
+        problems, compared = self._snapshots.verify()
         try:
             if not problems:
                 self.view(catalog)
                 state = self._state
                 if state is not None and state.trained:
-                    problems = state.part.verify() + self._source.compare(state.part, catalog, state.applied)
+                    # The files of what was loaded from there were read just now.
+                    known = compared is not None and state.origin == compared
+                    problems = [] if known else state.part.verify()
+                    problems = problems + self._source.compare(state.part, catalog, state.applied)
                 problems = problems or self._loader.refusals()
         except SeealsoError as error:
             problems.append(str(error))

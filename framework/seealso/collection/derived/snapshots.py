@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from seealso.collection.derived.checksums import WHOLE_BYTES, Known, differing, files_below
 from seealso.durability import make_directory, sync_directory, sync_file, telling_full, write_atomically
@@ -68,6 +68,18 @@ class Snapshot:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+class Compared(NamedTuple):
+    """What came of comparing a snapshot with what was recorded of it.
+
+    Attributes:
+        problems: what is wrong, one line each.
+        folder: the snapshot whose files were all compared; None where there is none, or nothing was recorded of its files.
+    """
+
+    problems: list[str]
+    folder: Path | None = None
 
 
 class Snapshots:
@@ -135,20 +147,20 @@ class Snapshots:
         write_atomically(self.directory / CURRENT, final.name.encode())
         self.remove_unheld()
 
-    def verify(self) -> list[str]:
-        """What is wrong with the current snapshot, one line each; all of it is read. None is no fault."""
+    def verify(self) -> Compared:
+        """Compare the current snapshot with what was recorded of it; all of it is read. That there is none is no fault."""
         for name in self.whole()[:1]:
             try:
                 held = self.hold(name)
             except FileNotFoundError:
                 break  # a writer has replaced it just now
             except (OSError, ValueError) as error:
-                return [f"the snapshot {self.directory / name} cannot be used ({error})"]
+                return Compared([f"the snapshot {self.directory / name} cannot be used ({error})"])
             try:
-                return held.verify()
+                return Compared(held.verify(), held.directory if held.files else None)
             finally:
                 held.release()
-        return []
+        return Compared([])
 
     def _known(self) -> dict[tuple[int, int], Known | None]:
         """The files of all snapshots that are whole, by device and inode, and what was recorded of each; None: nothing."""

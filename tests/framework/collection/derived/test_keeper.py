@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import seealso
+from seealso.collection.derived.snapshots import DESCRIPTION
 from seealso.layout import CATALOGUE
 from vector_collections import DIM, found, part, refuse
 
@@ -612,10 +613,16 @@ def test_an_index_that_cannot_be_built_anew_goes_on(grown, add, monkeypatch, cap
 # Telling
 
 
-def test_what_is_wrong_with_the_snapshot_is_told(grown, monkeypatch):
+def test_of_a_snapshot_that_an_earlier_release_saved_the_plugin_is_asked(grown, monkeypatch):
     collection = grown()
     assert collection.verify().problems == []
+    # Its files were compared already.
     monkeypatch.setattr(type(part(collection)), "verify", lambda _: ["it is torn"])
+    assert collection.verify().problems == []
+    (file,) = (collection.path / "index").glob(f"*/{DESCRIPTION}")
+    description = json.loads(file.read_text())
+    del description["files"], description["crc32"]
+    file.write_text(json.dumps(description))
     assert collection.verify().problems == ["it is torn; run `seealso rebuild`"]
 
 

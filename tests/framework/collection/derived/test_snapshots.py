@@ -139,12 +139,12 @@ def damaged(snapshot):
 def test_a_file_that_is_not_as_it_was_saved_is_noticed(snapshots):
     save(snapshots, 3, "three")
     assert damaged(current(snapshots)) == ""
-    assert snapshots.verify() == []
+    assert snapshots.verify() == ([], current(snapshots).directory)
     path = current(snapshots).directory / "data"
     for content in ("thrfe", "thre", "threee"):
         path.write_text(content)
         assert damaged(current(snapshots)) == f"{path} is damaged: it is not as it was saved"
-        assert snapshots.verify() == [f"{path} is damaged: it is not as it was saved"]
+        assert snapshots.verify().problems == [f"{path} is damaged: it is not as it was saved"]
     path.unlink()
     assert damaged(current(snapshots)) == f"{path} is damaged: No such file or directory"
 
@@ -185,7 +185,7 @@ def test_one_of_an_earlier_release_has_nothing_to_compare(snapshots):
     file.write_text(json.dumps(description))
     (file.parent / "data").write_text("other")
     held = current(snapshots)
-    assert (held.change, dict(held.files), damaged(held), snapshots.verify()) == (3, {}, "", [])
+    assert (held.change, dict(held.files), damaged(held), snapshots.verify()) == (3, {}, "", ([], None))
 
     # The next one knows all of its files, also what is linked from here.
     snapshots.save(4, MADE_BY, lambda folder: os.link(file.parent / "data", folder / "data"))
