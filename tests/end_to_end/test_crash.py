@@ -27,7 +27,7 @@ PHOTOS = 72  # five batches of the cheap extractor
 STEPS = {
     "seealso.collection.parts.creation:create_catalog": 1,
     "seealso.catalogue.writer:sync_file": 1,
-    "seealso.collection.collection:CatalogWriter": 1,
+    "seealso.collection.parts.opening:CatalogWriter": 1,
     "seealso.catalogue.reader:Catalog.states": 1,
     "seealso.collection.intake.reading:read_file": 40,
     "seealso.collection.intake.reading:decode_image": 30,

@@ -25,6 +25,8 @@ COPY_ATTEMPTS = 20  # to copy a catalogue that is being written to and cannot be
 COPY_PAUSE = 0.05  # seconds between them
 MEMORY = "/dev/shm"  # noqa: S108 - the folder is made by tempfile
 """Where Linux keeps files in memory."""
+FUNCTION_FAILED = "user-defined function raised exception"
+"""What SQLite says where Python raised an error in a function of ours (`checksums.register`)."""
 PATIENCE = 60  # seconds that SQLite waits for a lock
 NO_ROOM = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN")
 """How the names of SQLite's errors begin where a file beside the catalogue cannot be made or enlarged."""
@@ -168,6 +170,9 @@ def translated(file: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, UnicodeDecodeError) as error:
+        if str(error) == FUNCTION_FAILED:
+            # Only a signal ends our functions early, and SQLite forgets what it raised.
+            raise KeyboardInterrupt from None
         raise _translation(error, file) from error
 
 

@@ -189,3 +189,19 @@ def test_another_process_that_holds_it_is_waited_for(tmp_path, python):
         assert reader.meta("change") == "0"
         reader.close()
         assert holder.wait() == 0
+
+
+def test_ctrl_c_within_a_checksum_ends_the_commit(tmp_path, monkeypatch):
+    """SQLite forgets what a function of ours raised; it must not pass for damage."""
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    create_catalog(tmp_path, {})
+    with contextlib.closing(CatalogWriter(tmp_path)) as writer:
+        monkeypatch.setattr("seealso.catalogue.checksums.crc32", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            writer.commit([ObjectRow(1, bytes(32), 1, 1, 1)], [], [])
+        monkeypatch.undo()
+        assert writer.counts().objects == 0
+        assert writer.commit([ObjectRow(1, bytes(32), 1, 1, 1)], [], []) == 1
