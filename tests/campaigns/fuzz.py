@@ -120,9 +120,9 @@ class Fuzz(Campaign):
 
     def prepare(self, random: random.Random) -> None:
         """Make a collection, and serve it."""
-        # As users have it: Python warns of a file that was left to it to close.
+        # Starlette leaves the file of a part that breaks off to Python to close.
         environment = {"XDG_CACHE_HOME": str(self.folder / "user")}
-        self.python = self.resources.enter_context(WarmPython(self.folder, environment, warnings="ignore"))
+        self.python = self.resources.enter_context(WarmPython(self.folder, environment, warnings="ignore::ResourceWarning"))
         self.home = self.folder / "home"
         self.home.mkdir()
         self.configuration = CONFIGURATION.format(thumbnail=THUMBNAIL)

@@ -14,6 +14,8 @@ from seealso import ConfigError
 from seealso_web.checksums import sealed, unsealed
 
 FAILURES = (OSError, sqlite3.Error, diskcache.Timeout, ValueError)
+FILES = ("cache.db", "cache.db-wal", "cache.db-shm", "[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/*.val")
+"""How the files are called in which diskcache keeps what it has."""
 
 
 class BytesDisk(diskcache.Disk):  # type: ignore[misc]
@@ -63,6 +65,8 @@ class BytesDisk(diskcache.Disk):  # type: ignore[misc]
 class BytesCache:
     """Text → bytes, each with a checksum. May be used from several threads and processes at once.
 
+    One whose database is damaged is made anew, empty: whatever was in it can be made again.
+
     Args:
         folder: where it is; made where it is missing.
         megabytes: its size, at most; the oldest values give way.
@@ -74,7 +78,7 @@ class BytesCache:
     def __init__(self, folder: Path, megabytes: int) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._cache = diskcache.Cache(str(folder), disk=BytesDisk, size_limit=megabytes << 20)
+            self._cache = _opened(folder, megabytes) or _made_anew(folder, megabytes)
         except FAILURES as error:
             raise ConfigError(
                 f"{folder}: cannot be used as a cache: {error}; name another folder with `cache:`"
@@ -98,3 +102,29 @@ class BytesCache:
     def close(self) -> None:
         """Close its files."""
         self._cache.close()
+
+
+def _opened(folder: Path, megabytes: int) -> diskcache.Cache | None:
+    """The cache in a folder; None where its database is damaged.
+
+    Raises:
+        OSError, sqlite3.Error, diskcache.Timeout: it cannot be used, for another reason.
+    """
+    try:
+        cache = diskcache.Cache(str(folder), disk=BytesDisk, size_limit=megabytes << 20)
+    except sqlite3.Error as error:
+        name = getattr(error, "sqlite_errorname", None) or ""
+        # Its statements are right, so an error in one is damage as well.
+        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or name in ("SQLITE_ERROR", ""):
+            return None
+        raise
+    except (ValueError, TypeError, AttributeError, KeyError):
+        return None
+    return cache
+
+
+def _made_anew(folder: Path, megabytes: int) -> diskcache.Cache:
+    for pattern in FILES:
+        for file in folder.glob(pattern):
+            file.unlink(missing_ok=True)
+    return diskcache.Cache(str(folder), disk=BytesDisk, size_limit=megabytes << 20)
