@@ -1,6 +1,8 @@
 # Two commands are all the set-up there is:
 #   make demo     install into .venv, index photographs, look for similar ones (PHOTOS=~/Pictures for your own)
-#   make test     install the test extras too, and run every check and test
+#   make test     install the test extras too, and run every check and test, but the slowest
+# Those take ten seconds or more each: every page of the site in a browser, a network exported, packages installed:
+#   make slow
 # The tests' loops at full length, then the campaigns (kills, power cuts, damaged files and more; tests/campaigns), each for
 # so many minutes. That is for before a release:
 #   make torture MINUTES=10
@@ -28,7 +30,7 @@ endif
 # The tests start hundreds of processes, and the checks compile as much: none shall compile what another did.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo docs test test-light torture campaigns check ruff types imports clean
+.PHONY: help demo docs test slow test-light torture campaigns check ruff types imports clean
 
 help:
 	@sed -n 's/^#  *make/make/p' Makefile
@@ -73,11 +75,14 @@ imports:
 	$(BIN)/lint-imports
 
 test: check
-	$(SCRATCH) $(BIN)/python -m pytest $(PARALLEL)
+	$(SCRATCH) $(BIN)/python -m pytest $(PARALLEL) -m "not slow"
+
+slow: $(VENV)/installed-test
+	$(SCRATCH) $(BIN)/python -m pytest $(PARALLEL) -m slow
 
 test-light: $(VENV)/installed-test-light
 	@$(MAKE) --no-print-directory ruff imports
-	$(SCRATCH) $(BIN)/python -m pytest $(PARALLEL)
+	$(SCRATCH) $(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
 torture: $(VENV)/installed-test
 	TORTURE=1 $(BIN)/python -m pytest $(PARALLEL) -m torture

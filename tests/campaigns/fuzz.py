@@ -122,7 +122,9 @@ class Fuzz(Campaign):
         """Make a collection, and serve it."""
         # Starlette leaves the file of a part that breaks off to Python to close.
         environment = {"XDG_CACHE_HOME": str(self.folder / "user")}
-        self.python = self.resources.enter_context(WarmPython(self.folder, environment, warnings="ignore::ResourceWarning"))
+        self.python = self.resources.enter_context(
+            WarmPython(self.folder, environment, warnings="ignore::ResourceWarning")
+        )
         self.home = self.folder / "home"
         self.home.mkdir()
         self.configuration = CONFIGURATION.format(thumbnail=THUMBNAIL)

@@ -319,6 +319,7 @@ def unhindered(page: Page, address: str, scheme: str, width: int, rules: dict[st
 
 
 @pytest.mark.parametrize("addresses", [["mine", *PAGES[::2]], PAGES[1::2]])
+@pytest.mark.slow
 def test_nothing_keeps_anybody_out(visit, mine, addresses):
     """axe-core finds no violation; nothing is wider than the screen; what can be touched is large enough."""
     page = visit("/", viewport={"width": 1280, "height": 740}, reduced_motion="reduce")

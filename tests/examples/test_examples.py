@@ -228,6 +228,7 @@ def call(installed, tmp_path_factory):
         yield python.output
 
 
+@pytest.mark.slow
 def test_faiss_passes_its_tests(call):
     said = call(*PYTEST, cwd=EXAMPLES / "seealso-faiss")
     assert int(re.search(r"(\d+) passed", said)[1]) > 40

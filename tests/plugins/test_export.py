@@ -19,6 +19,8 @@ from seealso_decaf import assembly, network
 from seealso_onnx import efficientnet_lite0
 from seealso_torch import TorchExtractor, exporting
 
+pytestmark = pytest.mark.slow
+
 FEW = 256
 
 

@@ -87,7 +87,7 @@ def test_killed_while_it_compacts(store, folder, monkeypatch):
             opened.compact(np.random.default_rng(turn).permutation(ids), ids)
             tell(turn)
 
-    while kills < campaign(12, 40) or done < campaign(3, 10):
+    while kills < campaign(6, 40) or done < campaign(2, 10):
         kills += 1
         ended = killed(compact, rng.uniform(0, longest)).count("\n") - 1
         done += ended

@@ -75,7 +75,7 @@ def test_damage_of_the_structure_is_named_or_harmless(folder, made):
     data = file.read_bytes()
     rng = random.Random(1)
     refused = 0
-    for turn in range(campaign(18, 600)):
+    for turn in range(campaign(8, 600)):
         page = rng.randrange(min(12, len(data) // PAGE)) if turn % 2 else rng.randrange(len(data) // PAGE)
         at = PAGE * page + rng.choice((rng.randrange(40), rng.randrange(PAGE)))
         junk = (bytes(PAGE), b"\xff" * PAGE, bytes([data[at] ^ 1 << rng.randrange(8)]))[min(turn % 6, 2)]

@@ -35,6 +35,7 @@ def plugins():
     return seealso.load_plugins()
 
 
+@pytest.mark.slow
 def test_packages_are_installed_found_and_pass_their_tests(plugins, tmp_path, tmp_path_factory, monkeypatch):
     written = [seealso.write_new_plugin(plugins, kind, f"my-own-{kind}", tmp_path) for kind in KINDS]
     installed, wheels = tmp_path / "installed", tmp_path / "wheels"

@@ -3,6 +3,8 @@
 import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
 
+import pytest
+
 from conftest import SAMPLES
 from warm_python import PYTEST
 
@@ -117,6 +119,7 @@ def outcomes(report):
     return failures, passed
 
 
+@pytest.mark.slow
 def test_what_is_broken_fails_the_right_tests(python, tmp_path):
     # In one test: it is one run, however many processes share the tests.
     report = tmp_path / "report.xml"
