@@ -1,7 +1,7 @@
 # Two commands are all the set-up there is:
 #   make demo     install into .venv, index photographs, look for similar ones (PHOTOS=~/Pictures for your own)
 #   make test     install the test extras too, and run every check and test, but the slowest
-# Those take ten seconds or more each: every page of the site in a browser, a network exported, packages installed:
+# Those take five seconds or more each: every page of the site in a browser, a network exported, packages installed:
 #   make slow
 # The tests' loops at full length, then the campaigns (kills, power cuts, damaged files and more; tests/campaigns), each for
 # so many minutes. That is for before a release:

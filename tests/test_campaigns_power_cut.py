@@ -3,10 +3,13 @@
 import random
 import shutil
 
+import pytest
+
 from campaigns.campaign import Tally
 from campaigns.power_cut import PowerCuts
 
 
+@pytest.mark.slow
 def test_commits_that_were_never_synced(tmp_path):
     campaign = PowerCuts(tmp_path, Tally("power-cut", print))
     with campaign.resources:

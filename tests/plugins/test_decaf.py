@@ -172,6 +172,7 @@ def test_fc7_is_what_opencv_computes(files, name, side):
     assert_fc7_is_what_opencv_computes(weights.load_network(file), file, side, FEW)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [224, *only_whole(227)])
 def test_fc7_of_the_whole_network_is_what_opencv_computes(whole, load, side):
     assert_fc7_is_what_opencv_computes(load(whole, None), whole, side, 4096)
@@ -558,6 +559,7 @@ def call(call):
     return call
 
 
+@pytest.mark.slow
 def test_the_ready_configuration_finds_each_image_first(call, finds_each_first, whole, tmp_path):
     (tmp_path / "bvlc_reference_caffenet.caffemodel").symlink_to(whole)
     finds_each_first()

@@ -253,6 +253,7 @@ def test_what_cannot_be_evaluated(many, make_collection, photos, tmp_path):
 # Drawing
 
 
+@pytest.mark.slow
 def test_it_is_drawn(many, tmp_path):
     found = seealso.evaluate(many, count=10, sizes=[10, 100])
     for suffix, magic in ((".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")):
@@ -295,6 +296,7 @@ def test_what_cannot_be_reached(many):
             seealso.tune(many, recall)
 
 
+@pytest.mark.slow
 def test_options_of_the_index(many):
     before = many.choices()["index"]
     tried = []

@@ -40,6 +40,7 @@ def of_all(plan):
     return [plan.seconds, plan.disk, plan.memory, plan.query, *filter(None, [plan.cold_query])]
 
 
+@pytest.mark.slow
 def test_of_a_folder(opening, tmp_path, make_photos, monkeypatch):
     monkeypatch.setattr(plan_trial, "_serve", SERVE)
     make_photos(tmp_path / "photos", 150)

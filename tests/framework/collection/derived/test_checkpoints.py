@@ -183,6 +183,7 @@ def test_interrupted(run, monkeypatch):
         check_and_go_on(run, 0, monkeypatch)
 
 
+@pytest.mark.slow
 def test_a_server_that_is_open_meanwhile_follows(run, monkeypatch):
     """It takes the checkpoints, and adds no more than the tails that come after them."""
     assert run.stop(int(0.1 * OBJECTS[run.way]), signal.SIGKILL)
