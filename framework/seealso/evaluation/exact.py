@@ -60,9 +60,10 @@ def exact_neighbours(
     saved = time.monotonic()
     for start in range(done, ids.size, STEP):
         for block in store.read_blocks(ids[start : start + STEP]):
-            distances = distance.many_to_many(queries, block.decode())
-            distances[own[:, np.newaxis] == block.ids] = np.inf
-            found = _nearest(found, block.ids, distances)
+            sound, descriptors = block.sound()
+            distances = distance.many_to_many(queries, descriptors)
+            distances[own[:, np.newaxis] == sound] = np.inf
+            found = _nearest(found, sound, distances)
         done = min(start + STEP, int(ids.size))
         progress(done, int(ids.size))
         if work is not None and (time.monotonic() - saved > SAVE_SECONDS or done == ids.size):

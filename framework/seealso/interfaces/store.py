@@ -127,8 +127,15 @@ class EncodedBlock:
 
     def sound_distances(self, distance: Distance, query: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """IDs and float32 distances ``(m,)`` of the records that can be decoded; a warning names the ID of each other."""
+        return self._sound(lambda records: self.codec.distances(distance, query, records))
+
+    def sound(self) -> tuple[np.ndarray, np.ndarray]:
+        """IDs ``(m,)`` and descriptors ``(m, dim)`` of the records that can be decoded; a warning names the ID of each other."""
+        return self._sound(self.codec.decode)
+
+    def _sound(self, work: Callable[[Sequence[Record]], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         try:
-            return self.ids, self.distances(distance, query)
+            return self.ids, work(self.records)
         except ValueError:
             damaged = self.codec.undecodable(self.records)
             if not damaged:
@@ -138,8 +145,7 @@ class EncodedBlock:
                 "the stored descriptor of ID %d is damaged, and left out; run `seealso verify`", self.ids[place]
             )
         sound = np.delete(np.arange(len(self.ids)), damaged)
-        records = Records.of(self.records).take(sound)
-        return self.ids[sound], self.codec.distances(distance, query, records)
+        return self.ids[sound], work(Records.of(self.records).take(sound))
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,16 +57,18 @@ class Descriptors(Source[MetricIndex]):
                 part.add(some, None)
                 continue
             for block in self._store.read_blocks(some):
-                order = np.argsort(block.ids)
-                part.add(block.ids[order], block.decode()[order])
+                sound, descriptors = block.sound()
+                order = np.argsort(sound)
+                part.add(sound[order], descriptors[order])
 
     def sample(self, part: MetricIndex, catalog: Catalog) -> np.ndarray:
-        """Descriptors of a random selection of all objects."""
+        """Descriptors of a random selection of all objects, without those that are lost or damaged."""
         chosen = np.random.default_rng(SAMPLE_SEED).permutation(catalog.ids())[: part.sample_size]
         found, sample = 0, np.empty((chosen.size, self._dim), self._dtype)
         for block in self._store.read_blocks(np.sort(chosen)):
-            sample[found : found + block.ids.size] = block.decode()
-            found += block.ids.size
+            _, descriptors = block.sound()
+            sample[found : found + len(descriptors)] = descriptors
+            found += len(descriptors)
         return sample[:found]
 
     def compare(self, part: MetricIndex, catalog: Catalog, applied: int) -> list[str]:

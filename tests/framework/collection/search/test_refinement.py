@@ -1,6 +1,7 @@
 """The way out."""
 
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -212,6 +213,19 @@ def test_a_damaged_descriptor_is_left_out_with_a_warning(tmp_path, make_photos, 
         assert answer.hits[0].distance == 0
         message = f"the stored descriptor of ID {damaged} is damaged, and left out; run `seealso verify`"
         assert caplog.messages == [message]
+        # Indexes are built, and true neighbours found, without it as well.
+        shutil.rmtree(tmp_path / "c" / "index")
+    with seealso.open(tmp_path / "c", plugins=plugins, **choices) as collection:
+        collection.rebuild()
+        answer = collection.similar(photos[0], 40)
+        assert [hit.id for hit in answer.hits] == [id_ for id_ in expected if id_ != damaged]
+        assert any(f"object {damaged}" in problem for problem in collection.verify().problems), (
+            collection.verify().problems
+        )
+        with collection.reading() as (store, distance):
+            queries = collection.descriptors(expected[:1])
+            near = seealso.exact_neighbours(store, distance, queries, 40).ids[0].tolist()
+        assert near[:39] == [id_ for id_ in expected if id_ != damaged]
 
 
 def test_a_query_that_does_not_fit_is_no_damage(caplog):
