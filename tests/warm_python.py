@@ -112,8 +112,10 @@ class Running:
         return output, errors
 
     def send_signal(self, number: int) -> None:
+        # Whoever started it may have seen its end a moment before we do.
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)

@@ -4,6 +4,7 @@ import contextlib
 import random
 import shutil
 import time
+import traceback
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable
@@ -101,7 +102,12 @@ def run(
         campaign.prepare(random.Random(f"{seed} {name}"))
         while tally.turn < turns if turns is not None else time.monotonic() - began < seconds:
             tally.turn += 1
-            campaign.turn(random.Random(f"{seed} {name} {tally.turn}"))
+            try:
+                campaign.turn(random.Random(f"{seed} {name} {tally.turn}"))
+            except Exception:
+                # What was counted before is worth to be seen.
+                tally.fail("the campaign itself broke off", traceback.format_exc())
+                break
     if not tally.failures:
         shutil.rmtree(folder)
     return tally
