@@ -29,8 +29,10 @@ from PIL import Image
 from report import Figure, arguments, photographs_below, report
 
 import seealso
-from seealso_onnx import efficientnet_lite0
+from seealso_onnx.efficientnet_lite import MEAN, NETWORKS, STD, load_model, weight_file
 from seealso_torch import choose_device, runner
+
+LITE0 = NETWORKS["efficientnet-lite0"]
 
 AT_ONCE = 8
 """Images that a bare forward pass is given: on a processor more are no faster."""
@@ -76,10 +78,10 @@ def random_decaf7(folder: Path) -> str:
 
 def choices(names: list[str], device: str, folder: Path) -> dict[str, dict[str, object]]:
     """The extractors to be timed, as a configuration names them."""
-    lite0 = {"model": "efficientnet_lite0", "mean": [efficientnet_lite0.MEAN] * 3, "std": [efficientnet_lite0.STD] * 3}
+    lite0 = {"model": "efficientnet_lite0", "mean": [MEAN] * 3, "std": [STD] * 3}
     known: dict[str, Callable[[], dict[str, object]]] = {
         "onnx": dict,
-        "timm": lambda: {"weights": str(efficientnet_lite0.weight_file()), "device": device, **lite0},
+        "timm": lambda: {"weights": str(weight_file(LITE0)), "device": device, **lite0},
         "decaf7": lambda: {"weights": random_decaf7(folder), "device": device},
     }
     unknown = [name for name in names if name not in known]
@@ -96,7 +98,7 @@ def bare_forward(extractor: seealso.Extractor, threads: int) -> Callable[[np.nda
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = threads
         settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        model = efficientnet_lite0.load_model(extractor.context.cache)
+        model = load_model(LITE0, extractor.context.cache)
         session = onnxruntime.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
         return lambda images: session.run(None, {"image": images})
     module = extractor.torch_module()

@@ -154,7 +154,7 @@ def test_similar_json_is_the_contract(indexed, home):
     assert set(answer["cost"]) == {"candidates", "reads", "bytes_read", "ms"}
     stages = {"open", "catch_up", "extract", "text", "candidates", "read", "refine", "rows"}
     assert set(answer["cost"]["ms"]) == {*stages, "total"}
-    assert set(answer["query"]) == {"id", "path", "uri", "text", "within", "offset"}
+    assert set(answer["query"]) == {"id", "path", "uri", "text", "within", "offset", "examples"}
     by_id = json.loads(indexed("similar", f"id:{answer['hits'][0]['id']}", "-k", "4", "--json")[1])
     assert by_id["hits"] == answer["hits"]
     others = json.loads(indexed("similar", "photos/0003-cell.jpg", "-k", "3", "--others", "--json")[1])
@@ -189,6 +189,25 @@ def test_further_than_a_query_reaches(indexed, option, said):
     assert err == f"seealso: k and offset reach {said}; a query reaches 1,000,000 at most\n"
 
 
+def test_similar_to_several_and_unlike_others(indexed):
+    """The mean of the distances; the examples are marked, or left out."""
+
+    def distances(*arguments):
+        hits = json.loads(indexed("similar", *arguments, "-k", "50", "--json")[1])["hits"]
+        return {hit["id"]: hit["distance"] for hit in hits}
+
+    one, other, both = distances("id:3"), distances("id:5"), distances("id:3", "id:5")
+    assert both == pytest.approx({id_: (one[id_] + other[id_]) / 2 for id_ in one}, rel=1e-4)
+    unlike = distances("id:3", "--unlike", "id:5")
+    assert unlike == pytest.approx({id_: one[id_] + max(0, one[id_] - other[id_]) for id_ in one}, rel=1e-4, abs=1e-4)
+    assert set(distances("id:3", "id:5", "--others")) == set(one) - {3, 5}
+    assert indexed("similar", "id:3", "id:5", "-k", "50")[1].count("(the query itself)") == 2
+    answer = json.loads(indexed("similar", "id:3", "--unlike", "photos/0003-cell.jpg", "--json")[1])
+    assert [each["weight"] for each in answer["query"]["examples"]] == [1.0, -1.0]
+    assert answer["query"]["examples"][0]["id"] == answer["query"]["id"] == 3
+    assert answer["query"]["examples"][1]["path"].endswith("0003-cell.jpg")
+
+
 def test_similar_for_people_and_for_pipes(indexed, home):
     status, out, _ = indexed("similar", "photos/0003-cell.jpg", "-k", "2")
     lines = out.splitlines()
@@ -207,7 +226,11 @@ def test_similar_for_people_and_for_pipes(indexed, home):
         (["similar", "seealso.yaml"], 1, "not an image of a format that is known here"),
         (["similar", "photos"], 1, "cannot be read: Is a directory"),
         (["similar", "id:1", "-k", "0"], 2, "0 is not in the range x>=1"),
-        (["similar"], 2, "Missing argument"),
+        (["similar"], 2, "say what the images shall be like: an IMAGE, or --words"),
+        (["similar", "--unlike", "id:1"], 2, "say what the images shall be like: an IMAGE, or --words"),
+        (["similar", "id:1", "--unlike", "id:999"], 1, "there is no object 999 in the collection photos"),
+        (["similar", "--words", "dog"], 1, "the extractor thumbnail turns images into descriptors, not words"),
+        (["similar", "--words", " "], 1, "there are no words to look for"),
         (["similar", ""], 2, "a path is empty"),
         (["index", "photos", ""], 2, "a path is empty"),
         (["similar", "id:12x"], 2, "after id: comes the number of an object"),
@@ -937,7 +960,8 @@ def test_text(described, home):
     assert err == "10 objects match red bird\n"
     answer = json.loads(described("text", "bird", "-red", "-k", "30", "--json")[1])
     assert set(answer) == {"query", "hits", "unsearched", "cost", "matched"}
-    asked = {"id": None, "path": None, "uri": None, "text": "bird -red", "within": None, "offset": 0}
+    nothing = dict.fromkeys(["id", "path", "uri", "within"])
+    asked = nothing | {"text": "bird -red", "offset": 0, "examples": []}
     assert answer["query"] == asked
     assert answer["matched"] == len(answer["hits"]) == 10
     assert answer["hits"][0]["distance"] is None
@@ -945,7 +969,10 @@ def test_text(described, home):
     assert described("text", "keywords:sea", "--paths")[1] == f"{home}/photos/0003-cell.jpg\n"
     first, second = (described("text", "red", "-k", "4", "--offset", offset, "--paths")[1] for offset in ("0", "4"))
     assert len(set((first + second).splitlines())) == 8
-    assert described("text", "nothing") == (0, "", "no object matches nothing\n")
+    no_words = "the extractor thumbnail turns images into descriptors, not words\n"
+    assert described("text", "nothing") == (0, "", f"no object matches nothing\n{no_words}")
+    assert described("text", "nothing", "--by", "keywords") == (0, "", "no object matches nothing\n")
+    assert described("text", "nothing", "--by", "looks") == (1, "", f"seealso: {no_words}")
     assert described("text", '"red bird" sea', "-k", "1")[2] == ""
     status, _, err = described("text", "red", "--sheet", "sheet.png")
     assert (home / "sheet.png").exists()
@@ -1004,6 +1031,11 @@ def test_without_a_text_index(call, home):
     (home / "seealso.yaml").write_text(text.replace("thumbnail}", "thumbnail, text: false}"))
     call("index", "photos")
     status, _, err = call("text", "bird")
-    assert (status, err) == (1, "seealso: the collection has no text index (`text: false` in its configuration)\n")
+    missing = "the collection has no text index (`text: false` in its configuration)"
+    assert (status, err) == (
+        1,
+        f"seealso: {missing}; and the extractor thumbnail turns images into descriptors, not words\n",
+    )
+    assert call("text", "bird", "--by", "keywords")[2] == f"seealso: {missing}\n"
     assert call("similar", "id:1", "--where", "bird")[0] == 1
     assert call("verify")[0] == call("rebuild")[0] == call("maintain")[0] == 0

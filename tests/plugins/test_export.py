@@ -16,7 +16,7 @@ from lengths import only_whole
 from plugins import caffe_files
 from plugins.missing_modules import without_modules
 from seealso_decaf import assembly, network
-from seealso_onnx import efficientnet_lite0
+from seealso_onnx.efficientnet_lite import NETWORKS, weight_file
 from seealso_torch import TorchExtractor, exporting
 
 pytestmark = pytest.mark.slow
@@ -44,7 +44,11 @@ def relative_error(found: np.ndarray, expected: np.ndarray) -> float:
 
 
 def lite0(folder):
-    return {"plugin": "timm", "model": "efficientnet_lite0", "weights": str(efficientnet_lite0.weight_file())} | {
+    return {
+        "plugin": "timm",
+        "model": "efficientnet_lite0",
+        "weights": str(weight_file(NETWORKS["efficientnet-lite0"])),
+    } | {
         "mean": [127] * 3,
         "std": [128] * 3,
     }

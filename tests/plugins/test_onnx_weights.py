@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 import seealso
-from seealso_onnx import efficientnet_lite0, legacy
+from seealso_onnx import efficientnet_lite, legacy
+
+LITE0 = efficientnet_lite.NETWORKS["efficientnet-lite0"]
 
 
 def test_all_tensors_are_read():
-    data = efficientnet_lite0.weight_file().read_bytes()
-    tensors = legacy.read_legacy_weights(data, efficientnet_lite0.WEIGHTS_SHA256)
+    data = efficientnet_lite.weight_file(LITE0).read_bytes()
+    tensors = legacy.read_legacy_weights(data, LITE0.sha256)
     assert len(tensors) == 296
     assert sum(each.size for each in tensors.values() if each.dtype == np.float32) > 4_600_000
     assert next(iter(tensors.values())).shape == (32, 3, 3, 3)
@@ -25,7 +27,7 @@ def test_all_tensors_are_read():
         whole.update(f"{name} {values.dtype.str} {values.shape}".encode() + values.tobytes())
     assert whole.hexdigest() == "5cd1277bb2fa700432e06715d2cd971cdb459ad8db4dad7c2da41bec008d9700"
     with pytest.raises(seealso.PluginError, match="SHA-256 is"):
-        legacy.read_legacy_weights(data + b"\0", efficientnet_lite0.WEIGHTS_SHA256)
+        legacy.read_legacy_weights(data + b"\0", LITE0.sha256)
 
 
 class Reduce:
@@ -122,7 +124,7 @@ def test_what_holds_no_tensors_is_refused(state):
 
 
 def test_a_truncated_weight_file_is_refused():
-    data = efficientnet_lite0.weight_file().read_bytes()
+    data = efficientnet_lite.weight_file(LITE0).read_bytes()
     for length in (0, 1, 50, 1000, 20_000, len(data) // 2, len(data) - 1):
         with pytest.raises(seealso.PluginError, match="the weight file cannot be read"):
             legacy.read_tensors(data[:length])

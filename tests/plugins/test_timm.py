@@ -21,7 +21,7 @@ from timm.data import create_transform, resolve_model_data_config
 import seealso
 from plugins.missing_modules import without_modules
 from seealso.testing import ExtractorTests
-from seealso_onnx import efficientnet_lite0
+from seealso_onnx.efficientnet_lite import NETWORKS, weight_file
 from seealso_onnx.extractor import OnnxExtractor
 from seealso_timm.assembly import prepared_as
 from seealso_timm.extractor import TimmExtractor
@@ -53,7 +53,7 @@ def random_network(name, seed=0, **options) -> torch.nn.Module:
 
 @pytest.fixture(scope="module")
 def lite0():
-    extractor = make(weights=str(efficientnet_lite0.weight_file()), **LITE0)
+    extractor = make(weights=str(weight_file(NETWORKS["efficientnet-lite0"])), **LITE0)
     yield extractor
     extractor.close()
 
@@ -80,7 +80,7 @@ def test_it_gives_what_the_extractor_onnx_gives(lite0, photographs, tmp_path_fac
     assert found.shape == (len(images), 1280)
     assert np.abs(found - expected).max() < 1e-3
     assert expected.max() > 1
-    assert lite0.provenance.weights == efficientnet_lite0.WEIGHTS_SHA256
+    assert lite0.provenance.weights == NETWORKS["efficientnet-lite0"].sha256
     assert lite0.provenance.preprocessing == (
         "RGB, shorter side 256 bicubic, centre crop 224x224, (x - mean) / std (127 127 127) / (128 128 128), "
         "timm efficientnet_lite0, pooled layer, fp32"
@@ -106,7 +106,7 @@ def test_batches_and_singles_are_the_same(lite0, photographs):
 def test_less_precision(lite0, photographs, precision, bound):
     image = photographs["coffee"]
     expected = describe(lite0, image)
-    less = make(weights=str(efficientnet_lite0.weight_file()), precision=precision, **LITE0)
+    less = make(weights=str(weight_file(NETWORKS["efficientnet-lite0"])), precision=precision, **LITE0)
     found = describe(less, image)
     assert found.dtype == np.float32
     errors = np.linalg.norm(found - expected, axis=1) / np.linalg.norm(expected, axis=1)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -244,7 +244,7 @@ class Collection:
         A file whose content is in the collection needs no extraction. Every observer of the hook ``searched`` is told.
 
         Raises:
-            QueryError: the query makes no sense here: there is no such object, no text index, more than one example.
+            QueryError: the query makes no sense here: there is no such object, no text index, only examples that the hits shall be unlike.
             FileError: an example's file cannot be read.
             ImageError: it is no image that can be used.
             ProvenanceMismatch: a descriptor would have to be extracted, by another extractor than made the collection.
@@ -286,9 +286,12 @@ class Collection:
         """The nearest neighbours of a descriptor ``(dim,)`` made by the collection's own extractor; see `similar`."""
         return self.search(Query.like(np.asarray(descriptor), k=k, **settings))
 
-    def text(self, query: str, k: int = 10, offset: int = 0) -> Answer:
-        """The objects that match a text query, best first: `search` by keywords; `TextQuery` says what it may hold."""
-        return self.search(Query(keywords=query, k=k, offset=offset))
+    def text(
+        self, query: str, k: int = 10, offset: int = 0, by: Literal["keywords", "looks"] | None = "keywords"
+    ) -> Answer:
+        """The objects that match a text query, best first: by keywords; by looks, where the extractor knows the words; or None: by
+        both (`Query.by_words`)."""
+        return self.search(Query.by_words(query, by, k=k, offset=offset))
 
     def _examples(self) -> Examples:
         with self._lock:

@@ -99,5 +99,16 @@ class Extractor(Plugin):
 
         raise QueryError(f"the extractor {self.name} turns images into descriptors, not words")
 
+    def words_distances(self, phrase: str, descriptors: np.ndarray) -> np.ndarray | None:
+        """How far each of some descriptors ``(n, dim)`` is from a phrase, where the model can say it better than the collection's
+        distance from `extract_words` does.
+
+        Called from several threads at once, for phrases that `extract_words` took.
+
+        Returns:
+            Float32 ``(n,)``, from 0 up, as angles in radians are; or None: the collection's distance counts.
+        """
+        return None
+
     def close(self) -> None:
         """Let go of memory and devices. The extractor is not used afterwards."""

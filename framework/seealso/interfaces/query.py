@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from operator import index as whole_number
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from seealso.interfaces.image_limits import ImageLimits
 from seealso.interfaces.index import IdSet
 from seealso.interfaces.records import Counts, ObjectRecord
 from seealso.interfaces.text import Words
+from seealso.interfaces.text_query import Match, TextQuery
 from seealso.paths import PathLike, absolute, shown_path, uri_of_path
 
 if TYPE_CHECKING:
@@ -133,8 +134,9 @@ class Query:
     """A question: a value that can be kept, sent elsewhere, and asked again.
 
     Attributes:
-        examples: what the hits shall be like, nearest first.
-        keywords: ranks by keywords instead; `TextQuery` says what it may hold.
+        examples: what the hits shall be like, nearest first; or unlike, where the weight is below 0.
+        keywords: ranks by keywords; `TextQuery` says what it may hold. With examples as well, both rankings are fused by reciprocal
+            rank: an object that stands high in one of them, or in both, comes first.
         where: only objects that match this text query. It restricts, and does not rank.
         k: how many hits.
         offset: how many of the best to leave out: the next page of an answer begins where the one before it ended.
@@ -188,6 +190,26 @@ class Query:
         """A query by examples: paths, IDs, descriptors, or `Example` values."""
         return cls(tuple(map(Example.of, examples)), **settings)
 
+    @classmethod
+    def by_words(cls, text: str, by: Literal["keywords", "looks"] | None = None, **settings: Any) -> Self:
+        """A query by words: for objects that have them as keywords, and for images that look like them.
+
+        Args:
+            text: the words; `TextQuery` says what they may be. What is excluded, looked for in one field, or given in part counts for
+                keywords alone.
+            by: one of the two ways; None: both, fused, as far as the collection can.
+            settings: what else a query has.
+
+        Raises:
+            QueryError: there is nothing to look for in the text.
+        """
+        terms = [term for term in TextQuery.parse(text).terms if not term.excluded and not term.field]
+        looks = " ".join(term.text for term in terms if term.match in (Match.WORD, Match.PHRASE))
+        if by == "looks" and not looks:
+            raise QueryError(f"no word says what images look like: {text.strip()}")
+        examples = (Example(words=looks),) if looks and by != "keywords" else ()
+        return cls(examples, None if by == "looks" else text, **settings)
+
     @property
     def reach(self) -> int:
         """How many of the best have to be found."""
@@ -208,10 +230,10 @@ class Hit:
 
     Attributes:
         id: the object's ID.
-        distance: its distance from the example; None where nothing was compared.
+        distance: its distance from the examples; None where it was found by keywords alone.
         paths: where it was found, ascending; the first is the one to show.
         keywords: the words that are shown with it; for all of them see `Searchable.keywords`.
-        score: how well its keywords match, more is better; None where no keywords were asked for.
+        score: how well its keywords match, more is better; None where it was not found by keywords.
     """
 
     id: int
@@ -224,6 +246,11 @@ class Hit:
     def path(self) -> str:
         """The first path, for ``open()``: bytes that are not UTF-8 as surrogate escapes."""
         return os.fsdecode(self.paths[0])
+
+    @property
+    def by(self) -> tuple[str, ...]:
+        """How it was found by words: by its ``keywords``, by what it ``looks`` like, or both."""
+        return tuple(way for way, value in (("keywords", self.score), ("looks", self.distance)) if value is not None)
 
     def measures(self) -> dict[str, float | None]:
         """Its distance and its score, for JSON. A distance that float32 cannot hold is null: JSON knows no infinity."""
@@ -308,6 +335,7 @@ class Answer:
         asked: for each example, what it turned out to be.
         matched: how many objects match the text query; None where there was none.
         unsearched: how many objects are too new to be in the index, and too many to be searched without it.
+        reasons: why it is answered one way alone, where keywords and examples were asked for.
     """
 
     query: Query
@@ -316,6 +344,7 @@ class Answer:
     asked: tuple[Asked, ...] = ()
     matched: int | None = None
     unsearched: int = 0
+    reasons: tuple[str, ...] = ()
 
     @property
     def example(self) -> Asked:
@@ -330,6 +359,7 @@ class Answer:
     def as_json(self) -> dict[str, Any]:
         """As the command line's ``--json`` and the web show it."""
         path = self.example.path
+        fused = self.query.keywords is not None and bool(self.query.examples)
         answer: dict[str, Any] = {
             "query": {
                 "id": self.example.id,
@@ -338,8 +368,17 @@ class Answer:
                 "text": self.text,
                 "within": self.query.max_distance,
                 "offset": self.query.offset,
+                "examples": [
+                    {
+                        "id": asked.id,
+                        "path": None if asked.path is None else shown_path(asked.path),
+                        "words": example.words,
+                        "weight": example.weight,
+                    }
+                    for example, asked in zip(self.query.examples, self.asked, strict=False)
+                ],
             },
-            "hits": [hit.as_json() for hit in self.hits],
+            "hits": [hit.as_json() | ({"by": list(hit.by)} if fused else {}) for hit in self.hits],
             "unsearched": self.unsearched,
             "cost": self.cost.as_json(),
         }

@@ -180,6 +180,31 @@ class ExtractorTests(PluginTests):
         assert found.dtype == np.dtype(extractor.provenance.dtype)
         self.assert_same(extractor.extract_words(["the sea"]), found[1:])
 
+    def test_words_rank_descriptors_or_leave_that_to_the_distance(
+        self, extractor: Extractor, described: np.ndarray
+    ) -> None:
+        try:
+            extractor.extract_words(["a bird"])
+        except QueryError:
+            pytest.skip("its model does not know words")
+        if extractor.words_distances("a bird", described) is None:
+            pytest.skip("it leaves that to the collection's distance")
+
+        def ranked(some: np.ndarray) -> np.ndarray:
+            distances = extractor.words_distances("a bird", some)
+            assert distances is not None
+            return distances
+
+        found = ranked(described)
+        assert found.shape == (len(described),)
+        assert found.dtype == np.float32
+        assert np.isfinite(found).all()
+        assert (found >= 0).all()
+        # One by one they are what they are together.
+        singly = [ranked(described[place : place + 1]) for place in range(len(described))]
+        np.testing.assert_allclose(np.concatenate(singly), found, rtol=1e-4, atol=1e-5)
+        assert ranked(described[:0]).shape == (0,)
+
 
 def some_images() -> list[Image.Image]:
     """Five images of different kinds and sizes."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
-from seealso import Extractor, ExtractorContext, PluginOptions, Provenance
-from seealso_onnx import efficientnet_lite0
+from seealso import Extractor, ExtractorContext, PluginOptions, Provenance, QueryError
+from seealso_onnx.classifier import Classifier
+from seealso_onnx.efficientnet_lite import NETWORKS
 from seealso_onnx.network import BuiltIn, OwnModel
 from seealso_onnx.options import OnnxOptions
 
@@ -16,7 +18,7 @@ from seealso_onnx.options import OnnxOptions
 class OnnxExtractor(Extractor):
     """Runs a network in an ONNX file on the processor, by onnxruntime.
 
-    The built-in model is EfficientNet-Lite0: 1280 float32 values, those of the pooled layer before its classifier.
+    The built-in models are EfficientNet-Lite: 1280 float32 values, those of the pooled layer before the classifier.
     """
 
     name = "onnx"
@@ -32,6 +34,7 @@ class OnnxExtractor(Extractor):
         super().__init__(options, context)
         self._lock = threading.Lock()
         self._network: BuiltIn | OwnModel | None = None
+        self._classifier: Classifier | None = None
 
     @property
     def network(self) -> BuiltIn | OwnModel:
@@ -42,8 +45,8 @@ class OnnxExtractor(Extractor):
         """
         with self._lock:
             if self._network is None:
-                if self.options.model == efficientnet_lite0.NAME:
-                    self._network = BuiltIn(self.context.cache, self.context.threads)
+                if built_in := NETWORKS.get(self.options.model):
+                    self._network = BuiltIn(built_in, self.context.cache, self.context.threads)
                 else:
                     self._network = OwnModel(self.options, self.context.threads)
             return self._network
@@ -73,7 +76,29 @@ class OnnxExtractor(Extractor):
             descriptors[part] = network.run(batch[part])
         return descriptors
 
+    @property
+    def classifier(self) -> Classifier:
+        """What knows words; loaded when this is first asked for.
+
+        Raises:
+            QueryError: the model is one of the user's own.
+        """
+        with self._lock:
+            if self._classifier is None:
+                if self.options.model not in NETWORKS:
+                    raise QueryError(f"the model {self.options.model} turns images into descriptors, not words")
+                self._classifier = Classifier(NETWORKS[self.options.model], self.context.cache)
+            return self._classifier
+
+    def extract_words(self, phrases: Sequence[str]) -> np.ndarray:
+        """Phrases → their directions ``(n, dim)``, float32."""
+        return np.stack([self.classifier.direction(phrase) for phrase in phrases])
+
+    def words_distances(self, phrase: str, descriptors: np.ndarray) -> np.ndarray | None:
+        """What the network's classifier says: float32 ``(n,)``."""
+        return self.classifier.distances(phrase, descriptors)
+
     def close(self) -> None:
         """Let go of the network."""
         with self._lock:
-            self._network = None
+            self._network = self._classifier = None

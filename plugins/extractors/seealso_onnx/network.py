@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from seealso import PluginError, Preparation, unreadable
-from seealso_onnx import efficientnet_lite0
+from seealso_onnx.efficientnet_lite import DIM, MEAN, STD, Network, load_model
 from seealso_onnx.options import OnnxOptions
 
 INPUT_TYPES: dict[str, np.dtype] = {
@@ -34,15 +34,16 @@ LARGEST_MODEL = 1 << 31
 
 
 class BuiltIn:
-    """EfficientNet-Lite0. It takes bytes, and normalises them itself."""
+    """An EfficientNet-Lite. It takes bytes, and normalises them itself."""
 
     images_at_once = IMAGES_AT_ONCE
-    weights = efficientnet_lite0.WEIGHTS_SHA256
-    dim = efficientnet_lite0.DIM
-    preparation = Preparation(efficientnet_lite0.INPUT_SIZE, (efficientnet_lite0.RESIZE,) * 2)
-    description = f"(x - {efficientnet_lite0.MEAN:g}) / {efficientnet_lite0.STD:g}, pooled layer"
+    dim = DIM
+    description = f"(x - {MEAN:g}) / {STD:g}, pooled layer"
 
-    def __init__(self, cache: Path, threads: int) -> None:
+    def __init__(self, network: Network, cache: Path, threads: int) -> None:
+        self.weights = network.sha256
+        self.preparation = Preparation(network.input_size, (network.resize,) * 2)
+        self._network = network
         self._cache = cache
         self._threads = threads
         self._session: Any = None
@@ -52,8 +53,8 @@ class BuiltIn:
         """Images ``(n, height, width, 3)`` uint8 → descriptors ``(n, dim)`` float32."""
         with self._lock:
             if self._session is None:
-                model = efficientnet_lite0.load_model(self._cache)
-                self._session = open_session(model, self._threads, "the built-in model")
+                model = load_model(self._network, self._cache)
+                self._session = open_session(model, self._threads, self._network.name)
         descriptors: np.ndarray = self._session.run(None, {"image": batch})[0]
         return descriptors
 

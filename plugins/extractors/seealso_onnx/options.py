@@ -10,9 +10,10 @@ from typing import Literal, Self
 from pydantic import Field, FiniteFloat, StrictInt, ValidationInfo, field_validator, model_validator
 
 from seealso import PluginOptions
-from seealso_onnx import efficientnet_lite0
+from seealso_onnx.efficientnet_lite import NETWORKS
 
 Triple = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
+DEFAULT = "efficientnet-lite0"
 LARGEST_SIDE = 4096
 OWN_MODEL_ONLY = ("input_size", "resize", "mean", "std", "layout", "output")
 
@@ -21,8 +22,8 @@ class OnnxOptions(PluginOptions):
     """Which network, and for one of the user's own, what it wants to be given."""
 
     model: str = Field(
-        default=efficientnet_lite0.NAME,
-        description="the built-in model, or an ONNX file of your own, such as ./my.onnx; one that `seealso export-onnx` wrote "
+        default=DEFAULT,
+        description=f"a built-in model ({', '.join(NETWORKS)}), or an ONNX file of your own, such as ./my.onnx; one that `seealso export-onnx` wrote "
         "needs nothing else",
     )
     input_size: StrictInt | tuple[StrictInt, StrictInt] | None = Field(
@@ -52,13 +53,13 @@ class OnnxOptions(PluginOptions):
     @field_validator("model")
     @classmethod
     def _resolve(cls, model: str, info: ValidationInfo) -> str:
-        if model == efficientnet_lite0.NAME:
+        if model in NETWORKS:
             return model
         if not model.endswith(".onnx") and "/" not in model:
-            near = difflib.get_close_matches(model, [efficientnet_lite0.NAME], cutoff=0.4)
+            near = difflib.get_close_matches(model, NETWORKS, cutoff=0.4)
             hint = f"; did you mean `{near[0]}`?" if near else ""
             raise ValueError(
-                f"there is no built-in model {model!r}{hint} (built-in: {efficientnet_lite0.NAME}; a file of your own ends "
+                f"there is no built-in model {model!r}{hint} (built-in: {', '.join(NETWORKS)}; a file of your own ends "
                 "in .onnx)"
             )
         base = (info.context or {}).get("base", Path.cwd())
@@ -82,6 +83,6 @@ class OnnxOptions(PluginOptions):
     @model_validator(mode="after")
     def _only_for_own_models(self) -> Self:
         given = [name for name in OWN_MODEL_ONLY if getattr(self, name) is not None]
-        if self.model == efficientnet_lite0.NAME and given:
+        if self.model in NETWORKS and given:
             raise ValueError(f"`{given[0]}:` is for a model of your own; {self.model} brings its own")
         return self

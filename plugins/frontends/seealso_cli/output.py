@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -93,19 +93,27 @@ def write_paths(hits: Sequence[Hit], *, null: bool) -> None:
         stream.buffer.flush()
 
 
-def write_hits(hits: Sequence[Hit], itself: int | None = None) -> None:
-    """A line for each hit: for people in columns, elsewhere separated by tabs; ``itself``: the ID of what was asked."""
+def write_hits(hits: Sequence[Hit], itself: Collection[int] = (), *, ways: bool = False) -> None:
+    """A line for each hit: for people in columns, elsewhere separated by tabs.
+
+    Args:
+        hits: what was found.
+        itself: the IDs of what was asked.
+        ways: say by what of the words each was found, instead of its distance.
+    """
     rows = []
     described = _for_people() and any(hit.keywords for hit in hits)
     for hit in hits:
-        distance = [] if hit.distance is None else [f"{hit.distance:.4f}"]
-        marked = " (the query itself)" if hit.id == itself else ""
+        distance = [] if hit.distance is None or ways else [f"{hit.distance:.4f}"]
+        marked = " (the query itself)" if hit.id in itself else ""
         more = f" (and {len(hit.paths) - 1} more)" if len(hit.paths) > 1 else ""
         # A column of its own only for people: what scripts split at tabs stays as it is.
         keywords = [printable(", ".join(hit.keywords))[:KEYWORDS_WIDTH]] if described else []
-        rows.append([str(hit.id), *distance, printable(shown_path(hit.paths[0])) + marked + more, *keywords])
-    compared = any(hit.distance is not None for hit in hits)
-    write_rows(rows, ["id", *(["distance"] if compared else []), "path", *(["keywords"] if described else [])])
+        found = [", ".join(hit.by)] if ways else []
+        rows.append([str(hit.id), *distance, printable(shown_path(hit.paths[0])) + marked + more, *found, *keywords])
+    compared = not ways and any(hit.distance is not None for hit in hits)
+    heads = ["id", *(["distance"] if compared else []), "path", *(["found by"] if ways else [])]
+    write_rows(rows, [*heads, *(["keywords"] if described else [])])
 
 
 def write_rows(rows: Sequence[Sequence[str]], heads: Sequence[str]) -> None:

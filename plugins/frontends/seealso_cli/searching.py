@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -29,15 +30,29 @@ from seealso_cli.output import (
 from seealso_cli.session import Session
 
 if TYPE_CHECKING:
-    from seealso import Answer, Hit, Words
+    from seealso import Answer, Example, Hit, Words
 
 DIGITS = "[0-9]{1,19}"
 
 
 @click.command("similar")
-@click.argument("query", type=click.Path(readable=False), metavar="IMAGE", callback=given_path)
+@click.argument("examples", type=click.Path(readable=False), nargs=-1, metavar="IMAGE…", callback=given_path)
+@click.option(
+    "--words",
+    multiple=True,
+    metavar="WORDS",
+    help='What the images shall show, as "red shoe"; the extractor has to know words.',
+)
+@click.option(
+    "--unlike",
+    multiple=True,
+    type=click.Path(readable=False),
+    metavar="IMAGE",
+    callback=given_path,
+    help="What they shall not look like; may be given several times.",
+)
 @click.option("-k", type=Number(min=1), default=10, metavar="N", show_default=True, help="How many neighbours.")
-@click.option("--others", is_flag=True, help="Leave out the query itself, where the collection holds it.")
+@click.option("--others", is_flag=True, help="Leave out the examples themselves, where the collection holds them.")
 @click.option(
     "--where", metavar="WORDS", help='Only objects that match a text query, as "red -shoes"; see `seealso text`.'
 )
@@ -48,7 +63,9 @@ DIGITS = "[0-9]{1,19}"
 @click.pass_obj
 def similar_command(
     session: Session,
-    query: str,
+    examples: tuple[str, ...],
+    words: tuple[str, ...],
+    unlike: tuple[str, ...],
     k: int,
     others: bool,
     where: str | None,
@@ -62,15 +79,19 @@ def similar_command(
 ) -> None:
     """The nearest neighbours of IMAGE: a file, or an object of the collection as id:123.
 
-    (A file that is really called id:123 is ./id:123.)
+    Of several examples, whatever is near all of them comes first. (A file that is really called id:123 is ./id:123.)
     """
-    from seealso import Query
+    from seealso import Example, Query
 
     refuse_two_forms(as_json, paths or null)
-    collection = session.collection()
-    answer = collection.search(
+    asked = [example_of(each) for each in examples]
+    asked += [Example(words=each) for each in words]
+    if not asked:
+        raise click.UsageError("say what the images shall be like: an IMAGE, or --words")
+    asked += [replace(example_of(each), weight=-1) for each in unlike]
+    answer = session.collection().search(
         Query.like(
-            image_or_id(query),
+            *asked,
             k=k,
             offset=offset,
             candidates=candidates,
@@ -84,7 +105,7 @@ def similar_command(
     elif paths or null:
         write_paths(answer.hits, null=null)
     else:
-        write_hits(answer.hits, answer.example.id)
+        write_hits(answer.hits, {each.id for each in answer.asked if each.id is not None})
         note_matches(answer)
     note_missing(answer)
     if sheet is not None:
@@ -128,6 +149,11 @@ def words_that_begin(context: click.Context, _: click.Parameter, incomplete: str
 @click.argument("words", nargs=-1, required=True, metavar="WORDS…", shell_complete=words_that_begin)
 @click.option("-k", type=Number(min=1), default=10, metavar="N", show_default=True, help="How many objects.")
 @click.option("--offset", type=Number(min=0), default=0, metavar="N", help="Leave out so many of the best.")
+@click.option(
+    "--by",
+    type=click.Choice(["keywords", "looks"]),
+    help="Only objects that have the words as keywords, or only images that look like them; else both.",
+)
 @output_options
 @click.pass_obj
 def text_command(
@@ -135,14 +161,15 @@ def text_command(
     words: tuple[str, ...],
     k: int,
     offset: int,
+    by: Literal["keywords", "looks"] | None,
     as_json: bool,
     paths: bool,
     null: bool,
     sheet: Path | None,
 ) -> None:
-    """The objects that are described by WORDS, best first.
+    """The objects that are described by WORDS, or look like them, best first.
 
-    All words have to be there. "black bird" in quotation marks (quoted for the shell) is a phrase, bird* any word that begins
+    As keywords, all words have to be there. "black bird" in quotation marks (quoted for the shell) is a phrase, bird* any word that begins
     so, brid~ one that is spelt nearly so, -bird must not be there, creator:adams looks in one field.
     """
     from seealso import Query
@@ -150,17 +177,28 @@ def text_command(
     refuse_two_forms(as_json, paths or null)
     # The shell has taken the quotation marks away from what it gave as one word.
     query = " ".join(f'"{word}"' if " " in word and '"' not in word and len(words) > 1 else word for word in words)
-    answer = session.collection().search(Query(keywords=query, k=k, offset=offset))
+    answer = session.collection().search(Query.by_words(query, by, k=k, offset=offset))
     if as_json:
         write_json(answer.as_json())
     elif paths or null:
         write_paths(answer.hits, null=null)
     else:
-        write_hits(answer.hits)
-        note_matches(answer)
+        write_hits(answer.hits, ways=bool(answer.query.examples) and not answer.reasons)
+        if not any("looks" in hit.by for hit in answer.hits):
+            note_matches(answer)
+        if not answer.hits:
+            for reason in answer.reasons:
+                note(reason)
     note_missing(answer)
     if sheet is not None:
         draw(session, sheet, answer.hits, None)
+
+
+def example_of(query: str) -> Example:
+    """The example that a path, or ``id:`` and a number, stands for."""
+    from seealso import Example
+
+    return Example.of(image_or_id(query))
 
 
 def image_or_id(query: str) -> str | int:

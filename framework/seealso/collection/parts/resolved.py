@@ -239,6 +239,20 @@ class Parts:
             descriptors = np.asarray(self.extractor.extract_words(phrases))
         return self._as_promised("extract_words", descriptors, len(phrases))
 
+    def words_distances(self, phrase: str, descriptors: np.ndarray) -> np.ndarray | None:
+        """Call the extractor's `words_distances`.
+
+        Raises:
+            PluginError: it gives something else than its contract promises.
+        """
+        found = self.extractor.words_distances(phrase, descriptors)
+        if found is not None and (found.shape != (len(descriptors),) or found.dtype != np.float32):
+            raise PluginError(
+                f"{self.extractor.name}.words_distances returned {found.dtype} of shape {found.shape}; its contract promises "
+                f"float32 of shape ({len(descriptors)},)"
+            )
+        return found
+
     def _as_promised(self, method: str, descriptors: np.ndarray, count: int) -> np.ndarray:
         """Hold the extractor to its contract."""
         promised = self.extractor.provenance

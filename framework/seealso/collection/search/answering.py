@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from seealso.collection.derived.view import View
 from seealso.collection.parts.opened import Opened
 from seealso.collection.search.examples import Examples
+from seealso.collection.search.fusion import DEPTH, fused
 from seealso.collection.search.hits import hits_of, nearest_hits
 from seealso.collection.search.keywords import matching, ranked
+from seealso.collection.search.measures import Measure
 from seealso.collection.search.refinement import Best, Refinement, Wanted
 from seealso.collection.search.stopwatch import Stopwatch
 from seealso.configuration.models import SearchConfig
 from seealso.errors import QueryError
 from seealso.interfaces.index import IdSet, MetricIndex
-from seealso.interfaces.query import Answer, Cost, Example, Query
+from seealso.interfaces.query import Answer, Cost, Hit, Query
 from seealso.interfaces.text import TextHits, TextIndex
 
 
 def check_answerable(query: Query) -> None:
-    """Refuse what cannot be answered yet.
+    """Refuse what cannot be answered.
 
     Raises:
         QueryError: says what.
     """
-    if len(query.examples) > 1:
-        raise QueryError(f"there are {len(query.examples)} examples; a query takes one")
-    if query.examples and query.keywords is not None:
-        raise QueryError("there are an example and keywords to rank by; give one of them, or restrict with `where`")
-    if query.examples and query.examples[0].weight < 0:
-        raise QueryError("the only example says what the hits shall be unlike; say what they shall be like")
+    if query.examples and all(example.weight < 0 for example in query.examples):
+        raise QueryError("all examples say what the hits shall be unlike; say what they shall be like")
 
 
 class Answering:
@@ -57,9 +57,11 @@ class Answering:
             QueryError: the query makes no sense here.
             ImageError: an example's file cannot be read as an image.
         """
-        if query.examples:
-            return self._by_example(query, query.examples[0])
-        return self._by_keywords(query)
+        if query.keywords is None:
+            return self._by_examples(query)
+        if not query.examples:
+            return self._by_keywords(query)
+        return self._by_both(query)
 
     def _allowed(self, query: Query) -> tuple[IdSet | None, int | None]:
         """The objects that the hits may be; and how many match ``where``."""
@@ -79,16 +81,16 @@ class Answering:
         self._watch.book("text")
         return allowed, matched
 
-    def _by_example(self, query: Query, example: Example) -> Answer:
+    def _by_examples(self, query: Query) -> Answer:
         opened = self._opened
         view = opened.index.view(opened.catalog)
         self._unsearched = view.unsearched
         self._watch.book("catch_up")
-        asked, descriptor = self._examples.find(opened, example, self._watch)
+        asked, measure = self._examples.measure(opened, query.examples, self._watch)
         self._watch.book("extract")
         allowed, matched = self._allowed(query)
         reach = min(query.reach, opened.catalog.counts().objects)
-        skip = [asked.id] if query.others and asked.id is not None else []
+        skip = [each.id for each in asked if each.id is not None] if query.others else []
         wanted = Wanted(
             hits=reach,
             candidates=max(reach, query.candidates or self._settings.candidates),
@@ -96,15 +98,13 @@ class Answering:
             allowed=allowed,
             skip=np.array(skip, np.int64),
         )
-        best = self._refine(view, descriptor, wanted).within(query.max_distance)
+        best = self._refine(view, measure, wanted).within(query.max_distance)
         hits = nearest_hits(opened.catalog, *best, query.k, query.offset)
         self._watch.book("rows")
-        return Answer(query, hits, self._cost, (asked,), matched, self._unsearched)
+        return Answer(query, hits, self._cost, asked, matched, self._unsearched)
 
-    def _refine(self, view: View[MetricIndex], descriptor: np.ndarray, wanted: Wanted) -> Best:
-        opened = self._opened
-        refinement = Refinement(opened.store, view, opened.distance, descriptor, wanted, self._cost, self._watch)
-        return refinement.run()
+    def _refine(self, view: View[MetricIndex], measure: Measure, wanted: Wanted) -> Best:
+        return Refinement(self._opened.store, view, measure, wanted, self._cost, self._watch).run()
 
     def _by_keywords(self, query: Query) -> Answer:
         assert query.keywords is not None
@@ -122,3 +122,40 @@ class Answering:
         hits = hits_of(opened.catalog, found.ids.tolist(), found.scores.tolist())
         self._watch.book("rows")
         return Answer(query, hits, self._cost, (), found.total, self._unsearched)
+
+    def _by_both(self, query: Query) -> Answer:
+        """By keywords and by examples, fused by reciprocal rank.
+
+        Where it can be answered one way alone, it is: where there is no text index, or the examples are words that the extractor does
+        not know.
+        """
+        depth = max(DEPTH, query.reach)
+        answers, reasons = [], []
+        for answer, asked in (
+            (self._by_keywords, replace(query, examples=(), k=depth, offset=0, max_distance=None, others=False)),
+            (self._by_examples, replace(query, keywords=None, k=depth, offset=0)),
+        ):
+            try:
+                answers.append(answer(asked))
+            except QueryError as error:
+                if asked.examples and any(example.words is None for example in asked.examples):
+                    raise
+                reasons.append(str(error))
+        if not answers:
+            raise QueryError("; and ".join(reasons))
+        found: dict[int, Hit] = {}
+        for answered in answers:
+            for hit in answered.hits:
+                before = found.get(hit.id)
+                found[hit.id] = hit if before is None else replace(before, distance=hit.distance)
+        order = fused([np.array([hit.id for hit in each.hits], np.int64) for each in answers])
+        hits = tuple(found[id_] for id_ in order[query.offset : query.reach].tolist())
+        return Answer(
+            query,
+            hits,
+            self._cost,
+            tuple(asked for each in answers for asked in each.asked),
+            next((each.matched for each in answers if each.matched is not None), None),
+            self._unsearched,
+            tuple(reasons),
+        )

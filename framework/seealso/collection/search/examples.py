@@ -7,7 +7,7 @@ import math
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from seealso.collection.intake.reading import read_file
 from seealso.collection.parts.opened import Opened
 from seealso.collection.parts.resolved import Parts
 from seealso.collection.search.content import read_content
+from seealso.collection.search.measures import FromDescriptor, FromWords, Measure, Together, Weighted
 from seealso.collection.search.stopwatch import Stopwatch
 from seealso.errors import FileError, ImageError, QueryError
 from seealso.images.decoding import decode_image
@@ -48,6 +49,20 @@ class Examples:
         self._limits = limits
         self._latest: OrderedDict[Key, np.ndarray] = OrderedDict()
         self._lock = threading.Lock()
+
+    def measure(
+        self, opened: Opened, examples: Sequence[Example], watch: Stopwatch
+    ) -> tuple[tuple[Asked, ...], Measure]:
+        """What examples turn out to be, and how far objects are from them together; the arguments are those of `find`."""
+        asked, parts = [], []
+        for example in examples:
+            found, descriptor = self.find(opened, example, watch)
+            nearest = FromDescriptor(opened.distance, descriptor)
+            words = example.words
+            measure = nearest if words is None else FromWords(self._parts.words_distances, words, nearest)
+            asked.append(found)
+            parts.append(Weighted(measure, example.weight))
+        return tuple(asked), parts[0].measure if len(parts) == 1 else Together(parts)
 
     def find(self, opened: Opened, example: Example, watch: Stopwatch) -> tuple[Asked, np.ndarray]:
         """What an example turns out to be, and its descriptor ``(dim,)``.

@@ -1,16 +1,16 @@
-"""From a descriptor to the nearest objects: candidates, read and compared with the true distance."""
+"""From what is asked to the nearest objects: candidates, read and measured."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from seealso.collection.derived.view import View
+from seealso.collection.search.measures import Measure
 from seealso.collection.search.stopwatch import Stopwatch
-from seealso.interfaces.distance import Distance
 from seealso.interfaces.index import CandidateBlock, IdSet, MetricIndex
 from seealso.interfaces.query import Cost
 from seealso.interfaces.store import ObjectStore
@@ -62,16 +62,15 @@ class Wanted:
 
 
 class Refinement:
-    """Finds the nearest objects of one descriptor.
+    """Finds the nearest objects by a measure.
 
-    What the index does not hold yet is compared without it. Where the index gives true distances nothing is refined. Where
-    no more objects are allowed than candidates, the index is not asked: all of them are refined, and the answer is exact.
+    What the index does not hold yet is compared without it. Where the index gives the measure's own distances nothing is
+    refined. Where there are several probes, their candidates are taken by turns. Where no more objects are allowed than candidates, the index is not asked: all of them are refined, and the answer is exact.
 
     Args:
         store: holds the descriptors.
         view: the index that proposes candidates, and what it does not hold.
-        distance: the true distance.
-        descriptor: of what is asked, ``(dim,)``.
+        measure: how far an object is from what is asked.
         wanted: how far to go.
         cost: counts what it takes.
         watch: books the stages candidates, read and refine.
@@ -81,16 +80,14 @@ class Refinement:
         self,
         store: ObjectStore,
         view: View[MetricIndex],
-        distance: Distance,
-        descriptor: np.ndarray,
+        measure: Measure,
         wanted: Wanted,
         cost: Cost,
         watch: Stopwatch,
     ) -> None:
         self._store = store
         self._view = view
-        self._distance = distance
-        self._descriptor = descriptor
+        self._measure = measure
         self._wanted = wanted
         self._cost = cost
         self._watch = watch
@@ -123,7 +120,11 @@ class Refinement:
         wanted = self._wanted
         # Those that are passed over come on top: for one that is missing an index would search as far as for all of the first.
         spare = min(self._passed_over.size, wanted.candidates)
-        blocks = iter(index.candidates(self._descriptor, allowed=wanted.allowed, wanted=wanted.candidates + spare))
+        probes = self._measure.probes
+        blocks = _by_turns(
+            [index.candidates(probe, allowed=wanted.allowed, wanted=wanted.candidates + spare) for probe in probes]
+        )
+        proposed = np.empty(0, np.int64)  # by any of several probes
         considered = 0
         unchanged = 0  # candidates since the nearest changed last
         enough = math.inf if wanted.patience is None else wanted.patience * STEP
@@ -134,7 +135,10 @@ class Refinement:
             if len(self._seen):
                 kept &= ~self._seen.contains(block.ids)
             ids = block.ids[kept]
-            if block.exact:
+            if len(probes) > 1:
+                ids = ids[~np.isin(ids, proposed)]
+                proposed = np.concatenate([proposed, ids])
+            if block.exact and self._measure.plain:
                 self._cost.candidates += ids.size
                 considered += ids.size
                 self.best.add(ids, block.scores[kept])
@@ -170,6 +174,18 @@ class Refinement:
             self._watch.book("read")
             self._cost.reads += block.reads
             self._cost.bytes_read += block.bytes_read
-            self.best.add(*block.sound_distances(self._distance, self._descriptor))
+            self.best.add(*self._measure.distances(block))
             self._watch.book("refine")
         self._watch.book("read")
+
+
+def _by_turns(sources: Sequence[Iterator[CandidateBlock]]) -> Iterator[CandidateBlock]:
+    """A block of each, again and again, until all have ended."""
+    going = [iter(source) for source in sources]
+    while going:
+        for source in tuple(going):
+            block = next(source, None)
+            if block is None:
+                going.remove(source)
+            else:
+                yield block

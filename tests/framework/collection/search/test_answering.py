@@ -185,14 +185,104 @@ def test_keywords_can_be_restricted(collection):
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        (Query.like(1, 2), "there are 2 examples; a query takes one"),
-        (Query((Example(id=1),), keywords="bird"), "an example and keywords to rank by; give one of them"),
-        (Query((Example(id=1, weight=-1),)), "the only example says what the hits shall be unlike"),
+        (Query((Example(id=1, weight=-1),)), "all examples say what the hits shall be unlike"),
+        (Query((Example(id=99),), keywords="photograph"), "there is no object 99"),
     ],
 )
 def test_what_cannot_be_answered(collection, query, expected):
     with pytest.raises(QueryError, match=expected):
         collection.search(query)
+
+
+def test_keywords_and_an_example_are_fused(collection):
+    """An object that is high in both rankings comes first, and each hit has what it was found by."""
+    answer = collection.search(Query((Example(id=3),), keywords="even", k=20))
+    even = {hit.id for hit in collection.text("even", 20).hits}
+    assert answer.matched == len(even) == 10
+    assert {hit.id for hit in answer.hits} == set(range(1, 21))
+    for hit in answer.hits:
+        assert hit.distance is not None
+        assert (hit.score is not None) == (hit.id in even)
+    near = [hit.id for hit in collection.similar(3, 20).hits]
+    assert answer.hits[0].id == next(id_ for id_ in near if id_ in even)
+    pages = [collection.search(Query((Example(id=3),), keywords="even", k=7, offset=at)).hits for at in (0, 7, 14)]
+    assert [hit.id for page in pages for hit in page] == [hit.id for hit in answer.hits]
+
+
+def test_by_words(collection):
+    """As keywords, as what is seen, or both."""
+    (rare,) = collection.text("rare").hits
+    both = collection.text("rare", 20, by=None)
+    assert both.matched == 1
+    assert len(both.hits) == 20
+    assert next(hit for hit in both.hits if hit.id == rare.id).by == ("keywords", "looks")
+    assert {hit.by for hit in both.hits if hit.id != rare.id} == {("looks",)}
+    looks = collection.text("rare", 20, by="looks")
+    assert [hit.by for hit in looks.hits] == [("looks",)] * 20
+    assert looks.matched is None
+    assert [hit.by for hit in collection.text("rare", by="keywords").hits] == [("keywords",)]
+
+
+@pytest.mark.parametrize(
+    ("text", "looks"),
+    [
+        ("red bird", "red bird"),
+        ('"black bird" flies', "black bird flies"),
+        ("bird -black", "bird"),
+        ("bird caption:tree fly* brid~", "bird"),
+        ("caption:tree", None),
+        ("fly*", None),
+    ],
+)
+def test_what_of_a_text_query_says_how_images_look(text, looks):
+    query = Query.by_words(text)
+    assert query.keywords == text
+    assert [example.words for example in query.examples] == [each for each in [looks] if each]
+    assert Query.by_words(text, "keywords").examples == ()
+    if looks:
+        assert Query.by_words(text, "looks").keywords is None
+    else:
+        with pytest.raises(QueryError, match="no word says what images look like"):
+            Query.by_words(text, "looks")
+
+
+def test_words_without_an_extractor_that_reads_them(folder, tmp_path):
+    """It is answered the way that is there; where there is none, one line says what is missing."""
+    with seealso.open(
+        tmp_path / "d", plugins=[THUMBNAIL], extractor="thumbnail", keywords=["sidecar"], text="tantivy"
+    ) as collection:
+        collection.index([folder])
+        answer = collection.text("even", 20, by=None)
+        assert [hit.by for hit in answer.hits] == [("keywords",)] * 10
+        assert answer.reasons == ("the extractor thumbnail turns images into descriptors, not words",)
+    with (
+        seealso.open(tmp_path / "d", plugins=[THUMBNAIL], extractor="thumbnail", text=False) as collection,
+        pytest.raises(QueryError, match=r"no text index .*; and the extractor thumbnail turns images into descriptors"),
+    ):
+        collection.text("even", by=None)
+
+
+def test_an_extractor_that_ranks_by_words_itself(folder, tmp_path):
+    """What it says counts, not the collection's distance; and it is held to its promise."""
+    scoring = (
+        WORDY
+        + """
+    def words_distances(self, phrase, descriptors):
+        return descriptors.mean(axis=1) if phrase == "dark" else descriptors.mean(axis=1)[:1]
+"""
+    )
+    wordy = tmp_path / "scoring.py"
+    wordy.write_text(THUMBNAIL.read_text().replace("\n\n@seealso.hookimpl", scoring + "\n\n@seealso.hookimpl"))
+    with seealso.open(tmp_path / "c", plugins=[wordy], extractor="thumbnail", text=False) as collection:
+        collection.index([folder])
+        hits = collection.similar(Example(words="dark"), k=20).hits
+        means = {int(id_): float(collection.descriptors([id_])[0].mean()) for id_ in collection.ids()}
+        assert [hit.id for hit in hits] == sorted(means, key=means.get)
+        assert [hit.distance for hit in hits] == pytest.approx(sorted(means.values()), rel=1e-5)
+        both = collection.search(Query.like(Example(words="dark"), 3, k=20))
+        assert len(both.hits) == 20
+        with pytest.raises(seealso.PluginError, match=r"words_distances returned float32 of shape \(1,\)"):
+            collection.similar(Example(words="bright"))
 
 
 def test_an_extractor_that_reads_no_words(folder, tmp_path):

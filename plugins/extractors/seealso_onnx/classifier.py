@@ -1,0 +1,87 @@
+"""What the built-in networks' own classifier says of descriptors: the way from words to images and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from seealso import PluginError
+from seealso_onnx.efficientnet_lite import DIM, Network, kept, read_weights
+from seealso_onnx.imagenet.vocabulary import CLASSES, Vocabulary
+
+SHARPNESS = 1 / 8
+"""A probability is raised to this, so that the smallest are still apart as float32."""
+
+
+class Layer(NamedTuple):
+    """The last layer of a network: weights ``(1000, 1280)`` and biases ``(1000,)``, float32."""
+
+    weights: np.ndarray
+    biases: np.ndarray
+
+
+class Classifier:
+    """Puts words in the space of the descriptors, and says how well descriptors fit them.
+
+    A word stands for some of the classes that the network was trained with, each with a weight (`Vocabulary`). Its direction is the mean
+    of these classes' weight vectors, less the mean of all. The probability that an image shows it is that of its classes, by weight.
+    """
+
+    def __init__(self, network: Network, cache: Path) -> None:
+        self._layer = load_layer(network, cache)
+        self._vocabulary = Vocabulary()
+        centred = self._layer.weights - self._layer.weights.mean(axis=0)
+        self._directions = centred / np.linalg.norm(centred, axis=1, keepdims=True)
+
+    def direction(self, phrase: str) -> np.ndarray:
+        """The descriptor ``(1280,)`` of a phrase, of length 1.
+
+        Raises:
+            QueryError: a word is not known.
+        """
+        terms = self._vocabulary.terms(phrase).values()
+        together = sum(weights / weights.sum() for weights in terms) @ self._directions
+        return np.asarray(together / np.linalg.norm(together), np.float32)
+
+    def distances(self, phrase: str, descriptors: np.ndarray) -> np.ndarray:
+        """How far descriptors ``(n, 1280)`` are from a phrase: float32 ``(n,)``, from 0 up to π.
+
+        It is the mean of two angles, which ranks better than either: that between the descriptor and the phrase's direction; and
+        that whose cosine is the probability of the phrase (the geometric mean of its terms' probabilities), raised to `SHARPNESS`.
+        """
+        probabilities = self.probabilities(descriptors)
+        terms = self._vocabulary.terms(phrase).values()
+        likeness = np.ones(len(descriptors), np.float32)
+        for weights in terms:
+            likeness *= np.clip(probabilities @ weights, 0, 1) ** (SHARPNESS / len(terms))
+        lengths = np.linalg.norm(descriptors, axis=1)
+        cosines = descriptors @ self.direction(phrase) / np.where(lengths > 0, lengths, 1)
+        return np.asarray((np.arccos(likeness) + np.arccos(np.clip(cosines, -1, 1))) / 2, np.float32)
+
+    def probabilities(self, descriptors: np.ndarray) -> np.ndarray:
+        """Float32 ``(n, 1000)``."""
+        found: np.ndarray = descriptors @ self._layer.weights.T + self._layer.biases
+        found -= found.max(axis=1, keepdims=True)
+        np.exp(found, out=found)
+        found /= found.sum(axis=1, keepdims=True)
+        return found
+
+
+def load_layer(network: Network, cache: Path) -> Layer:
+    """The last layer of a network: from the cache, or taken out of the weights and put there.
+
+    Raises:
+        PluginError: the package with the weights is missing or damaged.
+    """
+
+    def made() -> bytes:
+        *_, weights, biases = read_weights(network).values()
+        if weights.shape != (CLASSES, DIM) or biases.shape != (CLASSES,):
+            raise PluginError(f"the weights are not those of {network.name}: its last layer is {weights.shape}")
+        return np.column_stack([weights, biases]).astype("<f4").tobytes()
+
+    table = np.frombuffer(kept(cache, f"{network.name}-{network.sha256[:16]}-classifier-1.f32", made), "<f4")
+    table = table.reshape(CLASSES, DIM + 1)
+    return Layer(np.ascontiguousarray(table[:, :DIM]), np.ascontiguousarray(table[:, DIM]))

@@ -1,0 +1,101 @@
+"""From words to the classes that they mean."""
+
+from __future__ import annotations
+
+import re
+from difflib import SequenceMatcher
+from functools import cached_property
+from heapq import nlargest
+from pathlib import Path
+
+import numpy as np
+
+from seealso import QueryError
+from seealso_onnx.imagenet.plurals import singulars
+
+CLASSES = 1000
+LONGEST_TERM = 4  # words
+MOST_WORDS = 32
+LONGEST_WORD = 64  # letters
+SUGGESTIONS = 3
+ALIKE = 0.75
+"""How alike a suggestion has to be, where 1 is the same."""
+SILENT = frozenset(["a", "an", "and", "at", "by", "for", "from", "in", "is", "of", "on", "or", "the", "to", "with"])
+"""Words that say nothing of what is seen."""
+
+
+class Vocabulary:
+    """Which classes words mean. May be used from several threads at once."""
+
+    def terms(self, phrase: str) -> dict[str, np.ndarray]:
+        """What the words of a phrase mean: term → the weights of the classes, float32 ``(1000,)``, from 0 to 1.
+
+        A term is one word or several that have a meaning together ("running shoe"); the longest count. Upper case, hyphens and plurals
+        make no difference.
+
+        Raises:
+            QueryError: a word means no class; names those nearest to it that do. Or there is none, or there are too many.
+        """
+        words = [word for word in re.findall(r"[^\W_]+", phrase.casefold()) if word not in SILENT]
+        if len(words) > MOST_WORDS:
+            raise QueryError(f"there are {len(words):,} words to look for; give {MOST_WORDS} at most")
+        if not words:
+            raise QueryError("there are no words to look for that say what is seen")
+        found: dict[str, np.ndarray] = {}
+        start = 0
+        while start < len(words):
+            for end in range(min(len(words), start + LONGEST_TERM), start, -1):
+                weights = self._weights(words[start:end])
+                if weights is not None:
+                    found[" ".join(words[start:end])] = weights
+                    break
+            else:
+                raise self._unknown(words[start])
+            start = end
+        return found
+
+    @cached_property
+    def _text(self) -> str:
+        return "\n" + Path(__file__).with_name("words.txt").read_text()
+
+    def _weights(self, words: list[str]) -> np.ndarray | None:
+        """What some words in a row mean together; None where they have no entry."""
+        spellings = {between.join(words): None for between in (" ", "-", "")}
+        lines = [line for each in spellings for form in singulars(each) if (line := self._line(form))]
+        if not lines:
+            return None
+        weights = np.zeros(CLASSES, np.float32)
+        for each in " ".join(lines).split():
+            weight, _, classes = each.partition(":")
+            for part in classes.split(","):
+                first, _, last = part.partition("-")
+                covered = weights[int(first) : int(last or first) + 1]
+                np.maximum(covered, int(weight) / 100, out=covered)
+        return weights
+
+    def _line(self, term: str) -> str:
+        head = f"\n{term}\t"
+        start = self._text.find(head)
+        return self._text[start + len(head) : self._text.index("\n", start + 1)] if start >= 0 else ""
+
+    def _unknown(self, word: str) -> QueryError:
+        near = self._nearest(word) if len(word) <= LONGEST_WORD else []
+        hint = f"; it knows {', '.join(near)}" if near else "; try a more common word for it"
+        return QueryError(f"the network does not know what {word[:LONGEST_WORD]!r} looks like{hint}")
+
+    def _nearest(self, word: str) -> list[str]:
+        """The single words that are spelt most like it, letters swapped or not."""
+
+        def likeness(other: str) -> float:
+            given, letters = (word, other), (sorted(word), sorted(other))
+            return (SequenceMatcher(None, *given).ratio() + SequenceMatcher(None, *letters).ratio()) / 2
+
+        known = (match.group(1) for match in re.finditer(r"\n([^\t ]+)\t", self._text))
+        # Only those that begin or end alike, and are about as long: the others are many.
+        like = (
+            other
+            for other in known
+            if abs(len(other) - len(word)) <= 2 and (other[0] == word[0] or other[-1] == word[-1])
+        )
+        best = nlargest(SUGGESTIONS, ((likeness(other), other) for other in like))
+        return [other for alike, other in best if alike >= ALIKE]

@@ -1,0 +1,109 @@
+"""Words for the built-in networks: which classes they mean, and whether images are found by them."""
+
+import numpy as np
+import pytest
+
+import seealso
+from seealso_onnx.imagenet.vocabulary import CLASSES, Vocabulary
+
+
+@pytest.fixture(scope="module")
+def vocabulary():
+    return Vocabulary()
+
+
+def meant(vocabulary, phrase, least=0.5):
+    """How many classes a phrase of one term means."""
+    (weights,) = vocabulary.terms(phrase).values()
+    assert weights.shape == (CLASSES,)
+    assert weights.dtype == np.float32
+    assert 0 <= weights.min() < weights.max() <= 1
+    return int(np.count_nonzero(weights >= least))
+
+
+def test_a_kind_of_what_is_known(vocabulary):
+    assert meant(vocabulary, "puppy", 0.3) == 119  # every dog, and the mud puppy
+
+
+def test_a_word_covers_all_of_its_kind(vocabulary):
+    assert meant(vocabulary, "dog", 1) == 118
+    assert 40 < meant(vocabulary, "vehicle") < 100
+    assert meant(vocabulary, "tabby", 1) == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("dog", "Dogs"),
+        ("dog", "DOG"),
+        ("t-shirt", "T shirts"),
+        ("running shoe", "running-shoes"),
+        ("mouse", "mice"),
+        ("fox", "foxes"),
+    ],
+)
+def test_spellings_that_mean_the_same(vocabulary, one, other):
+    (first,), (second,) = vocabulary.terms(one).values(), vocabulary.terms(other).values()
+    assert np.argmax(first) in np.flatnonzero(second == second.max())
+
+
+def test_several_words(vocabulary):
+    assert list(vocabulary.terms("a running shoe on the beach")) == ["running shoe", "beach"]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "said"),
+    [
+        ("bycicle", "the network does not know what 'bycicle' looks like; it knows bicycle"),
+        ("dog qwrtzx", "the network does not know what 'qwrtzx' looks like; try a more common word for it"),
+        ("щенок", "does not know what 'щенок' looks like"),
+        ("犬", "does not know what '犬' looks like"),
+        ("the of", "there are no words to look for that say what is seen"),
+        ("?!", "there are no words to look for that say what is seen"),
+        ("dog " * 10_000, "there are 10,000 words to look for; give 32 at most"),
+        ("x" * 60_000, "does not know what 'xxx"),
+        ("a\tb\nc:1-5 \0", "does not know what"),
+    ],
+)
+def test_what_it_does_not_know(vocabulary, phrase, said):
+    with pytest.raises(seealso.QueryError) as raised:
+        vocabulary.terms(phrase)
+    assert said in str(raised.value)
+    assert len(str(raised.value)) < 300
+
+
+@pytest.fixture(scope="module")
+def collection(photographs, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("words")
+    (folder / "photos").mkdir()
+    for name, image in photographs.items():
+        image.save(folder / "photos" / f"{name}.png")
+    with seealso.open(folder / "c") as opened:
+        opened.index([folder / "photos"])
+        yield opened
+
+
+def names(answer):
+    return [hit.path.rpartition("/")[2].removesuffix(".png") for hit in answer.hits]
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [("cup", "coffee"), ("coffee", "coffee"), ("cat", "chelsea"), ("spacecraft", "rocket"), ("missile", "rocket")],
+)
+def test_photographs_are_found_by_words_that_nobody_gave_them(collection, words, name):
+    answer = collection.similar(seealso.Example(words=words), k=3)
+    assert names(answer)[0] == name
+    assert 0 <= answer.hits[0].distance < answer.hits[1].distance <= np.pi / 2 + 1e-6
+    assert names(collection.text(words, by="looks"))[0] == name
+
+
+def test_words_beside_an_image(collection):
+    """Both count alike."""
+    (coffee,) = collection.text("espresso", 1, by="looks").hits
+    cat = {hit.id: hit.distance for hit in collection.similar(seealso.Example(words="cat"), k=50).hits}
+    near = {hit.id: hit.distance for hit in collection.similar(coffee.id, k=50).hits}
+    both = collection.search(seealso.Query.like(seealso.Example(words="cat"), coffee.id, k=50))
+    assert len(both.hits) == len(cat) == len(near)
+    for hit in both.hits:
+        assert hit.distance == pytest.approx((cat[hit.id] + near[hit.id]) / 2, rel=1e-4)
