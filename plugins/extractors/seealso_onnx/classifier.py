@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,17 @@ from seealso_onnx.imagenet.vocabulary import CLASSES, Vocabulary
 
 SHARPNESS = 1 / 8
 """A probability is raised to this, so that the smallest are still apart as float32."""
+
+
+REMEMBERED = 64
+"""Phrases."""
+
+
+class Meaning(NamedTuple):
+    """What a phrase means: the weights of the classes ``(1000,)`` for each of its terms, and its direction ``(1280,)``."""
+
+    terms: list[np.ndarray]
+    direction: np.ndarray
 
 
 class Layer(NamedTuple):
@@ -34,6 +46,8 @@ class Classifier:
         self._vocabulary = Vocabulary()
         centred = self._layer.weights - self._layer.weights.mean(axis=0)
         self._directions = centred / np.linalg.norm(centred, axis=1, keepdims=True)
+        # A query asks for the same phrase with every block of descriptors.
+        self._meaning = lru_cache(REMEMBERED)(self._understand)
 
     def direction(self, phrase: str) -> np.ndarray:
         """The descriptor ``(1280,)`` of a phrase, of length 1.
@@ -41,9 +55,12 @@ class Classifier:
         Raises:
             QueryError: a word is not known.
         """
-        terms = self._vocabulary.terms(phrase).values()
+        return self._meaning(phrase).direction
+
+    def _understand(self, phrase: str) -> Meaning:
+        terms = list(self._vocabulary.terms(phrase).values())
         together = sum(weights / weights.sum() for weights in terms) @ self._directions
-        return np.asarray(together / np.linalg.norm(together), np.float32)
+        return Meaning(terms, np.asarray(together / np.linalg.norm(together), np.float32))
 
     def distances(self, phrase: str, descriptors: np.ndarray) -> np.ndarray:
         """How far descriptors ``(n, 1280)`` are from a phrase: float32 ``(n,)``, from 0 up to π.
@@ -52,12 +69,12 @@ class Classifier:
         that whose cosine is the probability of the phrase (the geometric mean of its terms' probabilities), raised to `SHARPNESS`.
         """
         probabilities = self.probabilities(descriptors)
-        terms = self._vocabulary.terms(phrase).values()
+        terms, direction = self._meaning(phrase)
         likeness = np.ones(len(descriptors), np.float32)
         for weights in terms:
             likeness *= np.clip(probabilities @ weights, 0, 1) ** (SHARPNESS / len(terms))
         lengths = np.linalg.norm(descriptors, axis=1)
-        cosines = descriptors @ self.direction(phrase) / np.where(lengths > 0, lengths, 1)
+        cosines = descriptors @ direction / np.where(lengths > 0, lengths, 1)
         return np.asarray((np.arccos(likeness) + np.arccos(np.clip(cosines, -1, 1))) / 2, np.float32)
 
     def probabilities(self, descriptors: np.ndarray) -> np.ndarray:

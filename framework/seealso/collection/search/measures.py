@@ -43,6 +43,10 @@ class FromDescriptor(Measure):
         """See `Measure`."""
         return block.sound_distances(self._distance, self.probes[0])
 
+    def of(self, descriptors: np.ndarray) -> np.ndarray:
+        """The float32 distances ``(n,)`` of descriptors ``(n, dim)`` that are decoded already."""
+        return self._distance.one_to_many(self.probes[0], descriptors)
+
 
 class FromWords(Measure):
     """What the extractor makes of words and descriptors; where it leaves that to the collection's distance, the distance from the
@@ -64,7 +68,7 @@ class FromWords(Measure):
         """See `Measure`."""
         ids, descriptors = block.sound()
         distances = self._score(self._words, descriptors)
-        return self._nearest.distances(block) if distances is None else (ids, distances)
+        return ids, self._nearest.of(descriptors) if distances is None else distances
 
 
 @dataclass(frozen=True, slots=True)
