@@ -87,6 +87,8 @@ if TYPE_CHECKING:
     from seealso.interfaces.index import IndexContext as IndexContext
     from seealso.interfaces.index import MetricIndex as MetricIndex
     from seealso.interfaces.keywords import KeywordSource as KeywordSource
+    from seealso.interfaces.likeness import Likeness as Likeness
+    from seealso.interfaces.likeness import Within as Within
     from seealso.interfaces.observed import Observed as Observed
     from seealso.interfaces.plugin import Plugin as Plugin
     from seealso.interfaces.plugin import PluginChoice as PluginChoice
@@ -194,6 +196,7 @@ _MODULES = {
     "seealso.interfaces.frontend": ("Frontend", "Host"),
     "seealso.interfaces.index": ("CandidateBlock", "IdSet", "IndexContext", "MetricIndex"),
     "seealso.interfaces.keywords": ("KeywordSource",),
+    "seealso.interfaces.likeness": ("Likeness", "Within"),
     "seealso.interfaces.observed": ("Observed",),
     "seealso.interfaces.plugin": ("Plugin", "PluginChoice", "PluginOptions", "RelativePath"),
     "seealso.interfaces.store": ("EncodedBlock", "ObjectStore", "StoreContext", "StoreOptions", "StoreReport"),

@@ -29,6 +29,9 @@ LOCK = "write.lock"
 EVALUATION = "evaluation.npz"
 """True neighbours, kept from one evaluation to the next."""
 
+LIKENESS = "likeness.json"
+"""How far apart the collection's objects are, which says what likeness in percent means."""
+
 EXTRAS = "extras"
 """A folder for each plugin that keeps something of its own."""
 
@@ -65,8 +68,8 @@ def strangers(directory: Path) -> list[str]:
     """What lies in a directory and is no part of a collection."""
     ours = (INDEX, TEXT, LOCK, EXTRAS)
     names = (name for name in os.listdir(directory) if name not in ours and not is_store(name))
-    # Beside these two files lie those that SQLite and an interrupted writer make.
-    return sorted(name for name in names if not name.startswith((CATALOGUE, EVALUATION)))
+    # Beside these files lie those that SQLite and an interrupted writer make.
+    return sorted(name for name in names if not name.startswith((CATALOGUE, EVALUATION, LIKENESS)))
 
 
 def holds_descriptors(directory: Path) -> bool:
@@ -81,5 +84,5 @@ def holds_descriptors(directory: Path) -> bool:
     if not any(file.name != STORE_IDENTITY for store in stores for file in store.iterdir()):
         return False
     names = os.listdir(directory)
-    signs = LOCK in names or any(name.startswith((CATALOGUE, EVALUATION)) for name in names)
+    signs = LOCK in names or any(name.startswith((CATALOGUE, EVALUATION, LIKENESS)) for name in names)
     return signs or not strangers(directory)

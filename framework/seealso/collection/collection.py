@@ -19,6 +19,7 @@ from seealso.collection.intake.ingest import IngestReport, Progress
 from seealso.collection.intake.intake import Intake
 from seealso.collection.intake.scan import ScanRules
 from seealso.collection.intake.vector_files import open_vectors
+from seealso.collection.likeness import KeptLikeness, random_distances
 from seealso.collection.parts.opened import Opened
 from seealso.collection.parts.opening import Opening
 from seealso.collection.parts.recorded import sources_record, with_secrets
@@ -38,6 +39,7 @@ from seealso.imported.extractor import Imported
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.extractor import Provenance
 from seealso.interfaces.image_limits import ImageLimits
+from seealso.interfaces.likeness import Likeness
 from seealso.interfaces.plugin import PluginChoice
 from seealso.interfaces.query import Answer, Example, Hit, Query
 from seealso.interfaces.records import Counts, ObjectRecord
@@ -66,6 +68,7 @@ class Collection:
         self._lock = threading.Lock()
         self._found: tuple[Parts, Examples] | None = None
         self._contents = Contents(self.settings.images)
+        self._likeness = KeptLikeness(self.path)
 
     def __enter__(self) -> Self:
         return self
@@ -329,6 +332,20 @@ class Collection:
         """
         asked, descriptor = self._opening.asked(lambda opened: self._examples().find(opened, example, Stopwatch()))
         return descriptor, asked.id
+
+    def likeness(self) -> Likeness:
+        """What a likeness in percent means here. Where nobody has asked before, or the collection has twice as many objects by now, it is
+        measured on pairs of its objects: some hundred milliseconds, however many there are."""
+        return self._opening.asked(self._likeness.get)
+
+    def random_distances(self) -> np.ndarray:
+        """The distances of random pairs of objects, float64, ascending: of all, where there are up to a hundred objects, else of up to
+        49,500; the same again as long as nothing changes."""
+        return self._opening.asked(lambda opened: random_distances(opened.store, opened.distance, opened.catalog))
+
+    def keep_likeness(self, likeness: Likeness) -> None:
+        """Let `likeness` give this from now on, as long as it would give what was measured now."""
+        self._likeness.keep(self._current(), likeness)
 
     def descriptors(self, ids: Sequence[int] | np.ndarray) -> np.ndarray:
         """The descriptors ``(n, dim)`` of objects, in the order asked.

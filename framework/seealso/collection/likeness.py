@@ -1,0 +1,182 @@
+"""What likeness means in a collection: measured when somebody first asks for it, and kept."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import threading
+import zlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from seealso.blocks import spans
+from seealso.catalogue.reader import Catalog
+from seealso.collection.parts.opened import Opened
+from seealso.durability import write_atomically
+from seealso.interfaces.distance import Distance
+from seealso.interfaces.likeness import Likeness
+from seealso.interfaces.store import ObjectStore
+from seealso.layout import LIKENESS
+
+OBJECTS = 1000
+"""Objects that are read, at most."""
+
+GROUP = 100
+"""So many of them are compared with one another: 49,500 pairs of 1,000 objects, however slow the distance is."""
+
+NEAREST_SHARE = 0.01
+"""The share of random pairs that counts as near: what is further away is no nearer than unrelated objects are."""
+
+FEWEST_PAIRS = 1000
+"""With fewer pairs, their nearest hundredth says nothing. There are as many from 46 objects on."""
+
+FORMAT = 1
+
+
+def random_distances(store: ObjectStore, distance: Distance, catalog: Catalog, seed: int = 0) -> np.ndarray:
+    """The distances of random pairs of objects, float64, ascending; the same again as long as nothing changes.
+
+    Damaged descriptors are left out, and so are distances that float32 cannot hold.
+    """
+    random = np.random.default_rng(seed)
+    chosen = np.sort(catalog.random_ids(OBJECTS, random))
+    blocks = [block.sound() for block in store.read_blocks(chosen)]
+    if not blocks:
+        return np.empty(0)
+    ids = np.concatenate([ids for ids, _ in blocks])
+    descriptors = np.concatenate([descriptors for _, descriptors in blocks])
+    # Neighbours in the store may be alike, and the store decides in which order they come.
+    mixed = descriptors[np.argsort(ids)][random.permutation(ids.size)]
+    found = []
+    for rows in spans(ids.size, GROUP):
+        group = mixed[rows]
+        found.append(distance.many_to_many(group, group)[np.triu_indices(len(group), 1)])
+    distances = np.concatenate(found).astype(np.float64)
+    return np.sort(distances[np.isfinite(distances)])
+
+
+def likeness_of(distances: np.ndarray) -> Likeness:
+    """What likeness means where random pairs of objects lie so far apart (`random_distances`)."""
+    if not distances.size:
+        return Likeness(0.0)
+    enough = distances.size >= FEWEST_PAIRS
+    return Likeness(
+        typical=float(np.median(distances)),
+        alike=float(np.quantile(distances, NEAREST_SHARE)) if enough else None,
+        pairs=int(distances.size),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A likeness that was measured; and of what, how many objects there were, and which ID would have come next."""
+
+    of: str
+    objects: int
+    next_id: int
+    likeness: Likeness
+
+    @classmethod
+    def made(cls, opened: Opened, likeness: Likeness) -> Self:
+        return cls(_made_of(opened), opened.catalog.counts().objects, _next_id(opened.catalog), likeness)
+
+    def fits(self, opened: Opened) -> bool:
+        """Whether it is of these descriptors and this distance, and less than half of the objects are others by now."""
+        if self.of != _made_of(opened):
+            return False
+        new = _next_id(opened.catalog) - self.next_id
+        return new <= self.objects and 2 * opened.catalog.counts().objects >= self.objects
+
+    def dump(self) -> bytes:
+        body = json.dumps({"format": FORMAT, **asdict(self)}).encode()
+        return b"%08x\n%s\n" % (zlib.crc32(body), body)
+
+    @classmethod
+    def load(cls, data: bytes) -> Self | None:
+        """What `dump` gave; None where this is something else, or damaged."""
+        checksum, _, body = data.rstrip(b"\n").partition(b"\n")
+        if checksum != b"%08x" % zlib.crc32(body):
+            return None
+        try:
+            kept = json.loads(body)
+            if kept.pop("format") != FORMAT:
+                return None
+            return cls(**kept | {"likeness": Likeness(**kept["likeness"])})
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return None
+
+
+class KeptLikeness:
+    """Knows what likeness means in a collection. May be used from several threads at once.
+
+    It is derived: kept in a small file of the collection's directory, or in memory alone where nothing can be written there. A
+    file that is damaged, or does not fit any more, is as if it were not there, and is replaced when likeness is next asked for.
+
+    Args:
+        directory: the collection's.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._file = directory / LIKENESS
+        self._lock = threading.RLock()
+        self._seen: tuple[int, ...] | None = None
+        self._kept: _Kept | None = None
+
+    def known(self, opened: Opened) -> Likeness | None:
+        """What likeness means, where that was measured before. Nothing is measured; O(1)."""
+        with self._lock:
+            seen = _state(self._file)
+            if seen is not None and seen != self._seen:
+                self._seen, self._kept = seen, _read(self._file)
+            kept = self._kept
+        return kept.likeness if kept is not None and kept.fits(opened) else None
+
+    def get(self, opened: Opened) -> Likeness:
+        """What likeness means; it is measured where it is not known: some hundred milliseconds, however many objects there are."""
+        with self._lock:
+            known = self.known(opened)
+            if known is None:
+                known = likeness_of(random_distances(opened.store, opened.distance, opened.catalog))
+                self.keep(opened, known)
+            return known
+
+    def keep(self, opened: Opened, likeness: Likeness) -> None:
+        """Remember what was measured."""
+        with self._lock:
+            self._kept = _Kept.made(opened, likeness)
+            # It can be measured again: that the disk is full or cannot be written is no reason to fail, nor is another process
+            # that keeps the same just now.
+            with contextlib.suppress(OSError):
+                write_atomically(self._file, self._kept.dump())
+                self._seen = _state(self._file)
+
+
+def _made_of(opened: Opened) -> str:
+    """What the distances depend on, as a short text."""
+    distance = opened.distance
+    return hashlib.sha256(f"{distance.name} {distance.options!r} {opened.provenance!r}".encode()).hexdigest()[:32]
+
+
+def _next_id(catalog: Catalog) -> int:
+    return int(catalog.meta("next_id") or 0)
+
+
+def _state(file: Path) -> tuple[int, ...] | None:
+    """By what a file is known to be the same still; None where there is none."""
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _read(file: Path) -> _Kept | None:
+    try:
+        return _Kept.load(file.read_bytes())
+    except OSError:
+        return None
