@@ -131,6 +131,11 @@ class Catalog:
         """Removals up to this change have been forgotten: an index older than it has to be rebuilt."""
         return int(self.meta("removals_known_since") or 0)
 
+    def newest_id(self) -> int:
+        """The largest ID of an object; 0 where there is none."""
+        row = self._one("SELECT max(id) FROM objects")
+        return 0 if row is None or row[0] is None else int(row[0])
+
     def existing(self, ids: np.ndarray) -> np.ndarray:
         """Those of ``ids`` that are objects, ascending."""
         found: list[int] = []

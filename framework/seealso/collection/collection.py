@@ -334,7 +334,7 @@ class Collection:
         return descriptor, asked.id
 
     def likeness(self) -> Likeness:
-        """What a likeness in percent means here. Where nobody has asked before, or the collection has twice as many objects by now, it is
+        """What a likeness in percent means here. Where nobody has asked before, or the collection has grown by half since, it is
         measured on pairs of its objects: some hundred milliseconds, however many there are."""
         return self._opening.asked(self._likeness.get)
 

@@ -74,23 +74,23 @@ def likeness_of(distances: np.ndarray) -> Likeness:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A likeness that was measured; and of what, how many objects there were, and which ID would have come next."""
+    """A likeness that was measured; of what, among how many objects, and the ID of the newest of them."""
 
     of: str
     objects: int
-    next_id: int
+    newest_id: int
     likeness: Likeness
 
     @classmethod
     def made(cls, opened: Opened, likeness: Likeness) -> Self:
-        return cls(_made_of(opened), opened.catalog.counts().objects, _next_id(opened.catalog), likeness)
+        return cls(_made_of(opened), opened.catalog.counts().objects, opened.catalog.newest_id(), likeness)
 
     def fits(self, opened: Opened) -> bool:
-        """Whether it is of these descriptors and this distance, and less than half of the objects are others by now."""
+        """Whether it is of these descriptors and this distance, and the collection has neither grown by more than half nor lost more."""
         if self.of != _made_of(opened):
             return False
-        new = _next_id(opened.catalog) - self.next_id
-        return new <= self.objects and 2 * opened.catalog.counts().objects >= self.objects
+        new = opened.catalog.newest_id() - self.newest_id
+        return new <= self.objects // 2 and 2 * opened.catalog.counts().objects >= self.objects
 
     def dump(self) -> bytes:
         body = json.dumps({"format": FORMAT, **asdict(self)}).encode()
@@ -161,9 +161,6 @@ def _made_of(opened: Opened) -> str:
     distance = opened.distance
     return hashlib.sha256(f"{distance.name} {distance.options!r} {opened.provenance!r}".encode()).hexdigest()[:32]
 
-
-def _next_id(catalog: Catalog) -> int:
-    return int(catalog.meta("next_id") or 0)
 
 
 def _state(file: Path) -> tuple[int, ...] | None:
