@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     from seealso.errors import SeealsoError as SeealsoError
     from seealso.errors import StoreError as StoreError
     from seealso.errors import WrongStore as WrongStore
+    from seealso.evaluation.distances import DistanceReport as DistanceReport
+    from seealso.evaluation.distances import Distances as Distances
+    from seealso.evaluation.distances import measure_distances as measure_distances
     from seealso.evaluation.evaluate import Evaluation as Evaluation
     from seealso.evaluation.evaluate import Sample as Sample
     from seealso.evaluation.evaluate import SizeResult as SizeResult
@@ -179,6 +182,7 @@ _MODULES = {
         "StoreError",
         "WrongStore",
     ),
+    "seealso.evaluation.distances": ("DistanceReport", "Distances", "measure_distances"),
     "seealso.evaluation.evaluate": ("Evaluation", "Sample", "SizeResult", "evaluate", "sample_of", "true_neighbours"),
     "seealso.evaluation.exact": ("Neighbours", "exact_neighbours"),
     "seealso.planning.estimate": ("Estimate", "Plan", "Plans", "plan", "shown_choice"),

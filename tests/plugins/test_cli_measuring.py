@@ -59,6 +59,39 @@ def test_evaluate(measured, tmp_path):
     assert document["results"][0]["recall"] == pytest.approx(float(rows[0][1]), abs=1e-4)
 
 
+def test_evaluate_says_how_far_apart_images_are(measured):
+    status, out, err = measured("evaluate", "--queries", "20", "-k", "3", "--candidates", "60")
+    assert (status, "warning" in err) == (0, False)
+    lines = out.splitlines()
+    heads = next(place for place, line in enumerate(lines) if line.startswith("distances of"))
+    kinds = [re.split(r"  +", line) for line in lines[heads + 1 : heads + 6]]
+    assert [(kind[0], kind[1]) for kind in kinds] == [
+        ("copies of half size", "40"),
+        ("copies of quality 40", "40"),
+        ("copies cropped by 5 %", "40"),
+        ("nearest other images", "20"),
+        ("unrelated images", "1,770"),
+    ]
+    quantiles = [[float(value) for value in kind[2:]] for kind in kinds]
+    assert all(values == sorted(values) and len(values) == 7 for values in quantiles)
+    bars = lines.index(next(line for line in lines if line.startswith("distance  likeness  altered copies")))
+    assert lines[bars + 1].startswith("0         100 %")
+    assert sum("█" in line for line in lines[bars + 1 : bars + 21]) > 5
+    document = json.loads(measured("evaluate", "--queries", "20", "-k", "3", "--candidates", "60", "--json")[1])
+    told = document["distances"]
+    assert [sum(kind["histogram"]) for kind in told["kinds"]] == [40, 40, 40, 20, 1770]
+    assert told["kinds"][4]["median"] == pytest.approx(told["likeness"]["typical"])
+    (alike,) = [line for line in lines if line.startswith("alike: `--within ")]
+    assert f"({told['likeness']['alike']:.4g})" in alike or f"{told['likeness']['alike']:.4g}`" in alike
+    same = [line for line in lines if line.startswith("the same picture: `--within ")]
+    assert len(same) == (told["likeness"]["same"] is not None)
+    # What is suggested is remembered, and can be typed.
+    answer = json.loads(measured("similar", "id:3", "--json")[1])
+    assert answer["likeness"] == told["likeness"]
+    for line in (*same, alike):
+        assert measured("similar", "id:3", "--within", line.split("`")[1].removeprefix("--within "))[0] == 0
+
+
 def test_evaluate_queries_from_elsewhere(measured, tmp_path, make_photos):
     make_photos(tmp_path / "queries", 4, seed=9)
     (tmp_path / "queries" / "broken.jpg").write_bytes(b"none")

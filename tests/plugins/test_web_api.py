@@ -248,7 +248,7 @@ def test_only_what_is_near(client):
         answer = client.get(f"/api/v1/photos/similar/3?within={wrong}")
         assert (answer.status_code, answer.json()["detail"]) == (
             422,
-            "`within` has to be a distance: a number, 0 or more.",
+            f"`within`: {wrong!r} is neither a distance (a number, 0 or more) nor a likeness (as 80%, above 0% and at most 100%).",
         )
 
 

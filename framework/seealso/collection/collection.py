@@ -260,7 +260,7 @@ class Collection:
             watch.book("open")
             opened.catalog.refresh()
             try:
-                answer = Answering(opened, self._examples(), self.settings.search, watch).answer(query)
+                answer = Answering(opened, self._examples(), self.settings.search, watch, self._likeness).answer(query)
             except (SeealsoError, OSError):
                 # Its store was left for another one meanwhile: then it may have been half gone.
                 if not opened.moved():

@@ -13,6 +13,7 @@ import numpy as np
 
 from seealso.collection import Collection
 from seealso.errors import QueryError
+from seealso.evaluation.distances import DistanceReport, measure_distances
 from seealso.evaluation.exact import Neighbours, exact_neighbours
 from seealso.evaluation.intervals import recall_interval
 from seealso.interfaces.query import Answer, Query, Times
@@ -84,6 +85,7 @@ class Evaluation:
         memory: bytes of memory that the process held at the end.
         results: by candidate-set size, ascending.
         same_class: of the 1, 5 and 10 nearest, the share that is of the query's class; empty without labels.
+        distances: how far apart alike and unrelated images are; None where that was not asked for.
     """
 
     collection: str
@@ -97,6 +99,7 @@ class Evaluation:
     memory: int
     results: tuple[SizeResult, ...]
     same_class: dict[int, float]
+    distances: DistanceReport | None = None
 
     def as_json(self) -> dict[str, Any]:
         """As the command line's ``--json`` shows it."""
@@ -134,6 +137,7 @@ def evaluate(
     sizes: Sequence[int] | None = None,
     seed: int = 0,
     labels: bool = False,
+    distances: bool = False,
     work: Path | None = None,
     progress: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> Evaluation:
@@ -150,6 +154,7 @@ def evaluate(
         sizes: candidate-set sizes; by default from 100 to 50,000, as far as there are objects, and the configured one.
         seed: of the sample.
         labels: also how many of the nearest are in the folder that the query is in, as if folders were classes.
+        distances: also how far apart alike and unrelated images are; the thresholds that follow are remembered (`measure_distances`).
         work: where the true neighbours are kept; by default in the collection's directory, if it can be written.
         progress: told what is being done, how far it is, and of how much.
 
@@ -178,6 +183,7 @@ def evaluate(
         memory=resident_memory(),
         results=tuple(results),
         same_class=_same_class(collection, sample, truth) if labels else {},
+        distances=measure_distances(collection, truth.distances[:, 0], seed=seed, progress=progress) if distances else None,
     )
 
 

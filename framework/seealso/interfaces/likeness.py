@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from seealso.errors import QueryError
 
@@ -94,7 +94,7 @@ class Within:
         return repr(self.distance) if self.likeness is None else f"{self.likeness:.15g}%"
 
     @property
-    def limits(self) -> dict[str, float | None]:
+    def limits(self) -> dict[str, Any]:
         """The same as settings of a `Query`."""
         return {"max_distance": self.distance, "min_likeness": self.likeness}
 

@@ -14,6 +14,7 @@ import numpy as np
 from seealso.errors import QueryError
 from seealso.interfaces.image_limits import ImageLimits
 from seealso.interfaces.index import IdSet
+from seealso.interfaces.likeness import Likeness, check_likeness
 from seealso.interfaces.records import Counts, ObjectRecord
 from seealso.interfaces.text import Words
 from seealso.interfaces.text_query import Match, TextQuery
@@ -144,6 +145,7 @@ class Query:
         max_distance: only hits that are no further than this from the example; infinity is no limit, and kept as None.
         allowed: only these objects.
         candidates: how many candidates to refine, at most; by default what the configuration says.
+        min_likeness: only hits that are at least so alike, in percent (`Likeness`). It compares images: none of the examples may be words.
 
     Raises:
         QueryError: there is nothing to look for, or a number makes no sense.
@@ -158,6 +160,7 @@ class Query:
     max_distance: float | None = None
     allowed: IdSet | None = None
     candidates: int | None = None
+    min_likeness: float | None = None
 
     def __post_init__(self) -> None:
         # A query can be kept and sent elsewhere, so it holds plain numbers, whatever kind of number was given.
@@ -184,6 +187,16 @@ class Query:
             raise QueryError(f"max_distance is {self.max_distance}; a distance is 0 or more")
         if self.max_distance is not None and not self.examples:
             raise QueryError("max_distance needs an example that distances are measured from")
+        if self.min_likeness is not None:
+            self._check_likeness(self.min_likeness)
+
+    def _check_likeness(self, percent: float) -> None:
+        object.__setattr__(self, "min_likeness", float(percent))
+        check_likeness(percent)
+        if not self.examples:
+            raise QueryError("min_likeness needs an example that the hits shall be like")
+        if not self.by_images:
+            raise QueryError("a likeness in percent compares images with images; for words give a distance")
 
     @classmethod
     def like(cls, *examples: PathLike | int | np.ndarray | Example, **settings: Any) -> Self:
@@ -211,9 +224,20 @@ class Query:
         return cls(examples, None if by == "looks" else text, **settings)
 
     @property
+    def by_images(self) -> bool:
+        """Whether all examples are images, so that the distances are those of the collection and a likeness can be told."""
+        return bool(self.examples) and all(example.words is None for example in self.examples)
+
+    @property
     def reach(self) -> int:
         """How many of the best have to be found."""
         return self.offset + self.k
+
+    def farthest(self, likeness: Likeness | None) -> float | None:
+        """How far a hit may be, at most; None: as far as it likes. ``likeness``: of the collection; it counts for `min_likeness` alone."""
+        if self.min_likeness is None or likeness is None:
+            return self.max_distance
+        return min(likeness.distance(self.min_likeness), math.inf if self.max_distance is None else self.max_distance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +258,8 @@ class Hit:
         paths: where it was found, ascending; the first is the one to show.
         keywords: the words that are shown with it; for all of them see `Searchable.keywords`.
         score: how well its keywords match, more is better; None where it was not found by keywords.
+        likeness: how alike it is to the examples, in percent (`Likeness`); None where that is not known, or it was not found by images.
+        beyond: whether it is no nearer than unrelated images are (`Likeness.alike`); None where that is not known.
     """
 
     id: int
@@ -241,6 +267,8 @@ class Hit:
     paths: tuple[bytes, ...]
     keywords: tuple[str, ...] = ()
     score: float | None = None
+    likeness: float | None = None
+    beyond: bool | None = None
 
     @property
     def path(self) -> str:
@@ -253,9 +281,11 @@ class Hit:
         return tuple(way for way, value in (("keywords", self.score), ("looks", self.distance)) if value is not None)
 
     def measures(self) -> dict[str, float | None]:
-        """Its distance and its score, for JSON. A distance that float32 cannot hold is null: JSON knows no infinity."""
+        """Its distance and its score, for JSON; its likeness, and whether it is beyond, where they are known. A distance that float32
+        cannot hold is null: JSON knows no infinity."""
         distance = self.distance if self.distance is not None and math.isfinite(self.distance) else None
-        return {"distance": distance, "score": self.score}
+        known = {name: value for name in ("likeness", "beyond") if (value := getattr(self, name)) is not None}
+        return {"distance": distance, "score": self.score, **known}
 
     def as_json(self) -> dict[str, Any]:
         """As the command line's ``--json`` shows it."""
@@ -336,6 +366,7 @@ class Answer:
         matched: how many objects match the text query; None where there was none.
         unsearched: how many objects are too new to be in the index, and too many to be searched without it.
         reasons: why it is answered one way alone, where keywords and examples were asked for.
+        likeness: what a likeness in percent means here; None where that is not known, or the examples are no images.
     """
 
     query: Query
@@ -345,6 +376,7 @@ class Answer:
     matched: int | None = None
     unsearched: int = 0
     reasons: tuple[str, ...] = ()
+    likeness: Likeness | None = None
 
     @property
     def example(self) -> Asked:
@@ -366,7 +398,7 @@ class Answer:
                 "path": None if path is None else shown_path(path),
                 "uri": None if path is None else uri_of_path(path),
                 "text": self.text,
-                "within": self.query.max_distance,
+                "within": self.query.farthest(self.likeness),
                 "offset": self.query.offset,
                 "examples": [
                     {
@@ -382,6 +414,10 @@ class Answer:
             "unsearched": self.unsearched,
             "cost": self.cost.as_json(),
         }
+        if self.query.min_likeness is not None:
+            answer["query"]["likeness"] = self.query.min_likeness
+        if self.likeness is not None:
+            answer["likeness"] = asdict(self.likeness)
         return answer if self.matched is None else answer | {"matched": self.matched}
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seealso import ConfigError, QueryError, printable
+from seealso_cli.distances import show_distances
 from seealso_cli.output import Number, json_option, note, say, size, write_json, write_rows
 from seealso_cli.progress import showing_share
 from seealso_cli.session import Session
@@ -76,6 +77,9 @@ def evaluate_command(
 
     Recall: which share of the true nearest neighbours is found. A query is left out of its own answers. The first time every
     query is compared with every object; that is kept, and an interrupted run goes on.
+
+    Then how far apart images are: altered copies from their originals, images from the nearest other, and random pairs. The thresholds that
+    follow are suggested for --within, and remembered: hits further away than alike images are marked from then on.
     """
     from seealso import evaluate, plot_evaluation
 
@@ -90,6 +94,7 @@ def evaluate_command(
             sizes=sizes or None,
             seed=seed,
             labels=labels is not None,
+            distances=True,
             progress=tell,
         )
     if plot is not None:
@@ -137,6 +142,8 @@ def _show(found: Evaluation) -> None:
     write_rows(rows, COLUMNS)
     for nearest, share in found.same_class.items():
         say(f"of the {nearest} nearest, {100 * share:.1f} % are in the query's folder")
+    if found.distances is not None:
+        show_distances(found.distances)
 
 
 @click.command("tune")

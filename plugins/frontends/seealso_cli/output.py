@@ -14,7 +14,7 @@ import click
 from seealso import one_line, own_stdout, printable, shown_path
 
 if TYPE_CHECKING:
-    from seealso import Hit
+    from seealso import Hit, Within
 
 KEYWORDS_WIDTH = 60
 
@@ -47,20 +47,19 @@ class Number(click.IntRange):
     name = "whole number"
 
 
-class Distance(click.ParamType[float]):
-    """A distance: a number, 0 or more."""
+class Limit(click.ParamType["Within"]):
+    """How near hits have to be: a distance, or a likeness in percent."""
 
-    name = "distance"
+    name = "distance or likeness"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number that was typed."""
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Within:
+        """What was typed."""
+        from seealso import QueryError, Within
+
         try:
-            distance = float(value)
-        except ValueError:
-            distance = math.nan
-        if not (math.isfinite(distance) and distance >= 0):
-            self.fail(f"{value!r} is not a distance: a number, 0 or more", param, ctx)
-        return distance
+            return value if isinstance(value, Within) else Within.parse(value)
+        except QueryError as error:
+            self.fail(str(error), param, ctx)
 
 
 def given_path(_: click.Context, parameter: click.Parameter, value: Any) -> Any:
@@ -102,31 +101,40 @@ def write_hits(hits: Sequence[Hit], itself: Collection[int] = (), *, ways: bool 
         ways: say by what of the words each was found, instead of its distance.
     """
     rows = []
+    # Columns that came later are for people alone: what scripts split at tabs stays as it is.
     described = _for_people() and any(hit.keywords for hit in hits)
+    alike = _for_people() and not ways and any(hit.likeness is not None for hit in hits)
     for hit in hits:
         distance = [] if hit.distance is None or ways else [f"{hit.distance:.4f}"]
+        likeness = ["" if hit.likeness is None else percent(hit.likeness)] if alike else []
         marked = " (the query itself)" if hit.id in itself else ""
         more = f" (and {len(hit.paths) - 1} more)" if len(hit.paths) > 1 else ""
-        # A column of its own only for people: what scripts split at tabs stays as it is.
         keywords = [printable(", ".join(hit.keywords))[:KEYWORDS_WIDTH]] if described else []
         found = [", ".join(hit.by)] if ways else []
-        rows.append([str(hit.id), *distance, printable(shown_path(hit.paths[0])) + marked + more, *found, *keywords])
+        path = printable(shown_path(hit.paths[0])) + marked + more
+        rows.append([str(hit.id), *distance, *likeness, path, *found, *keywords])
     compared = not ways and any(hit.distance is not None for hit in hits)
-    heads = ["id", *(["distance"] if compared else []), "path", *(["found by"] if ways else [])]
-    write_rows(rows, [*heads, *(["keywords"] if described else [])])
+    heads = ["id", *(["distance"] if compared else []), *(["likeness"] if alike else []), "path"]
+    heads += [*(["found by"] if ways else []), *(["keywords"] if described else [])]
+    write_rows(rows, heads, pale={place for place, hit in enumerate(hits) if hit.beyond})
 
 
-def write_rows(rows: Sequence[Sequence[str]], heads: Sequence[str]) -> None:
-    """Rows for people in columns with their heads; elsewhere separated by tabs, without heads."""
+def write_rows(rows: Sequence[Sequence[str]], heads: Sequence[str], pale: Collection[int] = ()) -> None:
+    """Rows for people in columns with their heads, those at the places ``pale`` dimmed; elsewhere separated by tabs, without heads."""
     if not _for_people():
         for row in rows:
             say("\t".join(row))
         return
     widths = [max(len(head), *(len(row[place]) for row in rows), 0) for place, head in enumerate(heads)]
-    for row in [heads, *rows] if rows else []:
+    for place, row in enumerate([heads, *rows] if rows else [], -1):
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         line = "  ".join(cells).rstrip()
-        say(click.style(line, bold=True) if row is heads else line)
+        say(click.style(line, bold=True) if row is heads else click.style(line, dim=True) if place in pale else line)
+
+
+def percent(likeness: float) -> str:
+    """A likeness for people: ``79 %``. It is rounded down, so that `--within` with what is shown finds what is shown with it."""
+    return f"{math.floor(likeness)} %"
 
 
 def _for_people() -> bool:

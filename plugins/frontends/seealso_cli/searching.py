@@ -13,13 +13,14 @@ import click
 
 from seealso import SeealsoError, printable, shown_path, uri_of_path
 from seealso_cli.output import (
-    Distance,
+    Limit,
     Number,
     count,
     given_path,
     json_option,
     note,
     output_options,
+    percent,
     refuse_two_forms,
     say,
     size,
@@ -30,7 +31,7 @@ from seealso_cli.output import (
 from seealso_cli.session import Session
 
 if TYPE_CHECKING:
-    from seealso import Answer, Example, Hit, Words
+    from seealso import Answer, Example, Hit, Within, Words
 
 DIGITS = "[0-9]{1,19}"
 
@@ -56,7 +57,12 @@ DIGITS = "[0-9]{1,19}"
 @click.option(
     "--where", metavar="WORDS", help='Only objects that match a text query, as "red -shoes"; see `seealso text`.'
 )
-@click.option("--within", type=Distance(), metavar="D", help="Only objects that are no further than this.")
+@click.option(
+    "--within",
+    type=Limit(),
+    metavar="D|P%",
+    help="Only objects that are no further than a distance, or at least so alike, as 80%; see `seealso evaluate`.",
+)
 @click.option("--offset", type=Number(min=0), default=0, metavar="N", help="Leave out so many of the nearest.")
 @click.option("--candidates", type=Number(min=1), metavar="N", help="How many candidates to refine, at most.")
 @output_options
@@ -69,7 +75,7 @@ def similar_command(
     k: int,
     others: bool,
     where: str | None,
-    within: float | None,
+    within: Within | None,
     offset: int,
     candidates: int | None,
     as_json: bool,
@@ -97,7 +103,7 @@ def similar_command(
             candidates=candidates,
             where=where,
             others=others,
-            max_distance=within,
+            **(within.limits if within is not None else {}),
         )
     )
     if as_json:
@@ -107,6 +113,7 @@ def similar_command(
     else:
         write_hits(answer.hits, {each.id for each in answer.asked if each.id is not None})
         note_matches(answer)
+        note_beyond(answer)
     note_missing(answer)
     if sheet is not None:
         draw(session, sheet, answer.hits, answer.example.path)
@@ -120,8 +127,22 @@ def note_missing(answer: Answer) -> None:
         return
     if answer.query.offset:
         note(f"there are no more hits after the first {answer.query.offset:,}")
+    elif answer.query.min_likeness is not None:
+        note(f"nothing is {answer.query.min_likeness:g} % alike")
     elif answer.query.max_distance is not None:
         note(f"nothing is within {answer.query.max_distance:g}")
+
+
+def note_beyond(answer: Answer) -> None:
+    """Say which of the hits, nearest first, are no nearer than unrelated images are, where that is known."""
+    beyond = sum(bool(hit.beyond) for hit in answer.hits)
+    if not beyond or answer.likeness is None or answer.likeness.alike is None:
+        return
+    alike = answer.likeness.alike
+    which = "the last hit is not" if beyond == 1 else f"the last {beyond:,} hits are not"
+    if beyond == len(answer.hits):
+        which = "no hit is"
+    note(f"{which} nearer than unrelated images are (within {alike:.4f}, {percent(answer.likeness.percent(alike))})")
 
 
 def note_matches(answer: Answer) -> None:

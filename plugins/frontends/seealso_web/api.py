@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from starlette.requests import Request
@@ -136,12 +136,14 @@ def _neighbours_document(request: Request, collection: Collection, asked: Wanted
         "upload": None if isinstance(asked.source, int) else asked.source.name,
         "crop": None if part is None else [part.left, part.top, part.width, part.height],
         "text": asked.where,
-        "within": asked.within,
+        "within": found.answer.query.farthest(found.answer.likeness),
         "links": {
             "page": links.neighbours(asked),
             "self": links.api_neighbours(asked, asked.shown),
         },
     }
+    if asked.within is not None and asked.within.likeness is not None:
+        query["likeness"] = asked.within.likeness
     following = links.api_neighbours(asked, found.next) if found.next is not None else None
     return answer(request, _answered(site, collection, query, asked.shown, found, following), without="cost")
 
@@ -158,6 +160,7 @@ def _answered(
         "next": following,
         "matched": found.answer.matched,
         "unsearched": found.answer.unsearched,
+        **({} if found.answer.likeness is None else {"likeness": asdict(found.answer.likeness)}),
         "cost": found.answer.cost.as_json(),
     }
 

@@ -107,7 +107,7 @@ def _question(asked: Wanted | None, shown: Window | None, q: str | None = None) 
         if asked.where is not None:
             given["where"] = asked.where
         if asked.within is not None:
-            given["within"] = repr(asked.within)  # exact: a hit may lie just there
+            given["within"] = str(asked.within)
         if asked.others != asked.usual_others:
             given["others"] = str(asked.others).lower()
     if shown is not None:

@@ -16,6 +16,8 @@ START = r"(0(\.[0-9]{1,12})?|\.[0-9]{1,12})"  # of a part of an image: 0 or more
 EXTENT = r"(1(\.0{1,12})?|0?\.0{0,5}[1-9][0-9]{0,6})"  # more than 0, and 1 at most
 CROP = f"^{START},{START},{EXTENT},{EXTENT}$"
 SAYING = r"[^\s!-/:-@\[-`{-~]"  # what is neither white space nor a sign of ASCII: something has to be looked for
+DISTANCE = r"[0-9]{1,9}(\.[0-9]{1,17})?(e-[0-9]{1,2})?"  # as it is answered, too
+PERCENT = r"(100|[1-9][0-9]?(\.[0-9]{1,12})?)%"
 STAGES = tuple(field.name for field in fields(Times))
 
 
@@ -70,8 +72,8 @@ def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
     within = _parameter(
         "within",
         "query",
-        {"type": "number", "minimum": 0},
-        "Only objects that are no further than this from the image.",
+        {"type": "string", "pattern": f"^({DISTANCE}|{PERCENT})$", "examples": ["0.35", "80%"]},
+        "Only objects that are no further than a distance from the image, as 0.35; or at least so alike to it, as 80% (in an address 80%25).",
     )
     others = _parameter(
         "others",
@@ -229,31 +231,44 @@ def _schemas(options: WebOptions) -> dict[str, Any]:
     cost = _object({"candidates": whole, "reads": whole, "bytes_read": whole, "ms": times}, more=True)
     query = {"id": _or_null(whole), "upload": _or_null(text), "crop": _or_null({"type": "array", "items": real})}
     query |= {"text": _or_null(text), "within": _or_null(real)}
+    likeness = _object({"typical": real, "alike": _or_null(real), "same": _or_null(real), "pairs": whole})
     counted = {"name": text, "objects": whole, "locations": whole, "failures": whole, "bytes": whole}
     return {
         "Collections": _object({"collections": {"type": "array", "items": _object({"name": text, "links": links})}}),
         "Status": _object(counted, more=True),
         "Object": _object({**about, "locations": {"type": "array", "items": place}, "sha256": text}),
-        "Hit": _object({**about, "distance": _or_null(real), "score": _or_null(real)}),
+        "Hit": _object(
+            {**about, "distance": _or_null(real), "score": _or_null(real)},
+            sometimes={"likeness": {**real, "minimum": 0, "maximum": 100}, "beyond": {"type": "boolean"}},
+        ),
         "Selection": _object({"seed": whole, "hits": hits}),
         "Answer": _object(
             {
-                "query": _object({**query, "links": links}),
+                "query": _object({**query, "links": links}, sometimes={"likeness": real}),
                 "hits": hits,
                 "offset": whole,
                 "next": _or_null({**text, "format": "uri-reference"}),
                 "matched": _or_null(whole),
                 "unsearched": whole,
                 "cost": cost,
-            }
+            },
+            sometimes={"likeness": likeness},
         ),
         "Suggestions": _object({"words": words}),
         "Problem": _object({"type": text, "title": text, "status": whole, "detail": text, "instance": text}),
     }
 
 
-def _object(properties: dict[str, Any], *, more: bool = False) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": more}
+def _object(
+    properties: dict[str, Any], *, more: bool = False, sometimes: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """An object with these properties, all of which it has; with those that it has sometimes; and perhaps with more."""
+    return {
+        "type": "object",
+        "properties": {**properties, **(sometimes or {})},
+        "required": list(properties),
+        "additionalProperties": more,
+    }
 
 
 def _or_null(schema: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from seealso import (
     QueryError,
     Region,
     Searchable,
+    Within,
 )
 from seealso_web.problems import Problem
 from seealso_web.uploads import Upload
@@ -82,22 +82,19 @@ def window(request: Request, limit: int) -> Window:
     return Window(offset, min(number(request, "limit", limit, 1, MOST), DEEPEST - offset))
 
 
-def distance(request: Request, name: str) -> float | None:
-    """A distance from the query string; None where it is missing or empty.
+def nearness(request: Request, name: str) -> Within | None:
+    """A distance or a likeness from the query string; None where it is missing or empty.
 
     Raises:
-        Problem: 422, it is none.
+        Problem: 422, it is neither.
     """
     given = request.query_params.get(name, "").strip()
     if not given:
         return None
     try:
-        value = float(given)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value >= 0):
-        raise Problem(422, f"`{name}` has to be a distance: a number, 0 or more.")
-    return value
+        return Within.parse(given)
+    except QueryError as error:
+        raise Problem(422, f"`{name}`: {error}.") from None
 
 
 def asked_text(request: Request, name: str) -> str | None:
@@ -189,7 +186,7 @@ class Wanted:
         shown: which of the neighbours.
         part: of this part of the image.
         where: only those that match this text query.
-        within: only those that are no further than this.
+        within: only those that are so near, or so alike.
         others: without the object that is the image itself.
     """
 
@@ -197,7 +194,7 @@ class Wanted:
     shown: Window
     part: Region | None
     where: str | None
-    within: float | None
+    within: Within | None
     others: bool
 
     @property
@@ -213,6 +210,10 @@ class Wanted:
     def at_any_distance(self) -> Wanted:
         """The same, however far away."""
         return replace(self, within=None)
+
+    def at_most(self, distance: float) -> Wanted:
+        """The same, no further away than this."""
+        return replace(self, within=Within(distance))
 
     def of_the_whole(self) -> Wanted:
         """The same, of the whole image."""
@@ -235,7 +236,7 @@ def wanted(request: Request, source: int | Upload, limit: int) -> Wanted:
     others = request.query_params.get("others")
     if others not in (None, "true", "false"):
         raise Problem(422, "`others` has to be true or false.")
-    shown, where, within = window(request, limit), asked_text(request, "where"), distance(request, "within")
+    shown, where, within = window(request, limit), asked_text(request, "where"), nearness(request, "within")
     asked = Wanted(source, shown, region(request), where, within, others == "true")
     return asked if others is not None else replace(asked, others=asked.usual_others)
 
@@ -257,7 +258,7 @@ def similar(collection: Searchable, asked: Wanted, limits: ImageLimits) -> Found
         k=shown.limit + 1,  # one more, to know whether there are more
         offset=shown.offset,
         others=asked.others,
-        max_distance=asked.within,
+        **(asked.within.limits if asked.within is not None else {}),
     )
     try:
         answer = collection.search(query)

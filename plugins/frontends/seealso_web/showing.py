@@ -51,6 +51,11 @@ def distance(value: float) -> str:
     return f"{value:#.3g}" if value < 100 else f"{value:.0f}"
 
 
+def percent(likeness: float) -> str:
+    """A likeness, rounded down: so that images which are at least as alike as is shown include the one that it is shown of."""
+    return f"{math.floor(likeness)}\u202f%"
+
+
 def by_language(words: Iterable[Words]) -> tuple[list[Words], list[Words]]:
     """Words in the language that each field begins with, or in none; and those in others."""
     first: dict[str, str] = {}
@@ -76,5 +81,6 @@ FILTERS = {
     "name_of": name_of,
     "shape": shape,
     "distance": distance,
+    "percent": percent,
     "shown_path": shown_path,
 }

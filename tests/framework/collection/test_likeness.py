@@ -96,7 +96,7 @@ def test_one_of_a_later_release_is_measured_anew(indexed, monkeypatch):
     assert kept.get(opened) == likeness
 
 
-def test_it_is_measured_anew_when_the_collection_has_grown_or_shrunk_by_half(open_collection, tmp_path, make_photos, measured):
+def test_it_is_measured_anew_when_the_collection_has_grown_or_shrunk_by_half(open_collection, tmp_path, make_photos):
     collection = open_collection()
     counted = []
     for number in (12, 16, 18, 19):

@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from seealso.collection.derived.view import View
+from seealso.collection.likeness import KeptLikeness
 from seealso.collection.parts.opened import Opened
 from seealso.collection.search.examples import Examples
 from seealso.collection.search.fusion import DEPTH, fused
-from seealso.collection.search.hits import hits_of, nearest_hits
+from seealso.collection.search.hits import hits_of, nearest_hits, with_likeness
 from seealso.collection.search.keywords import matching, ranked
 from seealso.collection.search.measures import Measure
 from seealso.collection.search.refinement import Best, Refinement, Wanted
@@ -18,6 +19,7 @@ from seealso.collection.search.stopwatch import Stopwatch
 from seealso.configuration.models import SearchConfig
 from seealso.errors import QueryError
 from seealso.interfaces.index import IdSet, MetricIndex
+from seealso.interfaces.likeness import Likeness
 from seealso.interfaces.query import Answer, Cost, Hit, Query
 from seealso.interfaces.text import TextHits, TextIndex
 
@@ -40,13 +42,17 @@ class Answering:
         examples: finds the descriptors of examples.
         settings: how the collection is searched.
         watch: books the stages.
+        likeness: knows what likeness means in the collection.
     """
 
-    def __init__(self, opened: Opened, examples: Examples, settings: SearchConfig, watch: Stopwatch) -> None:
+    def __init__(
+        self, opened: Opened, examples: Examples, settings: SearchConfig, watch: Stopwatch, likeness: KeptLikeness
+    ) -> None:
         self._opened = opened
         self._examples = examples
         self._settings = settings
         self._watch = watch
+        self._kept_likeness = likeness
         self._cost = Cost(ms=watch.times)
         self._unsearched = 0
 
@@ -98,10 +104,27 @@ class Answering:
             allowed=allowed,
             skip=np.array(skip, np.int64),
         )
-        best = self._refine(view, measure, wanted).within(query.max_distance)
+        likeness = self._likeness(query)
+        best = self._refine(view, measure, wanted).within(query.farthest(likeness))
         hits = nearest_hits(opened.catalog, *best, query.k, query.offset)
+        if likeness is not None:
+            hits = with_likeness(hits, likeness)
         self._watch.book("rows")
-        return Answer(query, hits, self._cost, asked, matched, self._unsearched)
+        return Answer(query, hits, self._cost, asked, matched, self._unsearched, likeness=likeness)
+
+    def _likeness(self, query: Query) -> Likeness | None:
+        """What likeness means here, where it can be told; it is measured only where the query asks for a likeness."""
+        if not query.by_images:  # words lie at other distances
+            return None
+        if query.min_likeness is None:
+            likeness = self._kept_likeness.known(self._opened)
+        else:
+            likeness = self._kept_likeness.get(self._opened)
+            self._watch.book("read")
+        if likeness is not None and len(query.examples) > 1:
+            # The distance is a mean then: what is usual of single ones says nothing of it.
+            return replace(likeness, alike=None)
+        return likeness
 
     def _refine(self, view: View[MetricIndex], measure: Measure, wanted: Wanted) -> Best:
         return Refinement(self._opened.store, view, measure, wanted, self._cost, self._watch).run()
@@ -130,9 +153,12 @@ class Answering:
         not know.
         """
         depth = max(DEPTH, query.reach)
+        words_alone = replace(
+            query, examples=(), k=depth, offset=0, max_distance=None, min_likeness=None, others=False
+        )
         answers, reasons = [], []
         for answer, asked in (
-            (self._by_keywords, replace(query, examples=(), k=depth, offset=0, max_distance=None, others=False)),
+            (self._by_keywords, words_alone),
             (self._by_examples, replace(query, keywords=None, k=depth, offset=0)),
         ):
             try:
@@ -147,7 +173,7 @@ class Answering:
         for answered in answers:
             for hit in answered.hits:
                 before = found.get(hit.id)
-                found[hit.id] = hit if before is None else replace(before, distance=hit.distance)
+                found[hit.id] = hit if before is None else replace(hit, score=before.score)
         order = fused([np.array([hit.id for hit in each.hits], np.int64) for each in answers])
         hits = tuple(found[id_] for id_ in order[query.offset : query.reach].tolist())
         return Answer(
@@ -158,4 +184,5 @@ class Answering:
             next((each.matched for each in answers if each.matched is not None), None),
             self._unsearched,
             tuple(reasons),
+            next((each.likeness for each in answers if each.likeness is not None), None),
         )

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from seealso.catalogue.reader import Catalog
+from seealso.interfaces.likeness import Likeness
 from seealso.interfaces.query import Hit
 from seealso.interfaces.text import Words
 
@@ -49,6 +50,16 @@ def with_keywords(catalog: Catalog, hits: Sequence[Hit]) -> tuple[Hit, ...]:
     """Hits with the words to show: their keywords; else their titles; else their captions, in one language."""
     words = catalog.words([hit.id for hit in hits])
     return tuple(replace(hit, keywords=_shown(words[hit.id])) if hit.id in words else hit for hit in hits)
+
+
+def with_likeness(hits: Sequence[Hit], likeness: Likeness) -> tuple[Hit, ...]:
+    """Hits with how alike they are, and whether they are no nearer than unrelated images; they were found by images."""
+    return tuple(hit if hit.distance is None else _with_likeness(hit, hit.distance, likeness) for hit in hits)
+
+
+def _with_likeness(hit: Hit, distance: float, likeness: Likeness) -> Hit:
+    beyond = None if likeness.alike is None else likeness.beyond(distance)
+    return replace(hit, likeness=likeness.percent(distance), beyond=beyond)
 
 
 def _shown(words: Mapping[str, Sequence[Words]]) -> tuple[str, ...]:

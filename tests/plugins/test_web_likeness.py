@@ -1,0 +1,57 @@
+"""Likeness in the web and its API: asked for in percent, shown where it is known, and marked where it says nothing any more."""
+
+import math
+import re
+import shutil
+
+import pytest
+
+import seealso
+from conftest import THUMBNAIL
+
+
+def test_images_of_a_likeness(serve, web_collection, tmp_path):
+    shutil.copytree(web_collection, tmp_path / "c")
+    client = serve({"photos": tmp_path / "c"})
+    before = client.get("/photos/similar/3").text
+    assert "likeness" not in before
+    everything = client.get("/api/v1/photos/similar/3?limit=200").json()
+    assert "likeness" not in everything
+    answer = client.get("/api/v1/photos/similar/3", params={"within": "30%", "limit": 200}).json()
+    assert answer["query"]["likeness"] == 30
+    assert answer["query"]["within"] == pytest.approx(0.7 * answer["likeness"]["typical"])
+    near = [hit["id"] for hit in everything["hits"] if hit["distance"] <= answer["query"]["within"]]
+    assert [hit["id"] for hit in answer["hits"]] == near
+    assert 0 < len(near) < len(everything["hits"])
+    assert all(hit["likeness"] >= 30 for hit in answer["hits"])
+    assert "within=30%25" in answer["query"]["links"]["page"]
+    shown = client.get(answer["query"]["links"]["page"]).text
+    assert "Only images that are 30 % alike." in shown
+    assert f'<span class="hidden">, likeness </span>{math.floor(answer["hits"][0]["likeness"])}\u202f%' in shown
+    assert "Only images that are 30 % alike." in client.get("/photos/similar/3?within=30%").text  # as people type it
+    assert "There is nothing so alike." in client.get("/photos/similar/3?within=100%25").text
+    for wrong in ("0%25", "100.5%25", "nan%25", "80,5%25", "-5%25"):
+        refused = client.get(f"/api/v1/photos/similar/3?within={wrong}")
+        assert refused.status_code == 422
+        assert refused.json()["detail"].startswith("`within`: ")
+
+
+def test_hits_that_are_no_nearer_than_unrelated_images_are_marked(serve, web_collection, tmp_path):
+    shutil.copytree(web_collection, tmp_path / "c")
+    client = serve({"photos": tmp_path / "c"})
+    hits = client.get("/api/v1/photos/similar/3?limit=200").json()["hits"]
+    assert "beyond" not in client.get("/photos/similar/3").text
+    with seealso.open(tmp_path / "c", plugins=[THUMBNAIL]) as collection:
+        alike = hits[5]["distance"]
+        collection.keep_likeness(seealso.Likeness(collection.likeness().typical, alike))
+    marked = client.get("/api/v1/photos/similar/3?limit=200").json()["hits"]
+    assert [hit["beyond"] for hit in marked] == [hit["distance"] > alike for hit in hits]
+    shown = client.get("/photos/similar/3").text
+    beyond = sum(hit["beyond"] for hit in marked)
+    assert len(re.findall(r'<li class="cell [^"]* beyond">', shown)) == beyond > 0
+    assert shown.count(", no nearer than unrelated images</span>") == beyond
+    assert "Images that are shown paler are no nearer than unrelated ones." in shown
+    (link,) = re.findall(r'href="(/photos/similar/3\?within=[^"]*)">Leave them out', shown)
+    left = client.get(link).text
+    assert "beyond" not in left
+    assert left.count('<li class="cell') == len(hits) - beyond
