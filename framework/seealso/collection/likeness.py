@@ -29,11 +29,11 @@ OBJECTS = 1000
 GROUP = 100
 """So many of them are compared with one another: 49,500 pairs of 1,000 objects, however slow the distance is."""
 
-NEAREST_SHARE = 0.01
-"""The share of random pairs that counts as near: what is further away is no nearer than unrelated objects are."""
+NEAR_SHARE = 0.05
+"""The share of random pairs that counts as near. What is further apart is as far as unrelated objects may be."""
 
 FEWEST_PAIRS = 1000
-"""With fewer pairs, their nearest hundredth says nothing. There are as many from 46 objects on."""
+"""With fewer pairs, the nearest of them say nothing. There are as many from 46 objects on."""
 
 FORMAT = 1
 
@@ -67,7 +67,7 @@ def likeness_of(distances: np.ndarray) -> Likeness:
     enough = distances.size >= FEWEST_PAIRS
     return Likeness(
         typical=float(np.median(distances)),
-        alike=float(np.quantile(distances, NEAREST_SHARE)) if enough else None,
+        alike=float(np.quantile(distances, NEAR_SHARE)) if enough else None,
         pairs=int(distances.size),
     )
 
@@ -123,7 +123,8 @@ class KeptLikeness:
 
     def __init__(self, directory: Path) -> None:
         self._file = directory / LIKENESS
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
+        self._measuring = threading.Lock()
         self._seen: tuple[int, ...] | None = None
         self._kept: _Kept | None = None
 
@@ -138,29 +139,28 @@ class KeptLikeness:
 
     def get(self, opened: Opened) -> Likeness:
         """What likeness means; it is measured where it is not known: some hundred milliseconds, however many objects there are."""
-        with self._lock:
+        with self._measuring:
             known = self.known(opened)
             if known is None:
                 known = likeness_of(random_distances(opened.store, opened.distance, opened.catalog))
                 self.keep(opened, known)
-            return known
+        return known
 
     def keep(self, opened: Opened, likeness: Likeness) -> None:
         """Remember what was measured."""
+        kept = _Kept.made(opened, likeness)
         with self._lock:
-            self._kept = _Kept.made(opened, likeness)
-            # It can be measured again: that the disk is full or cannot be written is no reason to fail, nor is another process
-            # that keeps the same just now.
-            with contextlib.suppress(OSError):
-                write_atomically(self._file, self._kept.dump())
-                self._seen = _state(self._file)
+            self._kept = kept
+        # It can be measured again: that the disk is full or cannot be written is no reason to fail, nor is another process that keeps
+        # the same just now.
+        with contextlib.suppress(OSError):
+            write_atomically(self._file, kept.dump())
 
 
 def _made_of(opened: Opened) -> str:
     """What the distances depend on, as a short text."""
     distance = opened.distance
     return hashlib.sha256(f"{distance.name} {distance.options!r} {opened.provenance!r}".encode()).hexdigest()[:32]
-
 
 
 def _state(file: Path) -> tuple[int, ...] | None:

@@ -57,11 +57,12 @@ class Distances:
     def made(cls, of: str, distances: np.ndarray, farthest: float) -> Self:
         """Of these distances, with a histogram that reaches so far."""
         points = np.percentile(distances, [0, 1, 5, 50, 95, 99, 100]) if distances.size else np.zeros(7)
+        least, p1, p5, median, p95, p99, most = points.tolist()
         bars = np.zeros(BINS, np.int64)
         if farthest > 0:
             places = np.minimum(BINS * distances / farthest, BINS - 1).astype(np.int64)
             bars = np.bincount(places, minlength=BINS)
-        return cls(of, int(distances.size), *points.tolist(), tuple(bars.tolist()))
+        return cls(of, int(distances.size), least, p1, p5, median, p95, p99, most, tuple(bars.tolist()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,9 @@ def measure_distances(
     collection.keep_likeness(likeness)
     shown = {**kinds, "nearest other images": nearest, "unrelated images": unrelated}
     everything = [each for each in shown.values() if each.size]
-    farthest = float(np.quantile(unrelated, MOST_SHOWN)) if unrelated.size else max(map(np.max, everything), default=0.0)
+    farthest = (
+        float(np.quantile(unrelated, MOST_SHOWN)) if unrelated.size else max(map(np.max, everything), default=0.0)
+    )
     return DistanceReport(
         kinds=tuple(Distances.made(of, found, float(farthest)) for of, found in shown.items()),
         bin=float(farthest) / BINS,

@@ -183,7 +183,9 @@ def evaluate(
         memory=resident_memory(),
         results=tuple(results),
         same_class=_same_class(collection, sample, truth) if labels else {},
-        distances=measure_distances(collection, truth.distances[:, 0], seed=seed, progress=progress) if distances else None,
+        distances=measure_distances(collection, truth.distances[:, 0], seed=seed, progress=progress)
+        if distances
+        else None,
     )
 
 

@@ -22,7 +22,7 @@ class Likeness:
     Attributes:
         typical: the median distance of the pairs. It is 0 where no two objects differ, or where there are fewer than two: then only
             what lies at distance 0 is alike (100 %), and everything else is not (0 %).
-        alike: objects further apart than this are no nearer than unrelated ones: of the pairs, one in a hundred is as near. None
+        alike: of the pairs, 5 in 100 are no further apart than this; what is further apart is as far as unrelated objects may be. None
             where there were too few pairs to say so.
         same: objects that are no further apart than this are probably the same picture; None before an evaluation has measured it.
         pairs: how many pairs were measured.
@@ -45,7 +45,7 @@ class Likeness:
         return self.typical * (1 - percent / 100)
 
     def beyond(self, distance: float) -> bool:
-        """Whether an object at a distance is no nearer than unrelated ones are; False where that is not known."""
+        """Whether an object is as far away as unrelated ones may be; False where that is not known."""
         return self.alike is not None and distance > self.alike
 
 

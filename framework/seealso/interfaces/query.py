@@ -259,7 +259,7 @@ class Hit:
         keywords: the words that are shown with it; for all of them see `Searchable.keywords`.
         score: how well its keywords match, more is better; None where it was not found by keywords.
         likeness: how alike it is to the examples, in percent (`Likeness`); None where that is not known, or it was not found by images.
-        beyond: whether it is no nearer than unrelated images are (`Likeness.alike`); None where that is not known.
+        beyond: whether it is as far away as unrelated images may be (`Likeness.alike`); None where that is not known.
     """
 
     id: int

@@ -134,15 +134,16 @@ def note_missing(answer: Answer) -> None:
 
 
 def note_beyond(answer: Answer) -> None:
-    """Say which of the hits, nearest first, are no nearer than unrelated images are, where that is known."""
+    """Say which of the hits, nearest first, are as far away as unrelated images may be, where that is known."""
     beyond = sum(bool(hit.beyond) for hit in answer.hits)
     if not beyond or answer.likeness is None or answer.likeness.alike is None:
         return
-    alike = answer.likeness.alike
-    which = "the last hit is not" if beyond == 1 else f"the last {beyond:,} hits are not"
+    which = "the last hit is" if beyond == 1 else f"the last {beyond:,} hits are"
     if beyond == len(answer.hits):
-        which = "no hit is"
-    note(f"{which} nearer than unrelated images are (within {alike:.4f}, {percent(answer.likeness.percent(alike))})")
+        which = "every hit is"
+    alike = answer.likeness.alike
+    shown = percent(answer.likeness.percent(alike))
+    note(f"{which} further away than {alike:.4f} ({shown}); of random pairs of images, 5 in 100 are nearer")
 
 
 def note_matches(answer: Answer) -> None:

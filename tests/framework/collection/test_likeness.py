@@ -37,7 +37,7 @@ def test_of_a_small_collection_all_pairs_are_measured(indexed):
     likeness = collection.likeness()
     assert likeness.pairs == pairs.size == 1770
     assert likeness.typical == pytest.approx(np.median(pairs), rel=1e-5)
-    assert likeness.alike == pytest.approx(np.quantile(pairs, 0.01), rel=1e-5)
+    assert likeness.alike == pytest.approx(np.quantile(pairs, 0.05), rel=1e-5)
     assert likeness.same is None
     assert np.allclose(collection.random_distances(), np.sort(pairs), rtol=1e-5)
 
@@ -50,7 +50,7 @@ def test_of_a_large_one_pairs_of_a_sample_always_the_same(indexed, monkeypatch):
     assert distances.size == 4 * 10 + 1
     assert np.array_equal(distances, collection.random_distances())
     assert np.array_equal(distances, np.sort(distances))
-    # Too few to say what is no nearer than unrelated objects.
+    # Too few to say how far apart unrelated objects may be.
     assert collection.likeness().alike is None
 
 
@@ -151,7 +151,7 @@ def test_of_hardly_any_objects(open_collection, tmp_path, make_photos, number):
 def test_of_identical_images(open_collection, tmp_path):
     (tmp_path / "photos").mkdir()
     for level in range(5):  # other bytes, the same pixels
-        Image.new("RGB", (64, 48), (200, 30, 30)).save(tmp_path / "photos" / f"{level}.png", compress_level=level)
+        Image.new("RGB", (64, 48), (200, 30, 30)).save(tmp_path / "photos" / f"{level}.bmp", dpi=(72 + level, 72))
     collection = open_collection()
     assert collection.index([tmp_path / "photos"]).added == 5
     assert collection.likeness() == Likeness(0.0, pairs=10)

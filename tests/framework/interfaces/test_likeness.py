@@ -72,7 +72,8 @@ def test_what_is_neither(text, says):
 
 
 @pytest.mark.parametrize(
-    "given", [{}, {"distance": 1.0, "likeness": 50.0}, {"distance": math.nan}, {"distance": -1.0}, {"likeness": math.nan}]
+    "given",
+    [{}, {"distance": 1.0, "likeness": 50.0}, {"distance": math.nan}, {"distance": -1.0}, {"likeness": math.nan}],
 )
 def test_exactly_one_is_given_and_makes_sense(given):
     with pytest.raises(QueryError):

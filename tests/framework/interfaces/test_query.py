@@ -50,10 +50,15 @@ def test_what_is_no_example(given, expected):
         ({"examples": (Example(id=1),), "max_distance": -0.1}, r"max_distance is -0\.1; a distance is 0 or more"),
         ({"examples": (Example(id=1),), "max_distance": math.nan}, "max_distance is nan"),
         ({"keywords": "bird", "max_distance": 1.0}, "max_distance needs an example"),
-        *(({"examples": (Example(id=1),), "min_likeness": percent}, f"{percent:g}% is no likeness to ask for")
-          for percent in (0, -5, 100.5, math.nan, math.inf)),
+        *(
+            ({"examples": (Example(id=1),), "min_likeness": percent}, f"{percent:g}% is no likeness to ask for")
+            for percent in (0, -5, 100.5, math.nan, math.inf)
+        ),
         ({"keywords": "bird", "min_likeness": 80}, "min_likeness needs an example"),
-        ({"examples": (Example(id=1), Example(words="bird")), "min_likeness": 80}, "compares images with images; for words give"),
+        (
+            {"examples": (Example(id=1), Example(words="bird")), "min_likeness": 80},
+            "compares images with images; for words give",
+        ),
     ],
 )
 def test_what_is_no_query(given, expected):

@@ -153,9 +153,7 @@ class Answering:
         not know.
         """
         depth = max(DEPTH, query.reach)
-        words_alone = replace(
-            query, examples=(), k=depth, offset=0, max_distance=None, min_likeness=None, others=False
-        )
+        words_alone = replace(query, examples=(), k=depth, offset=0, max_distance=None, min_likeness=None, others=False)
         answers, reasons = [], []
         for answer, asked in (
             (self._by_keywords, words_alone),

@@ -53,7 +53,7 @@ def with_keywords(catalog: Catalog, hits: Sequence[Hit]) -> tuple[Hit, ...]:
 
 
 def with_likeness(hits: Sequence[Hit], likeness: Likeness) -> tuple[Hit, ...]:
-    """Hits with how alike they are, and whether they are no nearer than unrelated images; they were found by images."""
+    """Hits with how alike they are, and whether they are as far away as unrelated images may be; they were found by images."""
     return tuple(hit if hit.distance is None else _with_likeness(hit, hit.distance, likeness) for hit in hits)
 
 

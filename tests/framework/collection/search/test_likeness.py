@@ -98,7 +98,7 @@ def test_words_lie_at_other_distances(tmp_path, make_photos):
 def test_identical_images_are_alike_and_nothing_else_is(open_collection, tmp_path, photographs):
     (tmp_path / "photos").mkdir()
     for level in range(4):  # other bytes, the same pixels
-        photographs["coffee"].resize((64, 48)).save(tmp_path / "photos" / f"{level}.png", compress_level=level)
+        photographs["coffee"].resize((64, 48)).save(tmp_path / "photos" / f"{level}.bmp", dpi=(72 + level, 72))
     collection = open_collection()
     collection.index([tmp_path / "photos"])
     same = collection.similar(1, min_likeness=1)
