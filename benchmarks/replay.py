@@ -204,7 +204,8 @@ def stopped(
     committed = stop(home, what, int(0.9 * count), how, server)
     with home.open() as collection:
         # As it is loaded: a query would replay a part of it in memory.
-        index = collection._open().index.part
+        with collection._opening.using() as opened:
+            index = opened.index.part
         behind = collection.counts().objects - (0 if index is None else int(index.statistics()["objects"]))
     pairs = [(home.similar(), undisturbed.similar()) for _ in range(2)]
     more, work = ([after[place] - before[place] for after, before in pairs] for place in (0, 1))

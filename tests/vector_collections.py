@@ -6,6 +6,7 @@ import numpy as np
 
 import seealso
 from conftest import SAMPLES
+from seealso.collection.parts.opened import Opened
 
 PLUGINS = [SAMPLES / "plain.py", SAMPLES / "plain_text.py"]
 DIM = 4
@@ -25,10 +26,16 @@ def found(collection: seealso.Collection) -> list[int]:
     return sorted(hit.id for hit in collection.similar(int(ids[0]), 10_000).hits)
 
 
+def opened_of(collection: seealso.Collection) -> Opened:
+    """What is open of a collection. It stays open until the collection is closed, or its store is left for another one."""
+    with collection._opening.using() as opened:
+        return opened
+
+
 def part(collection: seealso.Collection) -> seealso.MetricIndex:
     """What the collection's index is by now."""
     collection.similar(int(collection.ids()[0]), 1)
-    return collection._open().index.part
+    return opened_of(collection).index.part
 
 
 def refuse(*_):

@@ -34,11 +34,11 @@ KINDS = (
     ("index ppp-codes", r"usual/c\.seealso/index/", 3),
     ("store flat-file", r"(usual|plain)/c\.seealso/store/", 3),
     ("store lmdb", r"lmdb/c\.seealso/store/", 3),
-    ("index exact", r"lmdb/c\.seealso/index/", 1),
-    ("indexes of others", r"plain/c\.seealso/(index|text)/", 1),
-    ("kept thumbnails", rf"{SERVED}/c\.seealso/extras/", 1),
-    ("cached pictures", rf"{SERVED}/cache/", 1),
-    ("true neighbours", r"[^/]+/c\.seealso/evaluation", 1),
+    ("index exact", r"lmdb/c\.seealso/index/", 3),
+    ("indexes of others", r"plain/c\.seealso/(index|text)/", 3),
+    ("kept thumbnails", rf"{SERVED}/c\.seealso/extras/", 3),
+    ("cached pictures", rf"{SERVED}/cache/", 3),
+    ("true neighbours", r"[^/]+/c\.seealso/evaluation", 3),
     ("lock", r"[^/]+/c\.seealso/write.lock", 0.3),
 )
 """Kinds of files: what each is called, where it lies, and how often it is taken."""

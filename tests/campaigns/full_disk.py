@@ -35,6 +35,8 @@ WRITERS = {
     "rebuild": ("c", "rebuild"),
     "convert": ("c", "convert"),
     "export": ("c", "export", "--force"),
+    "evaluate": ("c", "evaluate", "--queries", "5"),
+    "tune": ("c", "tune", "--recall", "0.9", "--queries", "5"),
     "import": ("v", "import-descriptors", "vectors.npy", "--limit"),
     "maintain imported": ("v", "maintain"),
     "rebuild imported": ("v", "rebuild"),

@@ -8,7 +8,7 @@ import json
 import os
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
@@ -62,34 +62,43 @@ class Gallery:
         return self.states[-1]
 
     def change(self, random: Random, add: int, remove: int, rename: int = 0, reword: int = 0) -> None:
-        """Have so many new images, and of those that are there so many gone, renamed, and described anew."""
-        items = dict(self.now)
+        """Have so many new images, and of those that are there so many gone, renamed, and described anew.
+
+        The new state stands in ``states`` before the first file changes: whoever looks meanwhile may see either.
+        """
+        before = self.now
+        items = dict(before)
         there = random.sample(sorted(items), min(len(items), remove + rename + reword))
         gone, moved, described = there[:remove], there[remove : remove + rename], there[remove + rename :]
-        for item in [items.pop(number) for number in gone]:
-            self._path(item).unlink()
-            self._path(item).with_suffix(".txt").unlink()
-        for item in [items[number] for number in moved]:
-            new = Item(item.number, f"{item.number}-{random.randrange(10**6)}.png", item.words)
-            os.rename(self._path(item).with_suffix(".txt"), self._path(new).with_suffix(".txt"))
-            os.rename(self._path(item), self._path(new))
-            items[item.number] = new
+        for number in gone:
+            del items[number]
+        for number in moved:
+            items[number] = replace(items[number], name=f"{number}-{random.randrange(10**6)}.png")
         for number in described:
-            items[number] = self._described(items[number], random)
-        for _ in range(add):
-            self._numbers += 1
-            item = self._described(Item(self._numbers, f"{self._numbers}.png", frozenset()), random)
-            Image.fromarray(self.pixels(item.number)).save(self._path(item))
-            items[item.number] = item
+            items[number] = replace(items[number], words=self._some_words(number, random))
+        new = range(self._numbers + 1, self._numbers + 1 + add)
+        for number in new:
+            items[number] = Item(number, f"{number}.png", self._some_words(number, random))
+        self._numbers += add
         self.states.append(items)
+
+        for number in gone:
+            self._path(before[number]).unlink()
+            self._path(before[number]).with_suffix(".txt").unlink()
+        for number in moved:
+            os.rename(self._path(before[number]).with_suffix(".txt"), self._path(items[number]).with_suffix(".txt"))
+            os.rename(self._path(before[number]), self._path(items[number]))
+        for number in (*described, *new):
+            self._path(items[number]).with_suffix(".txt").write_text(" ".join(sorted(items[number].words)) + "\n")
+        for number in new:
+            Image.fromarray(self.pixels(number)).save(self._path(items[number]))
 
     def _path(self, item: Item) -> Path:
         return self.folder / item.name
 
-    def _described(self, item: Item, random: Random) -> Item:
-        words = frozenset({f"word{random.randrange(KINDS)}", f"item{item.number}", f"said{random.randrange(10**6)}"})
-        self._path(item).with_suffix(".txt").write_text(" ".join(sorted(words)) + "\n")
-        return Item(item.number, item.name, words)
+    @staticmethod
+    def _some_words(number: int, random: Random) -> frozenset[str]:
+        return frozenset({f"word{random.randrange(KINDS)}", f"item{number}", f"said{random.randrange(10**6)}"})
 
     def settle(self) -> None:
         """All of it has been taken in."""

@@ -4,6 +4,7 @@ import hashlib
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings, strategies
@@ -14,6 +15,7 @@ import seealso
 from conftest import THUMBNAIL
 from image_files import encode
 from lengths import campaign
+from seealso.collection.search import answering
 from seealso_web.openapi import document
 from seealso_web.options import WebOptions
 from web_site import application, client_of, configure, free_port, jpeg, running
@@ -276,6 +278,30 @@ def test_a_hit_whose_last_place_is_dropped_meanwhile_is_left_out(client, monkeyp
         shown = client.get(page, headers={"Accept": "text/html"})
         assert shown.status_code == 200
         assert f'/photos/similar/{going}"' not in shown.text
+
+
+def test_the_place_of_a_hit_that_is_removed_meanwhile_is_taken_by_the_next(client, monkeypatch):
+    everything = client.get("/api/v1/photos/similar/3?limit=6").json()["hits"]
+    going = everything[2]["id"]
+    records, nearest_hits = seealso.Collection.records, answering.nearest_hits
+    gone = False
+
+    def removed_before_this(self, ids):
+        nonlocal gone
+        found = records(self, ids)
+        if len(ids) > 1:
+            gone = True
+            found.pop(going, None)
+        return found
+
+    def without_it(catalog, ids, distances, k, offset):
+        kept = ids != going if gone else np.ones(ids.size, bool)
+        return nearest_hits(catalog, ids[kept], distances[kept], k, offset)
+
+    monkeypatch.setattr(seealso.Collection, "records", removed_before_this)
+    monkeypatch.setattr(answering, "nearest_hits", without_it)
+    left = client.get("/api/v1/photos/similar/3?limit=5").json()["hits"]
+    assert left == [hit for hit in everything if hit["id"] != going]
 
 
 def test_an_upload_of_what_the_collection_holds_has_an_id(client, web_collection):

@@ -93,12 +93,6 @@ class Collection:
         """The plugins in force."""
         return self._opening.parts
 
-    def _open(self) -> Opened:
-        return self._opening.open()
-
-    def _current(self) -> Opened:
-        return self._opening.current()
-
     def _writing(
         self, *, anew: bool = False, force: bool = False
     ) -> AbstractContextManager[tuple[Opened, CatalogWriter]]:
@@ -256,18 +250,18 @@ class Collection:
         check_answerable(query)
         watch = Stopwatch()
         while True:
-            opened = self._open()
-            watch.book("open")
-            opened.catalog.refresh()
-            try:
-                answer = Answering(opened, self._examples(), self.settings.search, watch, self._likeness).answer(query)
-            except (SeealsoError, OSError):
-                # Its store was left for another one meanwhile: then it may have been half gone.
+            with self._opening.using() as opened:
+                watch.book("open")
+                try:
+                    answering = Answering(opened, self._examples(), self.settings.search, watch, self._likeness)
+                    answer = answering.answer(query)
+                except (SeealsoError, OSError):
+                    # Its store was left for another one meanwhile: then it may have been half gone.
+                    if not opened.moved():
+                        raise
+                    continue
                 if not opened.moved():
-                    raise
-                continue
-            if not opened.moved():
-                break
+                    break
         self.plugins.observe("searched", collection=self.name, query=query, answer=answer)
         return answer
 
@@ -310,15 +304,14 @@ class Collection:
 
     def suggest(self, beginning: str, limit: int = 10) -> list[str]:
         """Words of the collection that begin so, the most frequent first; none where there is no text index."""
-        opened = self._open()
-        opened.catalog.refresh()
-        if opened.text is None:
-            return []
-        return opened.ask_text(lambda view: [] if view.part is None else view.part.suggest(beginning, limit))
+        with self._opening.using() as opened:
+            if opened.text is None:
+                return []
+            return opened.ask_text(lambda view: [] if view.part is None else view.part.suggest(beginning, limit))
 
     def keywords(self, ids: Sequence[int]) -> dict[int, dict[str, tuple[Words, ...]]]:
         """The words recorded for objects: ID → keyword source → words; without the objects that have none."""
-        return self._open().catalog.words(ids)
+        return self._opening.asked(lambda opened: opened.catalog.words(ids))
 
     def extract(self, example: Example) -> tuple[np.ndarray, int | None]:
         """The descriptor ``(dim,)`` of an example; and the ID of the object with just its content, if there is one.
@@ -345,7 +338,7 @@ class Collection:
 
     def keep_likeness(self, likeness: Likeness) -> None:
         """Let `likeness` give this from now on, as long as it would give what was measured now."""
-        self._likeness.keep(self._current(), likeness)
+        self._opening.asked(lambda opened: self._likeness.keep(opened, likeness))
 
     def descriptors(self, ids: Sequence[int] | np.ndarray) -> np.ndarray:
         """The descriptors ``(n, dim)`` of objects, in the order asked.
@@ -363,12 +356,12 @@ class Collection:
     def reading(self) -> Iterator[tuple[ObjectStore, Distance]]:
         """The store of all descriptors, and the distance that compares them, for who goes through all of them. Nothing is to be
         written there."""
-        opened = self._current()
-        yield opened.store, opened.distance
+        with self._opening.using() as opened:
+            yield opened.store, opened.distance
 
     def ids(self) -> np.ndarray:
         """The IDs of all objects, int64, ascending."""
-        return self._open().catalog.ids()
+        return self._opening.asked(lambda opened: opened.catalog.ids())
 
     def show(self, id_: int) -> ObjectRecord:
         """One object.
@@ -376,15 +369,15 @@ class Collection:
         Raises:
             QueryError: there is no such object.
         """
-        return self._examples().record(self._open(), id_)
+        return self._opening.asked(lambda opened: self._examples().record(opened, id_))
 
     def records(self, ids: Sequence[int]) -> dict[int, ObjectRecord]:
         """Those of ``ids`` that are objects."""
-        return self._open().catalog.records(ids)
+        return self._opening.asked(lambda opened: opened.catalog.records(ids))
 
     def known(self, digests: Iterable[bytes]) -> set[bytes]:
         """Those of the content hashes (SHA-256 of a file, `ObjectRecord.hash`) that are of an object."""
-        return self._open().catalog.known_hashes(digests)
+        return self._opening.asked(lambda opened: opened.catalog.known_hashes(digests))
 
     def read(self, id_: int) -> bytes:
         """The bytes of an object's image file, from the first of its places that still holds them.
@@ -416,9 +409,9 @@ class Collection:
             raise QueryError(f"n is {count}; ask for at least 1 object")
         if seed is not None and seed < 0:
             raise QueryError(f"seed is {seed}; give a whole number, 0 or more")
-        catalog = self._open().catalog
-        chosen = catalog.random_ids(count, np.random.default_rng(seed)).tolist()
-        return hits_of(catalog, chosen, [None] * len(chosen))
+        with self._opening.using() as opened:
+            chosen = opened.catalog.random_ids(count, np.random.default_rng(seed)).tolist()
+            return hits_of(opened.catalog, chosen, [None] * len(chosen))
 
     @property
     def limits(self) -> ImageLimits:
@@ -456,16 +449,17 @@ class Collection:
 
     def failures(self) -> Iterator[Failure]:
         """The files that could not be taken in, by path."""
-        return self._open().catalog.failures()
+        with self._opening.using() as opened:
+            yield from opened.catalog.failures()
 
     def counts(self) -> Counts:
         """How many objects, locations and failures there are."""
-        return self._open().catalog.counts()
+        return self._opening.asked(lambda opened: opened.catalog.counts())
 
     @property
     def provenance(self) -> Provenance:
         """What made the descriptors."""
-        return self._open().provenance
+        return self._opening.asked(lambda opened: opened.provenance)
 
     def status(self) -> dict[str, object]:
         """What there is to say of the collection, part by part; what the plugins say of themselves included. O(1) in the number
@@ -476,7 +470,7 @@ class Collection:
         return {
             "name": self.name,
             "path": str(self.path),
-            **self._current().status(),
+            **self._opening.asked(lambda opened: opened.status()),
             "parts": self.choices(),
             "bytes": bytes_of_parts(self.path),
         }
@@ -488,7 +482,7 @@ class Collection:
 
     def verify(self) -> Checkup:
         """Check every checksum, and the parts against one another."""
-        return check(self._current())
+        return self._opening.asked(check)
 
     def rebuild(self) -> None:
         """Throw the indexes away and build them from the catalogue and the store."""
@@ -500,8 +494,8 @@ class Collection:
     def try_out_index(self) -> None:
         """Build the metric index in memory as the configuration says, however the one on disk was made; this collection then asks
         it until it is closed. Nothing is written. O(objects)."""
-        opened = self._current()
-        opened.index.try_out(opened.catalog)
+        with self._opening.using() as opened:
+            opened.index.try_out(opened.catalog)
 
     def maintain(self, *, force: bool = False) -> Upkeep:
         """Reclaim space: descriptors that nobody sees, the store's and the catalogue's free space, old snapshots.

@@ -28,6 +28,7 @@ MOST = 200  # hits in one answer
 DEEPEST = 2000  # neighbours that can be paged to
 LARGEST_ID = (1 << 63) - 1
 LARGEST_SEED = (1 << 32) - 1
+SEARCHES = 3  # at most, where hits are removed before their records are read
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +173,23 @@ def by_text(collection: Searchable, query: str, shown: Window) -> Found:
     Raises:
         QueryError: there is nothing to look for in it, or no text index.
     """
-    answer = collection.search(Query(keywords=query, k=shown.limit, offset=shown.offset))
+    answer, records = _answered(collection, Query(keywords=query, k=shown.limit, offset=shown.offset), shown)
     following = shown.next() if answer.matched is not None and answer.matched > shown.end else None
-    return Found(answer.hits, records_of(collection, answer.hits), answer, following)
+    return Found(answer.hits, records, answer, following)
+
+
+def _answered(collection: Searchable, query: Query, shown: Window) -> tuple[Answer, dict[int, ObjectRecord]]:
+    """The answer to a query, and the objects of the hits that are shown.
+
+    Where some were removed before their records were read, others belong in their places: it is asked again.
+    """
+    for _ in range(SEARCHES):
+        answer = collection.search(query)
+        hits = answer.hits[: shown.limit]
+        records = records_of(collection, hits)
+        if len(records) == len(hits):
+            break
+    return answer, records
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,9 +276,8 @@ def similar(collection: Searchable, asked: Wanted, limits: ImageLimits) -> Found
         **(asked.within.limits if asked.within is not None else {}),
     )
     try:
-        answer = collection.search(query)
+        answer, records = _answered(collection, query, shown)
     except FileError:
         raise Problem(409, "The image's file is away, so no part of it can be looked at.") from None
-    hits = answer.hits[: shown.limit]
     following = shown.next() if len(answer.hits) > shown.limit else None
-    return Found(hits, records_of(collection, hits), answer, following)
+    return Found(answer.hits[: shown.limit], records, answer, following)

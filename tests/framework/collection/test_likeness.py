@@ -71,29 +71,27 @@ def test_damage_of_any_byte_is_found_and_mended(indexed, measured):
     likeness = collection.likeness()
     file = collection.path / LIKENESS
     sound = file.read_bytes()
-    opened = collection._current()
     for place in range(0, len(sound), 3):
         damaged = bytearray(sound)
         damaged[place] ^= 1 << place % 8
         file.write_bytes(damaged)
-        assert KeptLikeness(collection.path).get(opened) == likeness
+        assert collection._opening.asked(KeptLikeness(collection.path).get) == likeness
         assert file.read_bytes() == sound
     for content in (b"", b"{}", bytes(1000), b"00000000\n"):
         file.write_bytes(content)
-        assert KeptLikeness(collection.path).get(opened) == likeness
+        assert collection._opening.asked(KeptLikeness(collection.path).get) == likeness
     assert len(measured) == 1 + len(range(0, len(sound), 3)) + 4
 
 
 def test_one_of_a_later_release_is_measured_anew(indexed, monkeypatch):
     collection = indexed(60)
     likeness = collection.likeness()
-    opened = collection._current()
     with monkeypatch.context() as later:
         later.setattr(module, "FORMAT", 2)
-        KeptLikeness(collection.path).keep(opened, likeness)
+        collection._opening.asked(lambda opened: KeptLikeness(collection.path).keep(opened, likeness))
     kept = KeptLikeness(collection.path)
-    assert kept.known(opened) is None
-    assert kept.get(opened) == likeness
+    assert collection._opening.asked(kept.known) is None
+    assert collection._opening.asked(kept.get) == likeness
 
 
 def test_it_is_measured_anew_when_the_collection_has_grown_or_shrunk_by_half(open_collection, tmp_path, make_photos):
@@ -159,7 +157,8 @@ def test_of_identical_images(open_collection, tmp_path):
 
 def test_distances_that_float32_cannot_hold_do_not_count(indexed, monkeypatch):
     collection = indexed(60)
-    distance = collection._current().distance
+    with collection.reading() as (_, distance):
+        pass
     measure = distance.many_to_many
 
     def overflowing(a, b):

@@ -32,7 +32,7 @@ A = TypeVar("A")
 @dataclass(slots=True)
 class Opened:
     """The catalogue, the store (its folder, and what messages call it) and the index of a collection, and what they hold
-    descriptors of."""
+    descriptors of; and how many use it just now, which is counted by whoever opened it."""
 
     catalog: Catalog
     provenance: Provenance
@@ -42,6 +42,7 @@ class Opened:
     text: Keeper[TextIndex] | None
     folder: Path
     called: str
+    users: int = 0
 
     @classmethod
     def open(cls, path: Path, catalog: Catalog, parts: Parts, *, force: bool = False) -> Self:

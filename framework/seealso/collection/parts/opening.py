@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -39,7 +39,7 @@ class Opening:
         self._opened: Opened | None = None
         # Opened to read which parts there are; it becomes that of `_opened`.
         self._catalog: Catalog | None = None
-        # Opened before the descriptors moved to another store; somebody may still be reading from it.
+        # Opened before the descriptors moved to another store, and in use since; closed by the last who uses it.
         self._left: list[Opened] = []
         self._parts: Parts | None = None
 
@@ -81,16 +81,43 @@ class Opening:
                 self._parts = self._resolve(recorded)
             return self._parts
 
-    def open(self, *, force: bool = False) -> Opened:
-        """The collection, opened; ``force``: also with a store that has lost its identity."""
+    @contextmanager
+    def using(self, *, force: bool = False) -> Iterator[Opened]:
+        """The collection, opened, with what any process has committed.
+
+        It stays open to the end of the block, also where the descriptors move to another store meanwhile. Take nothing out of
+        the block that still reads from it.
+
+        Args:
+            force: also with a store that has lost its identity.
+        """
         with self._lock:
-            if self._opened is not None and self._opened.moved():
-                self._left.append(self._opened)
-                self._opened = None
-            if self._opened is None:
-                self.require()
-                self._opened = self._open_as_recorded(force=force)
-            return self._opened
+            opened = self._open(force=force)
+            opened.users += 1
+        try:
+            opened.catalog.refresh()
+            yield opened
+        finally:
+            with self._lock:
+                opened.users -= 1
+                self._close_unused()
+
+    def _open(self, *, force: bool) -> Opened:
+        if self._opened is not None and self._opened.moved():
+            self._left.append(self._opened)
+            self._opened = None
+            self._close_unused()
+        if self._opened is None:
+            self.require()
+            self._opened = self._open_as_recorded(force=force)
+        return self._opened
+
+    def _close_unused(self) -> None:
+        """Let go of what was left for another store, and is used by nobody."""
+        unused = [opened for opened in self._left if not opened.users]
+        self._left = [opened for opened in self._left if opened.users]
+        for opened in unused:
+            opened.close()
 
     def _open_as_recorded(self, *, force: bool) -> Opened:
         """Opened as the catalogue says; anew where the descriptors move to another store just then."""
@@ -114,22 +141,16 @@ class Opening:
                 return opened
             opened.close()
 
-    def current(self) -> Opened:
-        """Opened, with what any process has committed."""
-        opened = self.open()
-        opened.catalog.refresh()
-        return opened
-
     def asked(self, ask: Callable[[Opened], T]) -> T:
         """What is asked of the collection as it is; asked again where its store was left for another one meanwhile, for then it may
         have been half gone."""
         while True:
-            opened = self.current()
-            try:
-                return ask(opened)
-            except (SeealsoError, OSError):
-                if not opened.moved():
-                    raise
+            with self.using() as opened:
+                try:
+                    return ask(opened)
+                except (SeealsoError, OSError):
+                    if not opened.moved():
+                        raise
 
     @contextmanager
     def writing(self, *, anew: bool = False, force: bool = False) -> Iterator[tuple[Opened, CatalogWriter]]:
@@ -140,19 +161,17 @@ class Opening:
             force: take a store that has lost its identity.
         """
         self.require()
-        with write_lock(self._path), writing_in(self._path):
-            opened = self.open(force=force)
+        with write_lock(self._path), writing_in(self._path), ExitStack() as stack:
+            opened = stack.enter_context(self.using(force=force))
             writer = CatalogWriter(self._path)
-            try:
-                if force and lose_identity(opened.store, writer):
-                    self.close()
-                    opened = self.open()
-                settle_identity(opened.store, writer, opened.called, force=force)
-                with opened.writing(anew=anew):
-                    yield opened, writer
-                add_checksums(writer)
-            finally:
-                writer.close()
+            stack.callback(writer.close)
+            if force and lose_identity(opened.store, writer):
+                self.close()
+                opened = stack.enter_context(self.using())
+            settle_identity(opened.store, writer, opened.called, force=force)
+            with opened.writing(anew=anew):
+                yield opened, writer
+            add_checksums(writer)
 
     def close(self) -> None:
         """Let go of files, memory and devices; what is asked for later is opened anew."""

@@ -15,7 +15,7 @@ import seealso
 from conftest import SAMPLES, THUMBNAIL
 from seealso.collection.derived.checkpoints import Checkpoints
 from seealso.collection.derived.limits import Limits
-from vector_collections import DIM, found, part
+from vector_collections import DIM, found, opened_of, part
 
 
 @pytest.fixture
@@ -144,13 +144,14 @@ def check_and_go_on(run, left, monkeypatch):
         # Training it anew for its size is another matter.
         patched.setattr("seealso.collection.derived.state.OUTGROWN", 1000)
         cls = type(
-            reader._open().index.part or reader._open().index._loader.empty(reader._open().index._source.made_by).part
+            opened_of(reader).index.part
+            or opened_of(reader).index._loader.empty(opened_of(reader).index._source.made_by).part
         )
         add = cls.add
         patched.setattr(cls, "add", lambda self, ids, content: (added.append(len(ids)), add(self, ids, content))[1])
         assert set(committed) <= set(found(reader)) == set(reader.ids().tolist())
         assert sum(added) <= TAIL
-        behind = len(reader.ids()) - (0 if (opened := reader._open().index.part) is None else len(opened.ids()))
+        behind = len(reader.ids()) - (0 if (opened := opened_of(reader).index.part) is None else len(opened.ids()))
         assert behind <= left, f"{behind} objects are not in the newest checkpoint"
         assert reader.verify().problems == []
         with reader._writing():
@@ -158,7 +159,7 @@ def check_and_go_on(run, left, monkeypatch):
         assert sum(added) <= left + TAIL
         assert part(reader).ids().tolist() == reader.ids().tolist()
     with run.open() as late:
-        assert late._open().index.applied == late._open().catalog.change() or behind <= 1000
+        assert opened_of(late).index.applied == opened_of(late).catalog.change() or behind <= 1000
         assert found(late) == late.ids().tolist()
 
 

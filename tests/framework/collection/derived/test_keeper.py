@@ -12,7 +12,7 @@ import pytest
 import seealso
 from seealso.collection.derived.snapshots import DESCRIPTION
 from seealso.layout import CATALOGUE
-from vector_collections import DIM, found, part, refuse
+from vector_collections import DIM, found, opened_of, part, refuse
 
 
 @pytest.fixture(params=["exact", "pivot"])
@@ -77,7 +77,7 @@ def test_a_reader_that_missed_removals_which_were_forgotten(opening, add):
     assert len(found(reader)) == 40
     writer.remove(range(1, 16))
     writer.maintain()
-    assert writer._open().catalog.removed_ids(0).size == 0
+    assert opened_of(writer).catalog.removed_ids(0).size == 0
     assert found(reader) == part(reader).ids().tolist() == writer.ids().tolist()
     assert part(opening()).ids().tolist() == writer.ids().tolist()
 
@@ -108,7 +108,7 @@ def test_a_query_waits_for_no_writer(opening, add):
     assert len(found(collection)) == 40
     answers = []
     asking = threading.Thread(target=lambda: answers.append(found(collection)), daemon=True)
-    with collection._open().index._lock:
+    with opened_of(collection).index._lock:
         asking.start()
         asking.join(30)
         assert answers == [collection.ids().tolist()]
@@ -122,22 +122,22 @@ def test_a_query_that_is_behind_waits_a_moment_and_then_goes_without(opening, ad
     add(collection, 5)
     answers = []
     asking = threading.Thread(target=lambda: answers.append(found(collection)), daemon=True)
-    with collection._open().index._lock:
+    with opened_of(collection).index._lock:
         asking.start()
         asking.join(30)
         assert answers == [collection.ids().tolist()]
-        assert collection._open().index.part.ids().size == 40
+        assert opened_of(collection).index.part.ids().size == 40
 
 
 def test_what_the_index_has_just_caught_up_with_is_found_once(reopen, add):
     """The list of what is missing may be older than what the index holds by then."""
     collection = reopen()
     add(collection, 40)
-    keeper = collection._open().index
+    keeper = opened_of(collection).index
     before, view = keeper.view, []
     add(collection, 5)
-    catalog = collection._open().catalog
-    collection._open().catalog.refresh()
+    catalog = opened_of(collection).catalog
+    opened_of(collection).catalog.refresh()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(keeper, "_come_near", lambda _: None)
         view.append(before(catalog))
@@ -182,10 +182,10 @@ def test_a_reader_far_behind_searches_the_rest_without_the_index(opening, add, l
         patched.setattr(cls, "add", refuse)
         patched.setattr(cls, "train", refuse)
         assert found(reader) == writer.ids().tolist()
-    assert reader._open().index.part.ids().size == 40
+    assert opened_of(reader).index.part.ids().size == 40
     assert set(held_snapshots()) == set(held)
     # What comes then is read alone.
-    catalog, asked = reader._open().catalog, []
+    catalog, asked = opened_of(reader).catalog, []
     add(writer, 4)
     monkeypatch.setattr(catalog, "ids", lambda *changes: asked.append(changes) or type(catalog).ids(catalog, *changes))
     assert len(reader.similar(1, 1000).hits) == 62
@@ -368,7 +368,7 @@ def test_the_next_older_snapshot_is_used_where_there_is_one(opening, add, limits
         file.write_bytes(b"")
     late = opening()
     assert late.similar(1, 1).hits[0].id == 1
-    assert late._open().index.part.ids().size == 40
+    assert opened_of(late).index.part.ids().size == 40
     assert caplog.text.count("cannot be used") == 1
 
 
@@ -437,7 +437,7 @@ def test_a_part_of_another_collections_snapshot_is_not_taken_for_its_own(reopen,
     limits(tail=10)
     late = reopen(index=index)
     assert [hit.id for hit in late.similar(3, 10).hits] == expected
-    assert late._open().index.part is None
+    assert opened_of(late).index.part is None
     late.remove([7])
     assert not part_of_it.exists()
     assert reopen(index=index).verify().problems == []
@@ -571,7 +571,7 @@ def test_it_is_trained_anew_when_there_are_four_times_as_many(reopen, add, caplo
 
 def test_queries_and_changes_go_on_while_it_is_built_anew(grown, commit, monkeypatch):
     writer = grown()
-    keeper = writer._open().index
+    keeper = opened_of(writer).index
     cls = type(keeper.part)
     train, training, go_on = cls.train, threading.Event(), threading.Event()
 
@@ -635,7 +635,7 @@ def test_what_differs_from_the_catalogue_is_told(opening, add):
 
 def test_the_size_of_a_descriptor_counts(reopen, add):
     add(reopen(), 4)
-    assert reopen()._open().index._source.bytes_each == DIM * 4
+    assert opened_of(reopen()).index._source.bytes_each == DIM * 4
 
 
 @pytest.mark.parametrize("settings", [{"index": {"plugin": "pivot", "chosen": 1}}, {"distance": "manhattan"}])
@@ -643,13 +643,13 @@ def test_a_server_takes_what_another_process_has_rebuilt(reopen, add, settings):
     add(reopen(), 40)
     server = reopen(**settings)
     assert len(found(server)) == 40
-    before = server._open().index.part
+    before = opened_of(server).index.part
     assert len(found(server)) == 40
-    assert server._open().index.part is before
+    assert opened_of(server).index.part is before
     reopen(**settings).rebuild()
     assert len(found(server)) == 40
-    assert server._open().index.part is not before
-    assert made_by(server) == server._open().index._source.made_by
+    assert opened_of(server).index.part is not before
+    assert made_by(server) == opened_of(server).index._source.made_by
 
 
 def test_with_another_distance_the_ids_are_read_once(reopen, add, limits, monkeypatch):
@@ -657,7 +657,7 @@ def test_with_another_distance_the_ids_are_read_once(reopen, add, limits, monkey
     add(reopen(), 40)
     server = reopen(distance="manhattan")
     server.similar(3, 5)
-    catalog = server._open().catalog
+    catalog = opened_of(server).catalog
     monkeypatch.setattr(catalog, "ids", refuse)
     assert len(server.similar(3, 5).hits) == 5
 
@@ -665,7 +665,7 @@ def test_with_another_distance_the_ids_are_read_once(reopen, add, limits, monkey
 def test_a_snapshot_that_is_replaced_while_it_is_opened(reopen, add, monkeypatch, caplog):
     """Between reading its name and holding it: the next one is taken."""
     add(reopen(), 40)
-    snapshots = type(reopen()._open().index._snapshots)
+    snapshots = type(opened_of(reopen()).index._snapshots)
     hold, held = snapshots.hold, []
 
     def hold_late(self, name):
@@ -675,5 +675,5 @@ def test_a_snapshot_that_is_replaced_while_it_is_opened(reopen, add, monkeypatch
         return hold(self, name)
 
     monkeypatch.setattr(snapshots, "hold", hold_late)
-    assert reopen()._open().index.part.ids().size == 40
+    assert opened_of(reopen()).index.part.ids().size == 40
     assert caplog.text == ""

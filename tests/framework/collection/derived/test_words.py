@@ -12,7 +12,7 @@ from conftest import THUMBNAIL, read_only
 from seealso.catalogue.writer import CatalogWriter
 from seealso.collection.derived.scratch import Scratch, remove_left
 from seealso.collection.derived.snapshots import Snapshots
-from vector_collections import PLUGINS, refuse
+from vector_collections import PLUGINS, opened_of, refuse
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_far_behind_it_answers_from_the_newest_snapshot(opening, photos, limits,
     with monkeypatch.context() as patched:
         patched.setattr("seealso.collection.derived.keeper.Keeper._save", lambda _: None)
         reword(photos, opening, 5)
-    monkeypatch.setattr(type(reader._open().text.part), "add", refuse)
+    monkeypatch.setattr(type(opened_of(reader).text.part), "add", refuse)
     answer = reader.text("bird", 100)
     assert (answer.matched, answer.unsearched) == (12, 5)
     assert reader.similar(1, where="bird").unsearched == 5
@@ -111,7 +111,7 @@ def test_what_differs_from_the_catalogue_is_told_by_words(opening, photos):
     collection = opening(text="tantivy")
     collection.index([photos])
     assert collection.verify().problems == []
-    index = collection._open().text.part
+    index = opened_of(collection).text.part
     index.add(np.array([3, 4, 99]), [[seealso.Words("caption", "a cat")]] * 3)
     index.remove(np.array([7]))
     assert collection.verify().problems == [
@@ -139,7 +139,7 @@ def test_without_hashes_objects_are_counted(opening, photos, caplog):
     collection.index([photos])
     assert collection.verify().problems == []
     assert caplog.text.count("was made without hashes") == 1
-    collection._open().text.part.remove(np.array([3]))
+    opened_of(collection).text.part.remove(np.array([3]))
     assert collection.verify().problems == [
         "12 objects are described, and 11 are in the text index; run `seealso rebuild`"
     ]
@@ -149,7 +149,7 @@ def test_a_query_that_comes_across_damage_asks_one_that_is_built_anew(opening, p
     opening().index([photos])
     reader = opening()
     assert birds(reader) == 12
-    torn = reader._open().text.part
+    torn = opened_of(reader).text.part
     sound = type(torn).search
 
     def search(self, *given):
@@ -163,7 +163,7 @@ def test_a_query_that_comes_across_damage_asks_one_that_is_built_anew(opening, p
     # Where there are too many it says what to do.
     limits(tail=3)
     late = opening()
-    torn = late._open().text.view(late._open().catalog).part
+    torn = opened_of(late).text.view(opened_of(late).catalog).part
     monkeypatch.setattr(type(torn), "search", search)
     with pytest.raises(seealso.CollectionError, match=r"the text index is not built, .* run `seealso rebuild`"):
         birds(late)
@@ -268,7 +268,7 @@ def test_nothing_but_snapshots_is_left_when_a_collection_is_closed(opening, phot
     collection.index([photos])
     reword(photos, lambda: collection, 5)
     assert birds(collection) == 7
-    asked = collection._open().text.part
+    asked = opened_of(collection).text.part
     collection.close()
     # Whoever still has the index in hand does not keep its folders alive.
     assert [path.name[:8] for path in (tmp_path / "c/text").iterdir() if path.is_dir()] == ["00000000"]

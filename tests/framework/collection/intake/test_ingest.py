@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import seealso
+from vector_collections import opened_of
 
 
 @pytest.fixture
@@ -69,13 +70,13 @@ def test_everything_is_taken_in(folder, open_collection):
 def test_indexing_again_does_nothing(folder, open_collection, extracted):
     collection = open_collection()
     collection.index([folder])
-    before = collection._open().catalog.change()
+    before = opened_of(collection).catalog.change()
     extracted.clear()
     report = collection.index([folder])
     assert report.unchanged == 24
     assert not report.changed
     assert extracted == []
-    assert collection._open().catalog.change() == before
+    assert opened_of(collection).catalog.change() == before
 
 
 def test_a_moved_file_is_not_extracted_again(folder, open_collection, extracted):

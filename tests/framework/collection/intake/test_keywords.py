@@ -16,6 +16,7 @@ from old_catalogues import make_old
 from seealso.catalogue.formats import FORMAT_VERSION
 from seealso.collection.intake.keywords import Annotator, printable
 from seealso.interfaces.plugin import PluginChoice
+from vector_collections import opened_of
 
 PLUGINS = [THUMBNAIL, SAMPLES / "plain_text.py"]
 
@@ -219,10 +220,10 @@ def test_other_options_are_for_the_next_rebuild(opening, tmp_path, caplog):
     other = opening(text={"plugin": "plain-text", "shout": True})
     assert len(found(other, "bird")) == 4
     assert "the text index was made with shout False, and the configuration says True; it is used as" in caplog.text
-    assert not other._open().text.part.options.shout
+    assert not opened_of(other).text.part.options.shout
     other.rebuild()
     assert len(found(other, "bird")) == 4
-    assert other._open().text.part.options.shout
+    assert opened_of(other).text.part.options.shout
 
 
 def test_rebuild_and_damage(opening, tmp_path, caplog):
@@ -394,7 +395,7 @@ def test_killed_while_indexing(opening, tmp_path, make_photos, python, text):
             continue
         with opening(text) as collection:
             assert len(found(collection, "bird", 100)) == len(
-                collection._open().catalog.words(collection.ids().tolist())
+                opened_of(collection).catalog.words(collection.ids().tolist())
             )
             assert collection.verify().problems == []
     with opening(text) as collection:

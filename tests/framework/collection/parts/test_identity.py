@@ -11,6 +11,7 @@ import seealso
 from seealso.catalogue.reader import Catalog
 from seealso.catalogue.writer import CatalogWriter
 from seealso.collection.parts import identity
+from vector_collections import opened_of
 
 
 @pytest.fixture(params=["flat-file", "lmdb"])
@@ -47,7 +48,7 @@ def forget(collection: seealso.Collection) -> None:
 def identities(collection: seealso.Collection) -> tuple[str, str]:
     """What the catalogue knows, and what the store hands back."""
     with closing(Catalog(collection.path)) as catalog, opened(collection) as again:
-        return identity.recorded_identity(catalog), again._open().store.identity()
+        return identity.recorded_identity(catalog), opened_of(again).store.identity()
 
 
 def test_each_has_one_of_its_own(imported):
@@ -103,7 +104,7 @@ def test_a_store_that_was_emptied_is_refused_unless_forced(imported):
 
 def test_one_of_an_earlier_release_is_read_and_gets_one_from_the_next_writer(imported):
     with imported() as collection:
-        store = collection._open().store
+        store = opened_of(collection).store
         kept = store.identity()
         before = [hit.id for hit in collection.similar(1, 40).hits]
     forget(collection)
@@ -123,7 +124,7 @@ def test_one_of_an_earlier_release_takes_no_store_that_looks_wrong(imported):
         pass
     forget(collection)
     with opened(collection) as again:
-        again._open().store.remove_many(np.arange(1, 40))
+        opened_of(again).store.remove_many(np.arange(1, 40))
     with opened(collection) as again, pytest.raises(seealso.WrongStore, match="the wrong store"):
         again.remove([])
     assert identities(collection)[0] == ""
@@ -131,7 +132,7 @@ def test_one_of_an_earlier_release_takes_no_store_that_looks_wrong(imported):
 
 def test_a_new_collection_takes_no_store_that_holds_something(imported, tmp_path):
     with imported() as collection:
-        collection._open().store.keep_identity("")
+        opened_of(collection).store.keep_identity("")
     with closing(CatalogWriter(collection.path)) as writer:
         writer.set_meta({identity.KEPT: ""})
     with (
@@ -143,7 +144,7 @@ def test_a_new_collection_takes_no_store_that_holds_something(imported, tmp_path
 
 def test_a_damaged_one_is_no_other_one(imported):
     with imported() as collection:
-        store = collection._open().store
+        store = opened_of(collection).store
         kept = store.identity()
         store.keep_identity(kept[:5] + chr(ord(kept[5]) ^ 1) + kept[6:])
     with opened(collection) as again, pytest.raises(seealso.WrongStore, match="does not hand back the identity"):
@@ -161,7 +162,7 @@ def test_interrupted_before_the_catalogue_knows(imported, monkeypatch):
     with closing(CatalogWriter(collection.path)) as writer:
         writer.set_meta({identity.KEPT: ""})
     with opened(collection) as again:
-        store = again._open().store
+        store = opened_of(again).store
         kept = []
         monkeypatch.setattr(store, "keep_identity", kept.append)
         again.remove([])

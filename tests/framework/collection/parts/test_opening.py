@@ -1,5 +1,8 @@
 """What is open of a collection: opened once, when it is needed, and asked again when it has moved."""
 
+import os
+import threading
+
 import pytest
 
 import seealso
@@ -19,14 +22,15 @@ def opening(indexed):
 
 
 def test_everything_is_opened_once_and_anew_after_closing(opening):
-    parts, opened = opening.parts, opening.open()
-    assert opening.parts is parts
-    assert opening.open() is opening.current() is opened
+    parts = opening.parts
+    with opening.using() as opened, opening.using() as twice:
+        assert opening.parts is parts
+        assert opened is twice
     opening.close()
-    again = opening.open()
-    assert again is not opened
-    assert opening.parts is not parts
-    assert again.catalog.counts().objects == 5
+    with opening.using() as again:
+        assert again is not opened
+        assert opening.parts is not parts
+        assert again.catalog.counts().objects == 5
 
 
 def test_who_asks_while_the_descriptors_move_is_asked_again(opening, indexed):
@@ -49,13 +53,46 @@ def test_who_asks_while_the_descriptors_move_is_asked_again(opening, indexed):
         opening.asked(lambda opened: (_ for _ in ()).throw(seealso.StoreError("really")))
 
 
+def convert(opening, codec):
+    """Another process moves the descriptors."""
+    with seealso.Collection(opening.parts.config, opening.parts.plugins) as other:
+        other.convert(options={"codec": codec})
+
+
+def open_files():
+    return len(os.listdir("/dev/fd"))
+
+
+def test_what_the_descriptors_have_left_is_closed_by_the_last_who_uses_it(opening):
+    with opening.using() as left:
+        with opening.using() as the_same:
+            convert(opening, "f16")
+            with opening.using() as now:
+                assert (now.folder.name, left.folder.name) == ("store-2", "store")
+            assert the_same.catalog.counts().objects == 5
+        assert left.catalog.counts().objects == 5
+    with pytest.raises(seealso.CollectionError, match="closed"):
+        left.catalog.counts()
+    assert now.catalog.counts().objects == 5
+
+
+def test_a_server_that_sees_many_conversions_keeps_nothing_of_them(opening):
+    counts = []
+    for codec in ("raw", "zstd") * 4:
+        convert(opening, codec)
+        with opening.using() as opened:
+            assert opened.catalog.counts().objects == 5
+        counts.append((open_files(), threading.active_count(), len(os.listdir(opened.folder.parent / "index"))))
+    assert max(counts[2:]) <= max(counts[:2]), counts
+
+
 def test_what_is_not_there_is_made_once(tmp_path, open_collection):
     collection = open_collection(tmp_path / "new")
     opening = Opening(
         collection.path, lambda recorded: Parts(collection.config, collection.name, collection.plugins, recorded)
     )
-    with pytest.raises(seealso.NoCollection):
-        opening.open()
+    with pytest.raises(seealso.NoCollection), opening.using():
+        pass
     before = opening.parts
     assert before.recorded == {}
     assert opening.make()

@@ -14,6 +14,7 @@ from conftest import SAMPLES, THUMBNAIL
 from image_files import encode
 from seealso import Example, Query, QueryError, Region
 from seealso.collection.parts.opened import Opened
+from vector_collections import opened_of
 
 OBSERVER = """
 import seealso
@@ -113,7 +114,7 @@ def test_opening_is_not_extraction(folder, collection, monkeypatch):
 
 def test_reading_is_not_extraction(collection, folder, monkeypatch):
     """What the store holds is read, and not extracted."""
-    opened = collection._open()
+    opened = opened_of(collection)
     reading = opened.store.get_many
 
     def slow(ids):

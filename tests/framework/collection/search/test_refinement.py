@@ -16,6 +16,7 @@ from seealso.collection.search.measures import FromDescriptor
 from seealso.collection.search.refinement import Refinement, Wanted
 from seealso.collection.search.stopwatch import Stopwatch
 from seealso.distances.vectors import Euclidean
+from vector_collections import opened_of
 
 
 @pytest.fixture(params=["lmdb, exact", "plain, exact", "lmdb, pivot", "plain, pivot"])
@@ -85,7 +86,7 @@ def test_the_query_itself_can_be_left_out(collection):
 
 def test_what_is_left_out_is_asked_for_beside_the_candidates(collection, monkeypatch):
     """For the one that is missing an index would search as far again as for all before it."""
-    index = type(collection._current().index.part)
+    index = type(opened_of(collection).index.part)
     candidates = index.candidates
     asked = []
 
@@ -252,7 +253,7 @@ def test_refinement_stops_when_nothing_changes(collection, monkeypatch):
     """Only when it is told to; and never before there are k."""
     monkeypatch.setattr("seealso.collection.search.refinement.STEP", 4)
     query = collection.descriptors(collection.ids()[:1])[0]
-    opened = collection._current()
+    opened = opened_of(collection)
     view = opened.index.view(opened.catalog)
 
     def ask(k, patience):

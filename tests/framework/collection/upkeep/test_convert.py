@@ -10,6 +10,7 @@ import seealso
 from conftest import SAMPLES, THUMBNAIL
 from seealso.collection.upkeep import convert as conversion
 from seealso.interfaces.plugin import PluginChoice
+from vector_collections import opened_of
 
 PLUGINS = [THUMBNAIL, SAMPLES / "plain.py"]
 PLAIN = PluginChoice("plain")
@@ -115,7 +116,7 @@ def test_what_is_open_follows_whatever_its_configuration_names(opening, named):
         assert other.status()["parts"]["store"] == collection.status()["parts"]["store"]
         assert other.extract(seealso.Example(image=data))[1] == 1
         assert np.array_equal(other.descriptors([3]), collection.descriptors([3]))
-        assert other._open().folder.name == folder
+        assert opened_of(other).folder.name == folder
     # Opened anew it has to fit, as ever.
     other.close()
     with pytest.raises(seealso.ConfigError, match="write `store: plain`, or run `seealso convert`"):

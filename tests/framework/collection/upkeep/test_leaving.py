@@ -6,6 +6,7 @@ import pytest
 import seealso
 from conftest import SAMPLES
 from samples.elsewhere import TOKEN
+from vector_collections import opened_of
 
 
 def remote(url: object, **options: object) -> dict[str, object]:
@@ -70,7 +71,7 @@ def test_what_was_begun_is_found_again(opening, tmp_path):
 
 def test_what_cannot_be_removed_yet_is_removed_later(opening, tmp_path, monkeypatch, caplog):
     collection = opening()
-    store = type(collection._open().store)
+    store = type(opened_of(collection).store)
 
     def fail(self):
         raise seealso.StoreError("the network is away")

@@ -8,6 +8,7 @@ import pytest
 
 import seealso
 from seealso.collection.upkeep.maintain import bytes_below, bytes_of_parts
+from vector_collections import opened_of
 
 
 def test_the_parts_of_a_collection_are_weighed_and_nothing_else(tmp_path):
@@ -44,7 +45,7 @@ def test_what_a_store_finds_wrong_is_told(tmp_path, open_collection, monkeypatch
     with open_collection(extractor={"plugin": "imported", "dim": 8}) as collection:
         collection.import_descriptors(tmp_path / "vectors.npy")
         assert collection.verify().problems == []
-        store = type(collection._open().store)
+        store = type(opened_of(collection).store)
         report = seealso.StoreReport(50, problems=["the store counts wrong"])
         monkeypatch.setattr(store, "verify", lambda self: report)
         assert collection.verify().problems == ["the store counts wrong"]
@@ -77,7 +78,7 @@ def imported(tmp_path, open_collection):
 )
 def test_a_store_that_has_lost_most_is_not_believed(imported, count, lost, refused):
     with imported(count) as collection:
-        store = collection._open().store
+        store = opened_of(collection).store
         store.remove_many(np.arange(1, lost + 1))
         store.flush()
         found = collection.verify()
@@ -99,7 +100,7 @@ def test_a_store_that_has_lost_most_is_not_believed(imported, count, lost, refus
 
 def test_a_store_of_which_most_is_damaged_is_not_believed(imported, monkeypatch):
     with imported(50) as collection:
-        store = type(collection._open().store)
+        store = type(opened_of(collection).store)
         report = seealso.StoreReport(50, damaged=list(range(1, 31)))
         monkeypatch.setattr(store, "verify", lambda self: report)
         (problem,) = collection.verify().problems
