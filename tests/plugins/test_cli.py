@@ -214,6 +214,7 @@ def test_hits_as_far_away_as_unrelated_images_are_marked(indexed, home, monkeypa
     hits = json.loads(indexed("similar", "id:3", "-k", "5", "--json")[1])["hits"]
     plain = indexed("similar", "id:3", "-k", "5")
     assert plain[2] == ""
+    monkeypatch.setattr("seealso.collection.likeness.KeptLikeness.of_query", lambda self, opened, likeness, _: likeness)
     with seealso.open("c.seealso", plugins=[THUMBNAIL]) as collection:
         typical = collection.likeness().typical
         for alike, said in (

@@ -8,7 +8,7 @@ import json
 import os
 import threading
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -38,26 +38,30 @@ FEWEST_PAIRS = 1000
 FORMAT = 1
 
 
-def random_distances(store: ObjectStore, distance: Distance, catalog: Catalog, seed: int = 0) -> np.ndarray:
+def random_distances(store: ObjectStore, distance: Distance, catalog: Catalog) -> np.ndarray:
     """The distances of random pairs of objects, float64, ascending; the same again as long as nothing changes.
 
     Damaged descriptors are left out, and so are distances that float32 cannot hold.
     """
-    random = np.random.default_rng(seed)
-    chosen = np.sort(catalog.random_ids(OBJECTS, random))
-    blocks = [block.sound() for block in store.read_blocks(chosen)]
-    if not blocks:
-        return np.empty(0)
-    ids = np.concatenate([ids for ids, _ in blocks])
-    descriptors = np.concatenate([descriptors for _, descriptors in blocks])
-    # Neighbours in the store may be alike, and the store decides in which order they come.
-    mixed = descriptors[np.argsort(ids)][random.permutation(ids.size)]
-    found = []
-    for rows in spans(ids.size, GROUP):
-        group = mixed[rows]
+    descriptors = _read_sample(store, catalog, OBJECTS)
+    found = [np.empty(0, np.float32)]
+    for rows in spans(len(descriptors), GROUP):
+        group = descriptors[rows]
         found.append(distance.many_to_many(group, group)[np.triu_indices(len(group), 1)])
     distances = np.concatenate(found).astype(np.float64)
     return np.sort(distances[np.isfinite(distances)])
+
+
+def _read_sample(store: ObjectStore, catalog: Catalog, count: int) -> np.ndarray:
+    """The descriptors of up to so many random objects ``(n, dim)``, in random order; always the same as long as nothing changes."""
+    random = np.random.default_rng(0)
+    blocks = [block.sound() for block in store.read_blocks(np.sort(catalog.random_ids(count, random)))]
+    if not blocks:
+        return np.empty((0, 0))
+    ids = np.concatenate([ids for ids, _ in blocks])
+    descriptors: np.ndarray = np.concatenate([descriptors for _, descriptors in blocks])
+    # Neighbours in the store may be alike, and the store decides in which order they come.
+    return descriptors[np.argsort(ids)][random.permutation(ids.size)]
 
 
 def likeness_of(distances: np.ndarray) -> Likeness:
@@ -127,6 +131,7 @@ class KeptLikeness:
         self._measuring = threading.Lock()
         self._seen: tuple[int, ...] | None = None
         self._kept: _Kept | None = None
+        self._sample: tuple[str, np.ndarray] | None = None
 
     def known(self, opened: Opened) -> Likeness | None:
         """What likeness means, where that was measured before. Nothing is measured; O(1)."""
@@ -155,6 +160,26 @@ class KeptLikeness:
         # the same just now.
         with contextlib.suppress(OSError):
             write_atomically(self._file, kept.dump())
+
+    def of_query(self, opened: Opened, likeness: Likeness, descriptor: np.ndarray) -> Likeness:
+        """What likeness means for one descriptor ``(dim,)``: `Likeness.alike` is larger by as much as this one lies further from random
+        objects than those do from one another. An image that is unlike most others is far from its own kind, too."""
+        sample = self._sample_of(opened)
+        if likeness.alike is None or not likeness.typical or not len(sample):
+            return likeness
+        usual = float(np.median(opened.distance.one_to_many(descriptor, sample)))
+        return replace(likeness, alike=likeness.alike * usual / likeness.typical) if np.isfinite(usual) else likeness
+
+    def _sample_of(self, opened: Opened) -> np.ndarray:
+        """Descriptors of some random objects ``(n, dim)``; they are read once."""
+        made_of = _made_of(opened)
+        with self._lock:
+            known = self._sample
+        if known is None or known[0] != made_of:
+            known = made_of, _read_sample(opened.store, opened.catalog, GROUP)
+            with self._lock:
+                self._sample = known
+        return known[1]
 
 
 def _made_of(opened: Opened) -> str:

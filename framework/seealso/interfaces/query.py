@@ -366,7 +366,8 @@ class Answer:
         matched: how many objects match the text query; None where there was none.
         unsearched: how many objects are too new to be in the index, and too many to be searched without it.
         reasons: why it is answered one way alone, where keywords and examples were asked for.
-        likeness: what a likeness in percent means here; None where that is not known, or the examples are no images.
+        likeness: what a likeness in percent means here; None where that is not known, or the examples are no images. What is alike
+            is told for this query: to an image that is unlike most others, its own kind is further away, too.
     """
 
     query: Query

@@ -78,8 +78,8 @@ def _show_thresholds(report: DistanceReport) -> None:
         )
     if likeness.alike is not None:
         lines.append(
-            f"alike: {_limit(report, likeness.alike)}, where {_share(report.alike_within)} of the images have another one; of random pairs "
-            "5 % are as near, so hits that are further away are marked"
+            f"alike: {_limit(report, likeness.alike)}, where {_share(report.alike_within)} of the images have another one, and 5 % of random "
+            "pairs are; hits that are further away are marked"
         )
     if not lines:
         lines.append(f"{count(likeness.pairs, 'random pair')} of images are too few to suggest a threshold")

@@ -143,7 +143,7 @@ def note_beyond(answer: Answer) -> None:
         which = "every hit is"
     alike = answer.likeness.alike
     shown = percent(answer.likeness.percent(alike))
-    note(f"{which} further away than {alike:.4f} ({shown}); of random pairs of images, 5 in 100 are nearer")
+    note(f"{which} further away than {alike:.4f} ({shown}); so are unrelated images")
 
 
 def note_matches(answer: Answer) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+from functools import partial
 
 import numpy as np
 import pytest
@@ -170,3 +171,27 @@ def test_distances_that_float32_cannot_hold_do_not_count(indexed, monkeypatch):
     assert 0 < collection.likeness().pairs < 1770
     monkeypatch.setattr(distance, "many_to_many", lambda a, b: np.full((len(a), len(b)), np.inf, np.float32))
     assert not collection.random_distances().size
+
+
+def test_to_an_image_that_is_far_from_all_others_what_is_alike_may_be_further_away(indexed, monkeypatch):
+    collection = indexed(60)
+    likeness = collection.likeness()
+    descriptors = collection.descriptors(collection.ids())
+    mean = descriptors.mean(axis=0)
+    outlier = mean + 20 * (descriptors[0] - mean)
+    kept = KeptLikeness(collection.path)
+    reads = []
+    monkeypatch.setattr(module, "_read_sample", lambda *asked: reads.append(asked) or descriptors)
+    near, far = (
+        collection._opening.asked(lambda opened, asked=asked: kept.of_query(opened, likeness, asked))
+        for asked in (mean, outlier)
+    )
+    assert near.alike < likeness.alike < far.alike
+    assert near == dataclasses.replace(likeness, alike=near.alike)
+    with collection.reading() as (_, distance):
+        usual = np.median(distance.one_to_many(outlier, descriptors))
+    assert far.alike == pytest.approx(likeness.alike * usual / likeness.typical)
+    assert len(reads) == 1  # once for all queries
+    for nothing in (Likeness(0.0, alike=0.0), Likeness(1.0)):  # nothing to go by
+        ask = partial(kept.of_query, likeness=nothing, descriptor=outlier)
+        assert collection._opening.asked(ask) == nothing

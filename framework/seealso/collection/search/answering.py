@@ -104,7 +104,7 @@ class Answering:
             allowed=allowed,
             skip=np.array(skip, np.int64),
         )
-        likeness = self._likeness(query)
+        likeness = self._likeness(query, measure)
         best = self._refine(view, measure, wanted).within(query.farthest(likeness))
         hits = nearest_hits(opened.catalog, *best, query.k, query.offset)
         if likeness is not None:
@@ -112,18 +112,19 @@ class Answering:
         self._watch.book("rows")
         return Answer(query, hits, self._cost, asked, matched, self._unsearched, likeness=likeness)
 
-    def _likeness(self, query: Query) -> Likeness | None:
+    def _likeness(self, query: Query, measure: Measure) -> Likeness | None:
         """What likeness means here, where it can be told; it is measured only where the query asks for a likeness."""
         if not query.by_images:  # words lie at other distances
             return None
-        if query.min_likeness is None:
-            likeness = self._kept_likeness.known(self._opened)
-        else:
-            likeness = self._kept_likeness.get(self._opened)
-            self._watch.book("read")
-        if likeness is not None and len(query.examples) > 1:
+        kept, opened = self._kept_likeness, self._opened
+        likeness = kept.known(opened) if query.min_likeness is None else kept.get(opened)
+        if likeness is None:
+            return None
+        if len(query.examples) > 1:
             # The distance is a mean then: what is usual of single ones says nothing of it.
             return replace(likeness, alike=None)
+        likeness = kept.of_query(opened, likeness, measure.probes[0])
+        self._watch.book("read")
         return likeness
 
     def _refine(self, view: View[MetricIndex], measure: Measure, wanted: Wanted) -> Best:

@@ -27,14 +27,18 @@ def test_it_is_told_only_where_it_is_known(indexed):
     assert not (collection.path / LIKENESS).exists()
     likeness = collection.likeness()
     after = collection.similar(3, 60)
-    assert after.likeness == likeness
+    # What is alike is told for the image that is asked: all 60 are in the sample.
+    usual = np.median([hit.distance for hit in before.hits])
+    alike = after.likeness.alike
+    assert alike == pytest.approx(likeness.alike * usual / likeness.typical)
+    assert after.likeness == dataclasses.replace(likeness, alike=alike)
     assert [dataclasses.replace(hit, likeness=None, beyond=None) for hit in after.hits] == list(before.hits)
     assert [hit.likeness for hit in after.hits] == [likeness.percent(hit.distance) for hit in after.hits]
-    assert [hit.beyond for hit in after.hits] == [hit.distance > likeness.alike for hit in after.hits]
+    assert [hit.beyond for hit in after.hits] == [hit.distance > alike for hit in after.hits]
     assert after.hits[0].likeness == 100
     assert {hit.beyond for hit in after.hits} == {False, True}
     shown = after.as_json()
-    assert shown["likeness"] == dataclasses.asdict(likeness)
+    assert shown["likeness"] == dataclasses.asdict(after.likeness)
     assert shown["hits"][-1]["beyond"] is True
     assert shown["hits"][0]["likeness"] == 100
     assert "likeness" not in shown["query"]
@@ -88,7 +92,7 @@ def test_words_lie_at_other_distances(tmp_path, make_photos):
             assert all(hit.likeness is hit.beyond is None for hit in answer.hits)
         # Keywords rank beside an image; its distances are still those of images.
         fused = collection.search(Query.like(3, keywords="bird", min_likeness=40))
-        assert fused.likeness == likeness
+        assert fused.likeness.typical == likeness.typical
         near = {hit.id: hit for hit in collection.similar(3, 50, min_likeness=40).hits}
         for hit in fused.hits:
             assert hit.score is not None
