@@ -10,7 +10,7 @@ They take turns, on a part of the photographs at a time, and the median of the p
 On a graphics card, too, images a second from end to end; and the network of DeCAF7 alone, with ten patches an image: from bytes in
 the computer's memory to descriptors there.
 
-timm runs EfficientNet-Lite0 with the weights of the built-in model; decaf7 runs on random weights, which take the same time.
+onnx runs its default network, timm EfficientNet-Lite0 with trained weights; decaf7 runs on random ones, which take the same time.
 """
 
 import sys
@@ -98,7 +98,7 @@ def bare_forward(extractor: seealso.Extractor, threads: int) -> Callable[[np.nda
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = threads
         settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        model = load_model(LITE0, extractor.context.cache)
+        model = load_model(NETWORKS[extractor.options.model], extractor.context.cache)
         session = onnxruntime.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
         return lambda images: session.run(None, {"image": images})
     module = extractor.torch_module()

@@ -399,7 +399,7 @@ def test_plugins(call, home):
     } in listed["plugins"]
     assert listed["defaults"] == {
         "extractor": ["onnx"],
-        "distance": ["euclidean"],
+        "distance": ["cosine"],
         "index": ["ppp-codes"],
         "codec": ["raw"],
         "store": ["flat-file"],

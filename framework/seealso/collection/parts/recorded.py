@@ -10,7 +10,7 @@ from typing import Any
 
 from seealso.catalogue.reader import Catalog
 from seealso.errors import FormatError
-from seealso.interfaces.extractor import Provenance
+from seealso.interfaces.extractor import Extractor, Provenance
 from seealso.interfaces.plugin import Plugin, PluginChoice, PluginOptions
 from seealso.registry.kinds import Kind
 
@@ -79,6 +79,25 @@ def with_secrets(choices: dict[str, PluginChoice], kind: str, of: PluginChoice) 
     if recorded is None or recorded.plugin != of.plugin:
         return choices
     return {**choices, kind: replace(recorded, secrets=of.secrets)}
+
+
+def keeping(cls: type[Extractor], choice: PluginChoice, recorded: PluginChoice | None) -> PluginChoice:
+    """The choice of an extractor by the configuration, for a collection that was made when other options were the default: of those
+    that the choice leaves out it has the recorded ones, for descriptors of today's default could not be compared with its own.
+
+    Args:
+        cls: the extractor's class.
+        choice: what the configuration says.
+        recorded: what the collection was made with; None for a new one.
+    """
+    if recorded is None or recorded.plugin != choice.plugin:
+        return choice
+    kept = {
+        option: recorded.options[option]
+        for option, earlier in cls.earlier_defaults.items()
+        if option not in choice.options and recorded.options.get(option) in earlier
+    }
+    return replace(choice, options={**kept, **choice.options})
 
 
 def upgraded(kind: Kind[Any], cls: type[Plugin], choice: PluginChoice, collection: str) -> PluginChoice:
