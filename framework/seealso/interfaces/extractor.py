@@ -1,7 +1,7 @@
 """The extractor: image → descriptor."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -63,6 +63,15 @@ class Extractor(Plugin):
 
     default_distance: ClassVar[str] = "euclidean"
     """The distance of a collection whose configuration names none."""
+
+    earlier_distances: ClassVar[tuple[str, ...]] = ()
+    """What `default_distance` was in earlier releases. A collection that was made with one of them keeps it, and its status says how
+    to get that of today."""
+
+    earlier_defaults: ClassVar[Mapping[str, tuple[object, ...]]] = {}
+    """Option → what its default was in earlier releases, where it makes the descriptors what they are. A collection that was made
+    with one of them keeps it, also where its configuration names the plugin without that option; and its status says how to get
+    that of today."""
 
     def __init__(self, options: PluginOptions, context: ExtractorContext) -> None:
         self.options = options

@@ -91,6 +91,13 @@ class ExtractorTests(PluginTests):
             pytest.skip(f"{extractor.default_distance} is a distance of a plugin's, which has tests of its own")
         assert extractor.provenance.dtype in DISTANCES[extractor.default_distance].dtypes
 
+    def test_what_was_the_default_is_another_by_now(self) -> None:
+        assert self.extractor_class.default_distance not in self.extractor_class.earlier_distances
+        fields = self.extractor_class.Options.model_fields
+        for option, earlier in self.extractor_class.earlier_defaults.items():
+            assert option in fields
+            assert fields[option].get_default(call_default_factory=True) not in earlier
+
     # Preparing
 
     @pytest.mark.parametrize("size", SIZES, ids=str)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 from PIL import Image
@@ -23,6 +24,9 @@ class OnnxExtractor(Extractor):
 
     name = "onnx"
     preference = 10
+    default_distance = "cosine"
+    earlier_distances = ("euclidean",)
+    earlier_defaults: ClassVar[Mapping[str, tuple[object, ...]]] = {"model": ("efficientnet-lite0",)}
     Options = OnnxOptions
 
     # The processor gains nothing beyond eight at once; what waits for a commit is memory.

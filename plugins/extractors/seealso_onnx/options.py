@@ -13,7 +13,7 @@ from seealso import PluginOptions
 from seealso_onnx.efficientnet_lite import NETWORKS
 
 Triple = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
-DEFAULT = "efficientnet-lite0"
+DEFAULT = "efficientnet-lite2"
 LARGEST_SIDE = 4096
 OWN_MODEL_ONLY = ("input_size", "resize", "mean", "std", "layout", "output")
 
