@@ -11,6 +11,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 import seealso
+from lengths import campaign
 from plugins.text_models import (
     COLOURS,
     DIRECTIONS,
@@ -173,6 +174,30 @@ def test_what_is_no_tokenizer(folder, content):
         side(folder)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 500
+
+
+def test_a_damaged_tokenizer_works_or_is_refused_in_one_line(tmp_path):
+    whole = write_tokenizer(tmp_path, padding=padding(6)).read_bytes()
+    random = np.random.default_rng(0)
+    refused = 0
+    for _ in range(campaign(200, 10_000)):
+        data = bytearray(whole)
+        for at in random.integers(len(data), size=random.integers(1, 4)):
+            change = random.integers(3)
+            if change == 0:
+                data[at] ^= 1 << random.integers(8)
+            elif change == 1:
+                del data[at : at + random.integers(1, 30)]
+            else:
+                data[at:at] = data[random.integers(len(data)) :][: random.integers(1, 60)]
+        try:
+            found = Tokenizer(bytes(data), options(tmp_path), None)("a red photo")
+            assert 1 <= found.ids.shape[1] <= 8
+        except (seealso.PluginError, seealso.QueryError) as error:
+            refused += 1
+            assert "\n" not in str(error)
+            assert len(str(error)) < 500 + len(str(tmp_path))
+    assert refused
 
 
 def test_only_files_of_a_sensible_size_are_read(folder):
