@@ -1,11 +1,14 @@
 """What reads words beside an extractor: it is tried before a collection is made, recorded, and compared when words are read."""
 
+import contextlib
+
 import pytest
 
 import seealso
 from conftest import THUMBNAIL
 from seealso import Example
-from seealso.collection.parts.reading_words import recorded_words
+from seealso.catalogue.reader import Catalog
+from seealso.collection.parts.reading_words import WORDS
 
 READS = """
     class Options(seealso.PluginOptions):
@@ -115,7 +118,10 @@ def test_a_collection_is_not_made_with_one_that_cannot_be_used(opened, photos, t
     assert not (tmp_path / "c").exists()
 
 
-def test_a_collection_that_records_nothing_of_it(open_collection, photos):
+def test_a_collection_whose_words_need_nothing_is_as_those_of_earlier_releases(open_collection, photos):
     with open_collection() as collection:
         collection.index([photos])
-        assert recorded_words(collection._open().catalog) == ""
+        path = collection.path
+        assert recorded(collection) == ""
+    with contextlib.closing(Catalog(path)) as catalog:
+        assert catalog.meta(WORDS) is None
