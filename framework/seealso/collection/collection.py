@@ -24,6 +24,7 @@ from seealso.collection.likeness import KeptLikeness, random_distances
 from seealso.collection.parts.advice import advice
 from seealso.collection.parts.opened import Opened
 from seealso.collection.parts.opening import Opening
+from seealso.collection.parts.reading_words import record_words
 from seealso.collection.parts.recorded import sources_record, with_secrets
 from seealso.collection.parts.resolved import Parts
 from seealso.collection.search.answering import Answering, check_answerable
@@ -158,6 +159,7 @@ class Collection:
         self._opening.make()
         with self._writing() as (opened, writer):
             self.parts.check_provenance(opened.provenance)
+            record_words(self.parts, writer)
             if keywords is not None:
                 # Before it is kept: what does not fit is refused.
                 self.parts.chosen_sources(keywords)

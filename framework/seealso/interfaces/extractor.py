@@ -119,5 +119,17 @@ class Extractor(Plugin):
         """
         return None
 
+    @property
+    def words_provenance(self) -> str:
+        """What reads words beside that which makes the descriptors, such as the checksum of a text model; empty where nothing does.
+
+        A collection records it. Where it is another than was recorded, words are refused until the next `seealso index`; images are
+        taken in and found as before, for no descriptor depends on it. Cheap: no model is loaded for it.
+
+        Raises:
+            PluginError: it cannot be read.
+        """
+        return ""
+
     def close(self) -> None:
         """Let go of memory and devices. The extractor is not used afterwards."""

@@ -187,6 +187,15 @@ class ExtractorTests(PluginTests):
         assert found.dtype == np.dtype(extractor.provenance.dtype)
         self.assert_same(extractor.extract_words(["the sea"]), found[1:])
 
+    def test_what_reads_words_is_said_and_stays_the_same(self, extractor: Extractor) -> None:
+        before = extractor.words_provenance
+        assert isinstance(before, str)
+        try:
+            extractor.extract_words(["a bird"])
+        except QueryError:
+            pytest.skip("its model does not know words")
+        assert extractor.words_provenance == before
+
     def test_words_rank_descriptors_or_leave_that_to_the_distance(
         self, extractor: Extractor, described: np.ndarray
     ) -> None:

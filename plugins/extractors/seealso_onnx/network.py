@@ -69,12 +69,7 @@ class OwnModel:
     def __init__(self, options: OnnxOptions, threads: int) -> None:
         self._file = Path(options.model)
         self._mean = self._std = np.zeros(3, np.float32)
-        if reason := unreadable(self._file, LARGEST_MODEL):
-            raise PluginError(f"{self._file}: {reason}")
-        try:
-            data = self._file.read_bytes()
-        except OSError as error:
-            raise PluginError(f"{self._file}: it cannot be read: {error.strerror}") from None
+        data = read_whole(self._file, LARGEST_MODEL)
         self.weights = hashlib.sha256(data).hexdigest()
         self._session = open_session(data, threads, str(self._file))
         recorded = self._recorded(options)
@@ -149,19 +144,7 @@ class OwnModel:
         return size[0], size[1]
 
     def _find_output(self, options: OnnxOptions) -> None:
-        outputs = {each.name: each for each in self._session.get_outputs()}
-        if not outputs:
-            raise PluginError(f"{self._file}: it has no output; export it anew")
-        names = ", ".join(f"{name} {each.shape}" for name, each in outputs.items())
-        if options.output is not None and options.output not in outputs:
-            raise PluginError(f"{self._file}: it has no output {options.output!r}; it has {names}")
-        if options.output is None and len(outputs) > 1:
-            raise PluginError(f"{self._file}: it has several outputs; say which, as in `output: NAME`: {names}")
-        self._output = options.output or next(iter(outputs))
-        if outputs[self._output].type not in OUTPUT_TYPES:
-            raise PluginError(
-                f"{self._file}: its output {self._output} is {outputs[self._output].type}; {', '.join(OUTPUT_TYPES)} are taken"
-            )
+        self._output = find_output(self._session, options.output, self._file)
         # The graph may leave its output's shape open: one run tells.
         trial = self._run(np.zeros((1, *self.preparation.size, 3), np.uint8))
         if trial.ndim < 2 or trial.shape[0] != 1 or trial[0].size != trial.shape[1]:
@@ -220,3 +203,37 @@ def open_session(model: bytes, threads: int, name: str) -> Any:
                 "`onnx.save(onnx.load(OLD), NEW)`)"
             ) from None
         raise PluginError(f"{name}: not an ONNX model that can be run: {reason[:300]}") from None
+
+
+def read_whole(file: Path, largest: int) -> bytes:
+    """The bytes of a file that the user names.
+
+    Raises:
+        PluginError: it cannot be read, or has more than ``largest`` bytes.
+    """
+    if reason := unreadable(file, largest):
+        raise PluginError(f"{file}: {reason}")
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise PluginError(f"{file}: it cannot be read: {error.strerror}") from None
+
+
+def find_output(session: Any, wanted: str | None, file: Path) -> str:
+    """The name of the output that is the descriptor: the one that is ``wanted``, or the only one.
+
+    Raises:
+        PluginError: there is none such, or it gives no numbers.
+    """
+    outputs = {each.name: each for each in session.get_outputs()}
+    if not outputs:
+        raise PluginError(f"{file}: it has no output; export it anew")
+    names = ", ".join(f"{name} {each.shape}" for name, each in outputs.items())
+    if wanted is not None and wanted not in outputs:
+        raise PluginError(f"{file}: it has no output {wanted!r}; it has {names}")
+    if wanted is None and len(outputs) > 1:
+        raise PluginError(f"{file}: it has several outputs; say which, as in `output: NAME`: {names}")
+    name = wanted or next(iter(outputs))
+    if outputs[name].type not in OUTPUT_TYPES:
+        raise PluginError(f"{file}: its output {name} is {outputs[name].type}; {', '.join(OUTPUT_TYPES)} are taken")
+    return name

@@ -11,11 +11,12 @@ from pydantic import Field, FiniteFloat, StrictInt, ValidationInfo, field_valida
 
 from seealso import PluginOptions
 from seealso_onnx.efficientnet_lite import NETWORKS
+from seealso_onnx.text_options import WordsOptions
 
 Triple = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
 DEFAULT = "efficientnet-lite2"
 LARGEST_SIDE = 4096
-OWN_MODEL_ONLY = ("input_size", "resize", "mean", "std", "layout", "output")
+OWN_MODEL_ONLY = ("input_size", "resize", "mean", "std", "layout", "output", "words")
 
 
 class OnnxOptions(PluginOptions):
@@ -48,6 +49,11 @@ class OnnxOptions(PluginOptions):
     )
     output: str | None = Field(
         default=None, description="own model: name of the output that is the descriptor; default: the only one"
+    )
+    words: WordsOptions | None = Field(
+        default=None,
+        description="own model: its text side, so that words find images: {model: ./text.onnx, tokenizer: ./tokenizer.json}; docs/words.md "
+        "explains the rest",
     )
 
     @field_validator("model")

@@ -37,6 +37,8 @@ def status_command(session: Session, as_json: bool) -> None:
     say(f"descriptors  {provenance['dim']} × {provenance['dtype']}, {provenance['preprocessing']}")
     if provenance["weights"]:
         say(f"weights      SHA-256 {provenance['weights']}")
+    if status["words_provenance"]:
+        say(f"words        {status['words_provenance']}")
     for kind, choice in status["parts"].items():
         choices = choice if isinstance(choice, list) else [choice]
         name = ", ".join(each if isinstance(each, str) else each["plugin"] for each in choices) or "none"

@@ -15,6 +15,7 @@ from seealso.collection.derived.view import View
 from seealso.collection.parts.creation import store_folder
 from seealso.collection.parts.identity import check_identity, recorded_identity
 from seealso.collection.parts.keepers import index_keeper, text_keeper
+from seealso.collection.parts.reading_words import recorded_words
 from seealso.collection.parts.recorded import CONFIGURATION, recorded_provenance
 from seealso.collection.parts.resolved import Parts
 from seealso.errors import CollectionError, QueryError
@@ -102,6 +103,7 @@ class Opened:
             "change": self.catalog.change(),
             "created": float(self.catalog.meta("created") or 0),
             "provenance": asdict(self.provenance),
+            "words_provenance": recorded_words(self.catalog),
             "store": self.store.statistics(),
             "index": self.index.statistics(self.catalog),
             **({} if self.text is None else {"text": self.text.statistics(self.catalog)}),
