@@ -49,6 +49,12 @@ class OnnxOptions(PluginOptions):
     output: str | None = Field(
         default=None, description="own model: name of the output that is the descriptor; default: the only one"
     )
+    device: str = Field(
+        default="auto",
+        pattern=r"^(auto|cpu|mps|(cuda|rocm|directml)(:\d{1,3})?)$",
+        description="where the network runs: auto (a graphics card where onnxruntime offers one), cpu, cuda, cuda:1, rocm, mps, directml; "
+        "one that is not there is a warning, and the processor takes its place",
+    )
 
     @field_validator("model")
     @classmethod
