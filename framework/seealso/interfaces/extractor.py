@@ -61,6 +61,9 @@ class Extractor(Plugin):
     batch_size: int = 32
     """How many images `extract` likes to get at once."""
 
+    device: str = ""
+    """Where its network runs, as ``cuda:0``, once that is known; empty where there is nothing to say."""
+
     default_distance: ClassVar[str] = "euclidean"
     """The distance of a collection whose configuration names none."""
 
@@ -115,7 +118,8 @@ class Extractor(Plugin):
         Called from several threads at once, for phrases that `extract_words` took.
 
         Returns:
-            Float32 ``(n,)``, from 0 up, as angles in radians are; or None: the collection's distance counts.
+            Float32 ``(n,)``, angles in radians, from 0 up; beside them images that are examples too are measured by angles. Or None: the
+            collection's distance counts.
         """
         return None
 

@@ -16,9 +16,11 @@ from seealso_onnx.network import BuiltIn, OwnModel
 from seealso_onnx.options import OnnxOptions
 from seealso_onnx.text_side import TextSide, provenance_of
 
+LEAST_BATCH = 16
+
 
 class OnnxExtractor(Extractor):
-    """Runs a network in an ONNX file on the processor, by onnxruntime.
+    """Runs a network in an ONNX file by onnxruntime, on a graphics card where that offers one.
 
     The built-in models are EfficientNet-Lite: 1280 float32 values, those of the pooled layer before the classifier.
     """
@@ -29,9 +31,6 @@ class OnnxExtractor(Extractor):
     earlier_distances = ("euclidean",)
     earlier_defaults: ClassVar[Mapping[str, tuple[object, ...]]] = {"model": ("efficientnet-lite0",)}
     Options = OnnxOptions
-
-    # The processor gains nothing beyond eight at once; what waits for a commit is memory.
-    batch_size = 16
 
     options: OnnxOptions
 
@@ -52,10 +51,20 @@ class OnnxExtractor(Extractor):
         with self._lock:
             if self._network is None:
                 if built_in := NETWORKS.get(self.options.model):
-                    self._network = BuiltIn(built_in, self.context.cache, self.context.threads)
+                    self._network = BuiltIn(built_in, self.context.cache, self.context.threads, self.options.device)
                 else:
                     self._network = OwnModel(self.options, self.context.threads)
             return self._network
+
+    @property
+    def batch_size(self) -> int:  # type: ignore[override]
+        """What waits for a commit is memory, so twice what the network takes at once: on a graphics card more than on the processor."""
+        return max(LEAST_BATCH, 2 * self._network.images_at_once) if self._network else LEAST_BATCH
+
+    @property
+    def device(self) -> str:  # type: ignore[override]
+        """Where the network runs: ``cpu``, ``cuda:0``, …; empty before it does."""
+        return self._network.device if self._network else ""
 
     @property
     def min_side(self) -> int:  # type: ignore[override]
@@ -77,8 +86,9 @@ class OnnxExtractor(Extractor):
         """Prepared images ``(n, height, width, 3)`` uint8 → descriptors ``(n, dim)`` float32."""
         network = self.network
         descriptors = np.empty((len(batch), network.dim), np.float32)
-        for start in range(0, len(batch), network.images_at_once):
-            part = slice(start, start + network.images_at_once)
+        at_once = network.images_at_once
+        for start in range(0, len(batch), at_once):
+            part = slice(start, start + at_once)
             descriptors[part] = network.run(batch[part])
         return descriptors
 

@@ -55,6 +55,12 @@ class OnnxOptions(PluginOptions):
         description="own model: its text side, so that words find images: {model: ./text.onnx, tokenizer: ./tokenizer.json}; docs/words.md "
         "explains the rest",
     )
+    device: str = Field(
+        default="auto",
+        pattern=r"^(auto|cpu|mps|(cuda|rocm|directml)(:\d{1,3})?)$",
+        description="where the network runs: auto (a graphics card where onnxruntime offers one), cpu, cuda, cuda:1, rocm, mps, directml; "
+        "one that is not there is a warning, and the processor takes its place",
+    )
 
     @field_validator("model")
     @classmethod

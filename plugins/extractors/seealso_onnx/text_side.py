@@ -8,7 +8,8 @@ from functools import lru_cache
 import numpy as np
 
 from seealso import PluginError, QueryError, reason_of, unreadable
-from seealso_onnx.network import LARGEST_MODEL, find_output, open_session, read_whole
+from seealso_onnx.network import LARGEST_MODEL, find_output, read_whole
+from seealso_onnx.session import open_session
 from seealso_onnx.text_options import WordsOptions
 from seealso_onnx.tokenizer import LARGEST_TOKENIZER, Tokenizer
 
