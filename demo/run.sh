@@ -1,5 +1,5 @@
 #!/bin/sh
-# The demonstration behind `make demo`: what a person would type, with PHOTOS as the folder.
+# The demonstration behind `make demo`: what a person would type, with PHOTOS as the folder, and WORDS to look for.
 set -eu
 
 refuse() {
@@ -40,13 +40,18 @@ echo
 echo "The nearest neighbours of $query:"
 seealso similar "$query" -k 9 --others --sheet "$work/sheet.png"
 
+words="${WORDS:-dog}"
+echo
+echo "What looks most like the words \"$words\", whatever is written beside the images:"
+seealso text "$words" --by looks --sheet "$work/words.png"
+
 cat <<EOF
 
-The contact sheet is $work/sheet.png. To go on:
+The contact sheets are $work/sheet.png and $work/words.png. To go on:
 
   export PATH="\$PWD/.venv/bin:\$PATH" SEEALSO_CONFIG=$work/seealso.yaml
   seealso similar FILE --sheet out.png    # any image file as the query
-  seealso text elephant                   # images that are described by a word
+  seealso text elephant                   # images that are described by a word, or look like it
   seealso random -n 30 --sheet some.png   # look around
   seealso serve                           # the same in the browser, at http://localhost:8080
   seealso status                          # what the collection holds, and what made it

@@ -44,7 +44,7 @@ PHOTOGRAPHS = (
 )
 
 
-ON_TORCH = ("test_decaf.py", "test_export.py", "test_timm.py", "test_torch.py")
+ON_TORCH = ("test_clip.py", "test_decaf.py", "test_export.py", "test_timm.py", "test_torch.py")
 """The modules that import what only the extra ``torch`` brings."""
 
 

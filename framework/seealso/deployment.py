@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from seealso.collection import Collection
+from seealso.collection.parts.reading_words import try_words
 from seealso.configuration.models import Config, load_config, place_of
 from seealso.errors import ConfigError, PluginError, SeealsoError
 from seealso.interfaces.frontend import Frontend
@@ -100,6 +101,7 @@ class Deployment:
             except PluginError as error:
                 raise ConfigError(f"{self.config.source.place(place_of(name, EXTRACTOR))}: {error}") from error
             parts.distance(provenance.dtype)
+            try_words(parts)
             parts.choices()  # every other part is looked for
             parts.check_store()
 

@@ -21,11 +21,13 @@ LANGUAGES = {
 REASONS = {
     "a configuration of Caddy's",
     "fetches trained weights",
+    "fetches trained weights; the same is done with random ones in tests/plugins/test_clip.py",
     "fills a pilot for each line of the table; the same is done in tests/plugins/test_cli_measuring.py",
     "installs from a package index",
     "installs from a package index; the same is done offline in tests/framework/authoring/test_authoring.py",
     "it wants podman, and a base image from a registry",
     "it wants root, and a machine with systemd",
+    "names files of models; the same is done in tests/plugins/test_clip.py",
     "uploads to a package index",
     "wants an extractor on torch; the same is done in tests/plugins/test_export.py",
 }

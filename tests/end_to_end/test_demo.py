@@ -39,13 +39,21 @@ def test_every_folder_has_a_collection_of_its_own(demo, tmp_path, make_photos):
     make_photos(tmp_path / "first", 4, seed=1)
     make_photos(tmp_path / "the second", 4, seed=2)
     for name in ("first", "the second"):
-        done = demo(str(tmp_path / name))
+        done = demo(str(tmp_path / name), WORDS="cat")
         assert done.returncode == 0, done.stderr
-        shown = [line for line in done.stdout.splitlines() if ".jpg" in line]
-        assert len(shown) == 4  # the query, and the three others
-        assert all(f"{tmp_path / name}/" in line for line in shown)
-    assert len(list((tmp_path / ".demo").glob("*/sheet.png"))) == 2
-    assert demo("~/first", HOME=str(tmp_path)).returncode == 0
+        similar, words = done.stdout.split('What looks most like the words "cat"')
+        shown = [[line for line in part.splitlines() if ".jpg" in line] for part in (similar, words)]
+        assert [len(lines) for lines in shown] == [4, 4]  # the query, and the three others; all by the words
+        assert all(f"{tmp_path / name}/" in line for lines in shown for line in lines)
+    for name in ("sheet.png", "words.png"):
+        assert len(list((tmp_path / ".demo").glob(f"*/{name}"))) == 2
+    done = demo("~/first", HOME=str(tmp_path))
+    assert done.returncode == 0
+    assert 'What looks most like the words "dog"' in done.stdout
+    done = demo("~/first", HOME=str(tmp_path), WORDS="bycicle")
+    assert done.returncode == 1
+    said = "seealso: the network does not know what 'bycicle' looks like; it knows bicycle"
+    assert done.stderr.splitlines()[-1].startswith(said)
 
 
 def test_a_folder_without_photographs(demo, tmp_path, make_photos):

@@ -51,8 +51,11 @@ def test_distances_are_those_of_brute_force(home):
     with seealso.open(home / "photos.seealso") as collection:
         ids = collection.ids()
         descriptors = collection.descriptors(ids).astype(np.float64)
+        directions = descriptors / np.linalg.norm(descriptors, axis=1, keepdims=True)
         for place in range(0, len(ids), 5):
-            expected = np.sqrt(((descriptors - descriptors[place]) ** 2).sum(axis=1))
+            # The angle, by the chord.
+            chords = np.linalg.norm(directions - directions[place], axis=1)
+            expected = 2 * np.arcsin(chords / 2)
             answer = collection.similar(int(ids[place]), len(ids))
             found = {hit.id: hit.distance for hit in answer.hits}
             np.testing.assert_allclose([found[int(i)] for i in ids], expected, rtol=1e-4, atol=1e-4)

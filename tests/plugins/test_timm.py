@@ -73,7 +73,7 @@ class TestTimm(ExtractorTests):
 
 def test_it_gives_what_the_extractor_onnx_gives(lite0, photographs, tmp_path_factory):
     cache = tmp_path_factory.getbasetemp() / "cache" / "seealso"
-    onnx = OnnxExtractor(OnnxExtractor.Options(), seealso.ExtractorContext(cache, 2))
+    onnx = OnnxExtractor(OnnxExtractor.Options(model="efficientnet-lite0"), seealso.ExtractorContext(cache, 2))
     images = list(photographs.values())
     assert all(np.array_equal(lite0.prepare(image), onnx.prepare(image)) for image in images)
     found, expected = describe(lite0, *images), describe(onnx, *images)

@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
@@ -13,6 +13,7 @@ import pytest
 
 import seealso
 from conftest import THUMBNAIL
+from seealso.collection.parts.advice import Advice
 from seealso_web import showing
 from seealso_web.links import RESERVED
 from web_site import application, client_of, configure, jpeg
@@ -189,6 +190,16 @@ def test_status_says_what_made_it(client):
     assert "<b>16</b> images" in text
     for word in ("thumbnail", "euclidean", "ppp-codes", "flat-file", "192 × float32"):
         assert word in text
+
+
+def test_status_says_what_would_be_better(client, monkeypatch):
+    assert "better" not in client.get("/photos/status").text
+    told = Advice("distance", "euclidean", "cosine", "`seealso rebuild --distance cosine` changes it")
+    monkeypatch.setattr("seealso.collection.collection.advice", lambda parts: [told])
+    assert (
+        "distance cosine, by now the default; `seealso rebuild --distance cosine`" in client.get("/photos/status").text
+    )
+    assert client.get("/api/v1/photos/status").json()["advice"] == [asdict(told)]
 
 
 def test_the_page_of_the_api_names_every_operation(client):

@@ -3,6 +3,7 @@
 import contextlib
 import threading
 import time
+from typing import ClassVar
 
 import numpy as np
 
@@ -80,6 +81,13 @@ class TestChangesTheImage(ExtractorTests):
         def prepare(self, image):
             image.paste((0, 0, 0), (0, 0, 3, 3))
             return super().prepare(image)
+
+
+class TestStillTheDefault(ExtractorTests):
+    class extractor_class(Pixels):
+        """What it says was the default in earlier releases is the default."""
+
+        earlier_defaults: ClassVar = {"side": (8,)}
 
 
 # Distances

@@ -144,6 +144,49 @@ def squares_sparse(
 
 
 @_kernel
+def products_sparse(
+    buffer: Array,
+    starts: Array,
+    lengths: Array,
+    query: Array,
+    like: Array,
+    numbers: Array | None,
+    products: Array,
+    squares: Array,
+) -> int:
+    """Scalar products of ``query`` (float64 ``(dim,)``) with sparse records, and the squared lengths of these, written to
+    ``products`` and ``squares``, float64 ``(n,)``. Only what is not zero is gone through.
+
+    The other arguments, and what it returns, are those of `squares_sparse`.
+    """
+    dim = query.size
+    words = (dim + 63) >> 6
+    one = np.uint64(1)
+    for row in range(starts.size):
+        start = starts[row]
+        if not _is_sparse(buffer, start, lengths[row], dim, like.itemsize):
+            return row
+        product = 0.0
+        square = 0.0
+        at = start + 8 * words
+        for word in range(words):
+            bits = _load(buffer, start + 8 * word, _WORD)
+            while bits:
+                value = _load(buffer, at, like)
+                if numbers is None:
+                    x = np.float64(value)
+                else:
+                    x = np.float64(numbers[value])
+                product += x * query[64 * word + np.int64(_trailing_zeros(bits))]
+                square += x * x
+                bits &= bits - one
+                at += like.itemsize
+        products[row] = product
+        squares[row] = square
+    return -1
+
+
+@_kernel
 def look_up(places: Array, values: Array, out: Array) -> None:
     """``values`` ``(65536,)`` at each of ``places``, uint16 ``(n,)``, written to ``out`` ``(n,)``."""
     for row in range(places.size):

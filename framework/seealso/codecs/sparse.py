@@ -16,6 +16,9 @@ CANCELLED = 1e-4
 """Below this share of |q|² a squared distance that was computed as |q|² + Σ x(x − 2q) may have lost digits of float32 to
 cancellation; float64 loses no more than two thirds of its own digits above it."""
 
+PARALLEL = 1 - 1e-6
+"""Beyond this cosine, or below its negative, the arc cosine may have lost digits of float32, even of a cosine in float64."""
+
 _UNSIGNED = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
 
 
@@ -23,7 +26,7 @@ class Sparse(Codec):
     """A bitmap of the values that are not zero, then those values, little-endian; lossless to the bit.
 
     The bitmap has a bit for each value, the first one lowest, and is filled up to a multiple of 64 bits. Only a value
-    whose bits are all zero is left out, and so −0.0 is kept. Euclidean distances are computed from this form.
+    whose bits are all zero is left out, and so −0.0 is kept. Euclidean distances and angles are computed from this form.
 
     Raises:
         ConfigError: the values are not of one, two, four or eight bytes.
@@ -69,28 +72,46 @@ class Sparse(Codec):
         return values.astype(self.context.dtype, copy=False) if self.lossless else from_half(values, self.context.dtype)
 
     def distances(self, distance: Distance, query: np.ndarray, records: Sequence[Record]) -> np.ndarray:
-        """Float32 ``(n,)``. Euclidean ones of float32 descriptors from the non-zeros alone; others decoded, a block at a time.
+        """Float32 ``(n,)``. Euclidean ones and angles of float32 descriptors from the non-zeros alone; others decoded, a block at a time.
 
         Raises:
             ValueError: a record's bitmap does not fit its length, or the dimension.
         """
         fits = query.dtype == self.context.dtype == np.float32 and query.shape == (self.context.dim,)
-        if distance.kind != "l2" or not fits:
+        if distance.kind not in ("l2", "angle") or not fits:
             return super().distances(distance, query, records)
-        from seealso.codecs import kernels
-
         found = Records.of(records)
-        squares = np.empty(len(found))
         wide = query.astype(np.float64)
-        like = np.empty(0, np.float32 if self.lossless else np.uint16)
-        numbers = None if self.lossless else half_values()
-        self._refuse(kernels.squares_sparse(*_arrays(found), wide, like, numbers, squares))
-        with np.errstate(over="ignore", invalid="ignore"):
-            distances = np.sqrt(squares).astype(np.float32)
-            doubtful = np.flatnonzero(~(squares >= CANCELLED * (wide @ wide)))
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            exact, sure = self._angles(wide, found) if distance.kind == "angle" else self._lengths(wide, found)
+            distances: np.ndarray = exact.astype(np.float32)
+        doubtful = np.flatnonzero(~sure)
         if doubtful.size:
             distances[doubtful] = super().distances(distance, query, found.take(doubtful))
         return distances
+
+    def _lengths(self, query: np.ndarray, records: Records) -> tuple[np.ndarray, np.ndarray]:
+        """Euclidean distances from a query, float64 ``(dim,)``: ``(n,)``; and which of them have kept their digits, bool."""
+        from seealso.codecs import kernels
+
+        squares = np.empty(len(records))
+        self._refuse(kernels.squares_sparse(*_arrays(records), query, *self._values(), squares))
+        return np.sqrt(squares), squares >= CANCELLED * (query @ query)
+
+    def _angles(self, query: np.ndarray, records: Records) -> tuple[np.ndarray, np.ndarray]:
+        """Angles to a query, float64 ``(dim,)``: ``(n,)``; and which of them have kept their digits, bool."""
+        from seealso.codecs import kernels
+
+        cosines, squares = np.empty(len(records)), np.empty(len(records))
+        self._refuse(kernels.products_sparse(*_arrays(records), query, *self._values(), cosines, squares))
+        cosines /= np.sqrt(squares * (query @ query))
+        return np.arccos(cosines), np.abs(cosines) < PARALLEL
+
+    def _values(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """For kernels: an array of the type of the values, and what those mean that are the bits of float16."""
+        if self.lossless:
+            return np.empty(0, np.float32), None
+        return np.empty(0, np.uint16), half_values()
 
     def _refuse(self, damaged: int) -> None:
         if damaged >= 0:

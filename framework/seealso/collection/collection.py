@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -20,8 +21,10 @@ from seealso.collection.intake.intake import Intake
 from seealso.collection.intake.scan import ScanRules
 from seealso.collection.intake.vector_files import open_vectors
 from seealso.collection.likeness import KeptLikeness, random_distances
+from seealso.collection.parts.advice import advice
 from seealso.collection.parts.opened import Opened
 from seealso.collection.parts.opening import Opening
+from seealso.collection.parts.reading_words import record_words
 from seealso.collection.parts.recorded import sources_record, with_secrets
 from seealso.collection.parts.resolved import Parts
 from seealso.collection.search.answering import Answering, check_answerable
@@ -32,6 +35,7 @@ from seealso.collection.search.stopwatch import Stopwatch
 from seealso.collection.upkeep.convert import Conversion, convert, wanted_store
 from seealso.collection.upkeep.leaving import leave_unfinished, remove_left
 from seealso.collection.upkeep.maintain import Checkup, Upkeep, bytes_below, bytes_of_parts, check, keep_up
+from seealso.collection.upkeep.rebuild import check_distance, rebuild
 from seealso.configuration.models import Config
 from seealso.durability import make_directory, writing_in
 from seealso.errors import CollectionError, MissingObject, QueryError, SeealsoError
@@ -155,6 +159,7 @@ class Collection:
         self._opening.make()
         with self._writing() as (opened, writer):
             self.parts.check_provenance(opened.provenance)
+            record_words(self.parts, writer)
             if keywords is not None:
                 # Before it is kept: what does not fit is refused.
                 self.parts.chosen_sources(keywords)
@@ -465,13 +470,15 @@ class Collection:
         """What there is to say of the collection, part by part; what the plugins say of themselves included. O(1) in the number
         of objects.
 
-        ``bytes`` is what its catalogue, store and indexes take on disk; kept thumbnails, for example, are not counted.
+        ``bytes`` is what its catalogue, store and indexes take on disk; kept thumbnails, for example, are not counted. ``advice``
+        says which better defaults have come since it was made, and how to get them.
         """
         return {
             "name": self.name,
             "path": str(self.path),
             **self._opening.asked(lambda opened: opened.status()),
             "parts": self.choices(),
+            "advice": [asdict(each) for each in advice(self.parts)],
             "bytes": bytes_of_parts(self.path),
         }
 
@@ -484,12 +491,25 @@ class Collection:
         """Check every checksum, and the parts against one another."""
         return self._opening.asked(check)
 
-    def rebuild(self) -> None:
-        """Throw the indexes away and build them from the catalogue and the store."""
-        with self._writing(anew=True) as (opened, _):
-            opened.index.rebuild(opened.catalog)
-            if opened.text is not None:
-                opened.text.rebuild(opened.catalog)
+    def rebuild(self, distance: PluginChoice | None = None) -> None:
+        """Throw the indexes away and build them from the catalogue and the store, as the configuration says. From then on the collection
+        keeps to that, and whoever has it open follows.
+
+        Args:
+            distance: compare by another distance from now on, where the configuration names none.
+
+        Raises:
+            CollectionBusy: another process is writing.
+            ConfigError: the configuration names another distance; or it does not take such descriptors. Nothing has changed.
+            PluginError: there is no such distance.
+        """
+        if distance is not None:
+            check_distance(self.parts, distance)
+            with self.variant(distance=distance) as other:
+                other.rebuild()
+            return
+        with self._writing(anew=True) as (opened, writer):
+            rebuild(self.parts, opened, writer)
 
     def try_out_index(self) -> None:
         """Build the metric index in memory as the configuration says, however the one on disk was made; this collection then asks

@@ -60,10 +60,9 @@ def _choice(plugins: Plugins, kind: Kind[Any]) -> Iterator[str]:
     elif not defaults:
         yield f"    # {kind.word}: false"
     else:
-        name = plugins.default(kind, lambda other: plugins.get(other, plugins.preferred(other)))
         yield f"    # {kind.word}:"
-        yield f"    #   plugin: {name}"
-        yield from _options(plugins.get(kind, name).Options)
+        yield f"    #   plugin: {defaults[0]}"
+        yield from _options(plugins.get(kind, defaults[0]).Options)
 
 
 def _options(model: type[BaseModel]) -> Iterator[str]:

@@ -31,7 +31,6 @@ class Euclidean(Distance):
     """The Euclidean distance, √Σ(aᵢ − bᵢ)²."""
 
     name = "euclidean"
-    preference = 10
     dtypes = NUMBERS
     kind = "l2"
 

@@ -1,7 +1,7 @@
 """The extractor: image → descriptor."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -61,8 +61,20 @@ class Extractor(Plugin):
     batch_size: int = 32
     """How many images `extract` likes to get at once."""
 
+    device: str = ""
+    """Where its network runs, as ``cuda:0``, once that is known; empty where there is nothing to say."""
+
     default_distance: ClassVar[str] = "euclidean"
     """The distance of a collection whose configuration names none."""
+
+    earlier_distances: ClassVar[tuple[str, ...]] = ()
+    """What `default_distance` was in earlier releases. A collection that was made with one of them keeps it, and its status says how
+    to get that of today."""
+
+    earlier_defaults: ClassVar[Mapping[str, tuple[object, ...]]] = {}
+    """Option → what its default was in earlier releases, where it makes the descriptors what they are. A collection that was made
+    with one of them keeps it, also where its configuration names the plugin without that option; and its status says how to get
+    that of today."""
 
     def __init__(self, options: PluginOptions, context: ExtractorContext) -> None:
         self.options = options
@@ -106,9 +118,22 @@ class Extractor(Plugin):
         Called from several threads at once, for phrases that `extract_words` took.
 
         Returns:
-            Float32 ``(n,)``, from 0 up, as angles in radians are; or None: the collection's distance counts.
+            Float32 ``(n,)``, angles in radians, from 0 up; beside them images that are examples too are measured by angles. Or None: the
+            collection's distance counts.
         """
         return None
+
+    @property
+    def words_provenance(self) -> str:
+        """What reads words beside that which makes the descriptors, such as the checksum of a text model; empty where nothing does.
+
+        A collection records it. Where it is another than was recorded, words are refused until the next `seealso index`; images are
+        taken in and found as before, for no descriptor depends on it. Cheap: no model is loaded for it.
+
+        Raises:
+            PluginError: it cannot be read.
+        """
+        return ""
 
     def close(self) -> None:
         """Let go of memory and devices. The extractor is not used afterwards."""

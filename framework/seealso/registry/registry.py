@@ -249,8 +249,11 @@ class Plugins:
 
     def defaults(self, kind: Kind[Any] | str) -> list[str]:
         """The names of the plugins that a new collection gets of this kind: all that offer themselves where it has several at
-        once, by preference; else the best, or none."""
+        once, by preference; else the best, or none. Where another kind says it, what the default of that kind says."""
         kind = kind_of(kind)
+        if kind.follows:
+            leading = self.defaults(kind.follows)
+            return [getattr(self.get(kind.follows, name), f"default_{kind.word}") for name in leading]
         offered = [cls for cls in self.classes(kind).values() if cls.preference > 0]
         names = [cls.name for cls in sorted(offered, key=lambda cls: -cls.preference)]
         return names if kind.several else names[:1]

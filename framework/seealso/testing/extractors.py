@@ -91,6 +91,13 @@ class ExtractorTests(PluginTests):
             pytest.skip(f"{extractor.default_distance} is a distance of a plugin's, which has tests of its own")
         assert extractor.provenance.dtype in DISTANCES[extractor.default_distance].dtypes
 
+    def test_what_was_the_default_is_another_by_now(self) -> None:
+        assert self.extractor_class.default_distance not in self.extractor_class.earlier_distances
+        fields = self.extractor_class.Options.model_fields
+        for option, earlier in self.extractor_class.earlier_defaults.items():
+            assert option in fields
+            assert fields[option].get_default(call_default_factory=True) not in earlier
+
     # Preparing
 
     @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -179,6 +186,15 @@ class ExtractorTests(PluginTests):
         assert found.shape == (2, extractor.provenance.dim)
         assert found.dtype == np.dtype(extractor.provenance.dtype)
         self.assert_same(extractor.extract_words(["the sea"]), found[1:])
+
+    def test_what_reads_words_is_said_and_stays_the_same(self, extractor: Extractor) -> None:
+        before = extractor.words_provenance
+        assert isinstance(before, str)
+        try:
+            extractor.extract_words(["a bird"])
+        except QueryError:
+            pytest.skip("its model does not know words")
+        assert extractor.words_provenance == before
 
     def test_words_rank_descriptors_or_leave_that_to_the_distance(
         self, extractor: Extractor, described: np.ndarray

@@ -16,12 +16,16 @@ SHARPNESS = 1 / 8
 """A probability is raised to this, so that the smallest are still apart as float32."""
 
 
+LENGTH = 1000.0
+"""Of the descriptor of a phrase, where those of images have some ten: from so far away the Euclidean distance, too, ranks much as the angle
+does. From nearby it would rank by the images' lengths."""
+
 REMEMBERED = 64
 """Phrases."""
 
 
 class Meaning(NamedTuple):
-    """What a phrase means: the weights of the classes ``(1000,)`` for each of its terms, and its direction ``(1280,)``."""
+    """What a phrase means: the weights of the classes ``(1000,)`` for each of its terms, and its direction ``(1280,)``, of length 1."""
 
     terms: list[np.ndarray]
     direction: np.ndarray
@@ -50,12 +54,12 @@ class Classifier:
         self._meaning = lru_cache(REMEMBERED)(self._understand)
 
     def direction(self, phrase: str) -> np.ndarray:
-        """The descriptor ``(1280,)`` of a phrase, of length 1.
+        """The descriptor ``(1280,)`` of a phrase, of the length `LENGTH`.
 
         Raises:
             QueryError: a word is not known.
         """
-        return self._meaning(phrase).direction
+        return np.float32(LENGTH) * self._meaning(phrase).direction
 
     def _understand(self, phrase: str) -> Meaning:
         terms = list(self._vocabulary.terms(phrase).values())

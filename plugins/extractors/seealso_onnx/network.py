@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from seealso import PluginError, Preparation, unreadable
 from seealso_onnx.efficientnet_lite import DIM, MEAN, STD, Network, load_model
 from seealso_onnx.options import OnnxOptions
+from seealso_onnx.session import ON_PROCESSOR, Session, open_session
 
 INPUT_TYPES: dict[str, np.dtype] = {
     "tensor(float)": np.dtype(np.float32),
@@ -21,40 +20,53 @@ INPUT_TYPES: dict[str, np.dtype] = {
 }
 OUTPUT_TYPES = ("tensor(float)", "tensor(float16)", "tensor(double)", "tensor(int8)", "tensor(uint8)")
 
-# onnxruntime would send word of its use to its makers, and keep a database for that in the user's cache. It looks for
-# this when it is imported, whoever imports it: so it has to be set before.
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-
-IMAGES_AT_ONCE = 8
-"""More at once are no faster on a processor, and the network's memory grows with them."""
-
-
 LARGEST_MODEL = 1 << 31
 """Bytes: the format has no larger files (those of Protocol Buffers)."""
 
 
 class BuiltIn:
-    """An EfficientNet-Lite. It takes bytes, and normalises them itself."""
+    """An EfficientNet-Lite. It takes bytes, and normalises them itself.
 
-    images_at_once = IMAGES_AT_ONCE
+    Args:
+        network: which.
+        cache: where it is kept, converted.
+        threads: how many processor cores to use.
+        device: where it shall run (`open_session`).
+    """
+
     dim = DIM
     description = f"(x - {MEAN:g}) / {STD:g}, pooled layer"
 
-    def __init__(self, network: Network, cache: Path, threads: int) -> None:
+    def __init__(self, network: Network, cache: Path, threads: int, device: str) -> None:
         self.weights = network.sha256
         self.preparation = Preparation(network.input_size, (network.resize,) * 2)
         self._network = network
         self._cache = cache
         self._threads = threads
-        self._session: Any = None
+        self._wanted = device
+        self._session: Session | None = None
         self._lock = threading.Lock()
 
+    @property
+    def device(self) -> str:
+        """Where it runs; empty before it does."""
+        return "" if self._session is None else self._session.device
+
+    @property
+    def images_at_once(self) -> int:
+        """How many images `run` takes."""
+        return ON_PROCESSOR if self._session is None else self._session.images_at_once
+
     def run(self, batch: np.ndarray) -> np.ndarray:
-        """Images ``(n, height, width, 3)`` uint8 → descriptors ``(n, dim)`` float32."""
+        """Images ``(n, height, width, 3)`` uint8 → descriptors ``(n, dim)`` float32.
+
+        Raises:
+            PluginError: the weights are missing or damaged, or a graphics card fails.
+        """
         with self._lock:
             if self._session is None:
                 model = load_model(self._network, self._cache)
-                self._session = open_session(model, self._threads, self._network.name)
+                self._session = open_session(model, self._threads, self._network.name, self._wanted)
         descriptors: np.ndarray = self._session.run(None, {"image": batch})[0]
         return descriptors
 
@@ -69,14 +81,9 @@ class OwnModel:
     def __init__(self, options: OnnxOptions, threads: int) -> None:
         self._file = Path(options.model)
         self._mean = self._std = np.zeros(3, np.float32)
-        if reason := unreadable(self._file, LARGEST_MODEL):
-            raise PluginError(f"{self._file}: {reason}")
-        try:
-            data = self._file.read_bytes()
-        except OSError as error:
-            raise PluginError(f"{self._file}: it cannot be read: {error.strerror}") from None
+        data = read_whole(self._file, LARGEST_MODEL)
         self.weights = hashlib.sha256(data).hexdigest()
-        self._session = open_session(data, threads, str(self._file))
+        self._session = open_session(data, threads, str(self._file), options.device)
         recorded = self._recorded(options)
         size = self._find_input(options, recorded)
         resize = options.resize or round(max(size) / 0.875)
@@ -86,6 +93,16 @@ class OwnModel:
         self._find_output(options)
         normalisation = "bytes" if self._type == np.uint8 else f"(x - {options.mean}) / {options.std}"
         self.description = f"{normalisation}, {self._layout}, output {self._output}"
+
+    @property
+    def device(self) -> str:
+        """Where it runs."""
+        return self._session.device
+
+    @property
+    def images_at_once(self) -> int:
+        """How many images `run` takes."""
+        return 1 if self._singly else self._session.images_at_once
 
     def _recorded(self, options: OnnxOptions) -> Preparation | None:
         """How images are prepared, where the file says so."""
@@ -112,7 +129,7 @@ class OwnModel:
         self._type = INPUT_TYPES[inputs[0].type]
         self._normalisation(options)
         batch, *sides = inputs[0].shape
-        self.images_at_once = 1 if batch == 1 else IMAGES_AT_ONCE
+        self._singly = batch == 1
         if isinstance(batch, int) and batch > 1:
             raise PluginError(f"{self._file}: its batch is fixed at {batch}; export it with a free batch, or with 1")
         layout = options.layout or ("nchw" if sides[0] == 3 else "nhwc" if sides[2] == 3 else None)
@@ -149,19 +166,7 @@ class OwnModel:
         return size[0], size[1]
 
     def _find_output(self, options: OnnxOptions) -> None:
-        outputs = {each.name: each for each in self._session.get_outputs()}
-        if not outputs:
-            raise PluginError(f"{self._file}: it has no output; export it anew")
-        names = ", ".join(f"{name} {each.shape}" for name, each in outputs.items())
-        if options.output is not None and options.output not in outputs:
-            raise PluginError(f"{self._file}: it has no output {options.output!r}; it has {names}")
-        if options.output is None and len(outputs) > 1:
-            raise PluginError(f"{self._file}: it has several outputs; say which, as in `output: NAME`: {names}")
-        self._output = options.output or next(iter(outputs))
-        if outputs[self._output].type not in OUTPUT_TYPES:
-            raise PluginError(
-                f"{self._file}: its output {self._output} is {outputs[self._output].type}; {', '.join(OUTPUT_TYPES)} are taken"
-            )
+        self._output = find_output(self._session, options.output, self._file)
         # The graph may leave its output's shape open: one run tells.
         trial = self._run(np.zeros((1, *self.preparation.size, 3), np.uint8))
         if trial.ndim < 2 or trial.shape[0] != 1 or trial[0].size != trial.shape[1]:
@@ -192,31 +197,35 @@ class OwnModel:
         return np.asarray(found).astype(np.float32, copy=False)
 
 
-def open_session(model: bytes, threads: int, name: str) -> Any:
-    """An onnxruntime session on the processor.
+def read_whole(file: Path, largest: int) -> bytes:
+    """The bytes of a file that the user names.
 
     Raises:
-        PluginError: the bytes are no ONNX model that can be run.
+        PluginError: it cannot be read, or has more than ``largest`` bytes.
     """
-    import onnxruntime
-
-    # Should the program have imported it before it imported us.
-    onnxruntime.disable_telemetry_events()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # Its threads would wait for one another busily, at the cost of those that decode the next images: a third of the time.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 4  # what is wrong is raised; nothing of it belongs on the terminal
-    # Weights outside the file are not in its checksum, and would be looked for in whatever folder the process works in.
-    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
+    if reason := unreadable(file, largest):
+        raise PluginError(f"{file}: {reason}")
     try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        reason = " ".join(str(error).split())
-        if os.devnull in reason:
-            raise PluginError(
-                f"{name}: it keeps its weights in another file; export it as a single one (with the package onnx: "
-                "`onnx.save(onnx.load(OLD), NEW)`)"
-            ) from None
-        raise PluginError(f"{name}: not an ONNX model that can be run: {reason[:300]}") from None
+        return file.read_bytes()
+    except OSError as error:
+        raise PluginError(f"{file}: it cannot be read: {error.strerror}") from None
+
+
+def find_output(session: Session, wanted: str | None, file: Path) -> str:
+    """The name of the output that is the descriptor: the one that is ``wanted``, or the only one.
+
+    Raises:
+        PluginError: there is none such, or it gives no numbers.
+    """
+    outputs = {each.name: each for each in session.get_outputs()}
+    if not outputs:
+        raise PluginError(f"{file}: it has no output; export it anew")
+    names = ", ".join(f"{name} {each.shape}" for name, each in outputs.items())
+    if wanted is not None and wanted not in outputs:
+        raise PluginError(f"{file}: it has no output {wanted!r}; it has {names}")
+    if wanted is None and len(outputs) > 1:
+        raise PluginError(f"{file}: it has several outputs; say which, as in `output: NAME`: {names}")
+    name = wanted or next(iter(outputs))
+    if outputs[name].type not in OUTPUT_TYPES:
+        raise PluginError(f"{file}: its output {name} is {outputs[name].type}; {', '.join(OUTPUT_TYPES)} are taken")
+    return name

@@ -11,11 +11,12 @@ from pydantic import Field, FiniteFloat, StrictInt, ValidationInfo, field_valida
 
 from seealso import PluginOptions
 from seealso_onnx.efficientnet_lite import NETWORKS
+from seealso_onnx.text_options import WordsOptions
 
 Triple = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
-DEFAULT = "efficientnet-lite0"
+DEFAULT = "efficientnet-lite2"
 LARGEST_SIDE = 4096
-OWN_MODEL_ONLY = ("input_size", "resize", "mean", "std", "layout", "output")
+OWN_MODEL_ONLY = ("input_size", "resize", "mean", "std", "layout", "output", "words")
 
 
 class OnnxOptions(PluginOptions):
@@ -48,6 +49,17 @@ class OnnxOptions(PluginOptions):
     )
     output: str | None = Field(
         default=None, description="own model: name of the output that is the descriptor; default: the only one"
+    )
+    words: WordsOptions | None = Field(
+        default=None,
+        description="own model: its text side, so that words find images: {model: ./text.onnx, tokenizer: ./tokenizer.json}; docs/words.md "
+        "explains the rest",
+    )
+    device: str = Field(
+        default="auto",
+        pattern=r"^(auto|cpu|mps|(cuda|rocm|directml)(:\d{1,3})?)$",
+        description="where the network runs: auto (a graphics card where onnxruntime offers one), cpu, cuda, cuda:1, rocm, mps, directml; "
+        "one that is not there is a warning, and the processor takes its place",
     )
 
     @field_validator("model")

@@ -14,6 +14,8 @@ class TimmExtractor(TorchExtractor):
     """
 
     name = "timm"
+    default_distance = "cosine"
+    earlier_distances = ("euclidean",)
     Options = TimmOptions
     needs = ("torch", "timm")
 

@@ -110,6 +110,11 @@ class TorchExtractor(Extractor):
 
         return 2 * MOST if choose_device(self.options.device).type == "cuda" else super().batch_size
 
+    @property
+    def device(self) -> str:  # type: ignore[override]
+        """Where the network runs: ``cpu``, ``cuda:0``, ``mps``; empty before it does."""
+        return "" if self._runner is None else str(self._runner.device)
+
     def prepare(self, image: Image.Image) -> np.ndarray:
         """An RGB image → what the network takes: uint8 ``(height, width, 3)``."""
         return self.preparation(image)

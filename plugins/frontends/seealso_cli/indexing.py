@@ -92,7 +92,8 @@ def finish(report: IngestReport, *, as_json: bool, retry: bool = False) -> int:
 
 def summary(report: IngestReport, *, retry: bool = False) -> str:
     """What an ingest did, in a line; ``retry``: one of only the files that had failed."""
-    seconds = f" ({report.seconds:.1f} s)"
+    card = f", on {report.device}" if report.device not in ("", "cpu") else ""
+    seconds = f" ({report.seconds:.1f} s{card})"
     known = f"{count(report.known_failures, 'file')} failed {'again' if retry else 'before'} (see `seealso failures`)"
     if not report.files and not report.changed:
         return "nothing to retry" if retry else "no image files were found" + seconds

@@ -37,6 +37,8 @@ def status_command(session: Session, as_json: bool) -> None:
     say(f"descriptors  {provenance['dim']} × {provenance['dtype']}, {provenance['preprocessing']}")
     if provenance["weights"]:
         say(f"weights      SHA-256 {provenance['weights']}")
+    if status["words_provenance"]:
+        say(f"words        {status['words_provenance']}")
     for kind, choice in status["parts"].items():
         choices = choice if isinstance(choice, list) else [choice]
         name = ", ".join(each if isinstance(each, str) else each["plugin"] for each in choices) or "none"
@@ -46,6 +48,8 @@ def status_command(session: Session, as_json: bool) -> None:
             say(f"{kind:<12} {name}" + (f" ({inline})" if facts else ""))
         else:
             say("\n".join([f"{kind:<12} {name}", *(f"{'':<12}   {fact}" for fact in facts)]))
+    for each in status["advice"]:
+        say(printable(f"better       {each['part']} {each['default']}, by now the default; {each['how']}"))
 
 
 def _fact(key: str, value: object) -> str:
@@ -112,12 +116,15 @@ def verify_command(session: Session, as_json: bool) -> int:
 
 
 @click.command("rebuild")
+@click.option("--distance", metavar="NAME", help="Compare by another distance from now on; nothing is extracted again.")
 @click.pass_obj
-def rebuild_command(session: Session) -> None:
-    """Throw the index away and build it anew from the catalogue and the store."""
+def rebuild_command(session: Session, distance: str | None) -> None:
+    """Throw the index away and build it anew from the catalogue and the store, as the configuration says."""
+    from seealso import PluginChoice
+
     started = time.monotonic()
     collection = session.collection()
-    collection.rebuild()
+    collection.rebuild(None if distance is None else PluginChoice(distance))
     say(f"rebuilt the index of {count(collection.counts().objects, 'object')} ({time.monotonic() - started:.1f} s)")
 
 

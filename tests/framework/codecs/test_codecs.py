@@ -15,7 +15,7 @@ import seealso
 from lengths import campaign
 from seealso.codecs import register_codecs
 from seealso.distances import register_distances
-from seealso.distances.vectors import Euclidean
+from seealso.distances.vectors import Cosine, Euclidean
 from seealso.interfaces.codec import Codec, CodecContext, Records
 from seealso.testing import CodecTests
 
@@ -313,6 +313,29 @@ def test_near_equal_descriptors_keep_their_digits(name, scale):
     # By the largest value, so that the squares do not vanish.
     expected = scale * np.sqrt(((exact / scale) ** 2).sum(axis=1))
     assert np.allclose(found, expected, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("name", CODECS)
+@pytest.mark.parametrize("scale", [1e-30, 1e-6, 1, 1e3, 1e30])
+def test_near_parallel_descriptors_keep_their_digits(name, scale):
+    if scale == 1e30 and name in LOSSY:
+        pytest.skip("float16 holds values up to 65504")
+    rng = np.random.default_rng(1)
+    query = np.where(rng.random(1280) < 0.5, 0, rng.normal(size=1280) * scale).astype(np.float32)
+    codec = make(name, 1280)
+    query = codec.decode(codec.encode(query[np.newaxis]))[0]
+    if not query.any():
+        pytest.skip("float16 knows no such small values")
+    turns = 10.0 ** rng.integers(-7, 1, 200)[:, np.newaxis] * rng.normal(size=(200, 1280))
+    descriptors = (query * (1 + turns)).astype(np.float32)
+    descriptors[:4] = [query, -query, np.zeros(1280), query * 3]
+    records = codec.encode(descriptors)
+    rows, direction = codec.decode(records).astype(np.float64) / scale, query.astype(np.float64) / scale
+    rows /= np.where(rows.any(axis=1), np.linalg.norm(rows, axis=1), 1)[:, np.newaxis]
+    expected = 2 * np.arcsin(np.minimum(np.linalg.norm(rows - direction / np.linalg.norm(direction), axis=1) / 2, 1))
+    expected[2] = np.pi / 2
+    assert np.allclose(codec.distances(Cosine(), query, records), expected, rtol=1e-6, atol=1e-7)
+    assert codec.distances(Cosine(), np.zeros(1280, np.float32), records)[2] == 0
 
 
 class Halved(Euclidean):

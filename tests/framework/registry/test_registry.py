@@ -51,6 +51,8 @@ def test_built_ins_come_by_entry_points():
     assert set(plugins.classes("distance")) == {"euclidean", "manhattan", "cosine", "hamming"}
     assert "raw" in plugins.classes("codec")
     assert plugins.preferred("extractor") == "onnx"
+    # Which distance is the default, the extractor says.
+    assert plugins.preferred("distance") == plugins.get("extractor", "onnx").default_distance == "cosine"
 
 
 def test_a_file_is_a_plugin(write):

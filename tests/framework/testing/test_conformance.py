@@ -21,6 +21,7 @@ EXPECTED = {
     "TestWrongType": {"test_the_provenance_says_what_the_descriptors_are"},
     "TestSharedBuffer": {"test_what_was_prepared_stays", "test_different_images_are_different"},
     "TestChangesTheImage": {"test_the_image_is_left_as_it_was"},
+    "TestStillTheDefault": {"test_what_was_the_default_is_another_by_now"},
     "TestSquared": {"test_the_triangle_inequality_holds"},
     "TestNotSymmetric": {"test_it_is_symmetric", "test_the_triangle_inequality_holds"},
     "TestForgetsRemovals": {

@@ -92,6 +92,7 @@ class IngestReport:
         warnings: what was not done, and why; one line each.
         unusable: what is wrong with paths that were given themselves; one line each.
         seconds: how long it took.
+        device: where the extractor ran, as it says itself; empty where it says nothing, or nothing was extracted.
     """
 
     files: int = 0
@@ -106,6 +107,7 @@ class IngestReport:
     warnings: list[str] = field(default_factory=list)
     unusable: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    device: str = ""
 
     @property
     def changed(self) -> bool:
@@ -211,6 +213,8 @@ class Ingest:
         self._tell_problems()
         self.report.warnings += told
         self.report.seconds = time.monotonic() - self._started
+        if self.report.added:
+            self.report.device = str(self.parts.extractor.device)
         return self.report
 
     def _count(self) -> None:

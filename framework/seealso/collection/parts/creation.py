@@ -10,6 +10,7 @@ from seealso.catalogue.reader import Catalog
 from seealso.catalogue.writer import create_catalog
 from seealso.collection.parts.identity import IDENTITY, new_identity
 from seealso.collection.parts.lock import write_lock
+from seealso.collection.parts.reading_words import WORDS, try_words
 from seealso.collection.parts.recorded import record
 from seealso.collection.parts.resolved import Parts
 from seealso.durability import make_directory, writing_in
@@ -55,6 +56,8 @@ def create(path: Path, parts: Parts) -> None:
     parts.distance(provenance.dtype)
     # All that may be refused is asked for before anything is written.
     kept = record(parts.choices(), provenance)
+    if words := try_words(parts):
+        kept[WORDS] = words
     with writing_in(path):
         if os.path.lexists(path) and not path.is_dir():
             raise CollectionError(f"{path} is a file; give the collection a `path:` of its own")

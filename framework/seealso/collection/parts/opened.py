@@ -15,7 +15,8 @@ from seealso.collection.derived.view import View
 from seealso.collection.parts.creation import store_folder
 from seealso.collection.parts.identity import check_identity, recorded_identity
 from seealso.collection.parts.keepers import index_keeper, text_keeper
-from seealso.collection.parts.recorded import recorded_provenance
+from seealso.collection.parts.reading_words import recorded_words
+from seealso.collection.parts.recorded import CONFIGURATION, recorded_provenance
 from seealso.collection.parts.resolved import Parts
 from seealso.errors import CollectionError, QueryError
 from seealso.interfaces.distance import Distance
@@ -32,7 +33,7 @@ A = TypeVar("A")
 @dataclass(slots=True)
 class Opened:
     """The catalogue, the store (its folder, and what messages call it) and the index of a collection, and what they hold
-    descriptors of; and how many use it just now, which is counted by whoever opened it."""
+    descriptors of; the record by which it was opened; and how many use it just now, which is counted by whoever opened it."""
 
     catalog: Catalog
     provenance: Provenance
@@ -42,16 +43,18 @@ class Opened:
     text: Keeper[TextIndex] | None
     folder: Path
     called: str
+    record: str
     users: int = 0
 
     @classmethod
-    def open(cls, path: Path, catalog: Catalog, parts: Parts, *, force: bool = False) -> Self:
+    def open(cls, path: Path, catalog: Catalog, parts: Parts, *, record: str, force: bool = False) -> Self:
         """Open what is in a collection's directory.
 
         Args:
             path: the directory.
             catalog: its catalogue, which is closed with the rest, and also when something fails.
             parts: the parts that the catalogue and the configuration name.
+            record: what the catalogue said of them.
             force: take a store that has no identity, where it should have one.
 
         Raises:
@@ -84,11 +87,11 @@ class Opened:
         except BaseException:
             catalog.close()
             raise
-        return cls(catalog, provenance, distance, store, index, text, folder, called)
+        return cls(catalog, provenance, distance, store, index, text, folder, called, record)
 
     def moved(self) -> bool:
-        """Whether the descriptors are in another store by now."""
-        return store_folder(self.catalog) != self.folder.name
+        """Whether the descriptors are in another store by now, or are compared or indexed in another way."""
+        return store_folder(self.catalog) != self.folder.name or self.catalog.meta(CONFIGURATION) != self.record
 
     def status(self) -> dict[str, object]:
         """What there is to say of them; what the plugins say of themselves included."""
@@ -100,6 +103,7 @@ class Opened:
             "change": self.catalog.change(),
             "created": float(self.catalog.meta("created") or 0),
             "provenance": asdict(self.provenance),
+            "words_provenance": recorded_words(self.catalog),
             "store": self.store.statistics(),
             "index": self.index.statistics(self.catalog),
             **({} if self.text is None else {"text": self.text.statistics(self.catalog)}),

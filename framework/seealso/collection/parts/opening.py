@@ -15,7 +15,7 @@ from seealso.collection.parts.creation import create, exists, explain_absence, s
 from seealso.collection.parts.identity import lose_identity, settle_identity
 from seealso.collection.parts.lock import write_lock
 from seealso.collection.parts.opened import Opened
-from seealso.collection.parts.recorded import recorded_choices
+from seealso.collection.parts.recorded import CONFIGURATION, recorded_choices
 from seealso.collection.parts.resolved import Parts
 from seealso.durability import writing_in
 from seealso.errors import SeealsoError
@@ -39,7 +39,7 @@ class Opening:
         self._opened: Opened | None = None
         # Opened to read which parts there are; it becomes that of `_opened`.
         self._catalog: Catalog | None = None
-        # Opened before the descriptors moved to another store, and in use since; closed by the last who uses it.
+        # Opened before it moved (see `Opened.moved`), and in use since; closed by the last who uses it.
         self._left: list[Opened] = []
         self._parts: Parts | None = None
 
@@ -126,12 +126,14 @@ class Opening:
             catalog, self._catalog = self._catalog or Catalog(self._path), None
             try:
                 folder = store_folder(catalog)
+                # Before the choices: should they change just now, what is opened counts as moved.
+                record = catalog.meta(CONFIGURATION) or ""
                 parts.follow(recorded_choices(catalog))
             except BaseException:
                 catalog.close()
                 raise
             try:
-                opened = Opened.open(self._path, catalog, parts, force=force)
+                opened = Opened.open(self._path, catalog, parts, record=record, force=force)
             except (SeealsoError, OSError):
                 self._catalog = Catalog(self._path)
                 if store_folder(self._catalog) == folder:

@@ -9,8 +9,9 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from seealso.catalogue.reader import Catalog
+from seealso.catalogue.writer import CatalogWriter
 from seealso.errors import FormatError
-from seealso.interfaces.extractor import Provenance
+from seealso.interfaces.extractor import Extractor, Provenance
 from seealso.interfaces.plugin import Plugin, PluginChoice, PluginOptions
 from seealso.registry.kinds import Kind
 
@@ -29,6 +30,13 @@ def record(choices: dict[str, PluginChoice], provenance: Provenance) -> dict[str
 def configuration_record(choices: dict[str, PluginChoice]) -> str:
     """The choices in the form in which the catalogue keeps them."""
     return json.dumps({kind: choice.as_yaml() for kind, choice in choices.items()})
+
+
+def recorded_anew(writer: CatalogWriter, choices: dict[str, PluginChoice]) -> None:
+    """Record other choices of some kinds, in the place of those that were recorded, in one transaction."""
+    before = recorded_choices(writer)
+    if {**before, **choices} != before:
+        writer.set_meta({CONFIGURATION: configuration_record({**before, **choices})})
 
 
 def recorded_choices(catalog: Catalog) -> dict[str, PluginChoice]:
@@ -79,6 +87,25 @@ def with_secrets(choices: dict[str, PluginChoice], kind: str, of: PluginChoice) 
     if recorded is None or recorded.plugin != of.plugin:
         return choices
     return {**choices, kind: replace(recorded, secrets=of.secrets)}
+
+
+def keeping(cls: type[Extractor], choice: PluginChoice, recorded: PluginChoice | None) -> PluginChoice:
+    """The choice of an extractor by the configuration, for a collection that was made when other options were the default: of those
+    that the choice leaves out it has the recorded ones, for descriptors of today's default could not be compared with its own.
+
+    Args:
+        cls: the extractor's class.
+        choice: what the configuration says.
+        recorded: what the collection was made with; None for a new one.
+    """
+    if recorded is None or recorded.plugin != choice.plugin:
+        return choice
+    kept = {
+        option: recorded.options[option]
+        for option, earlier in cls.earlier_defaults.items()
+        if option not in choice.options and recorded.options.get(option) in earlier
+    }
+    return replace(choice, options={**kept, **choice.options})
 
 
 def upgraded(kind: Kind[Any], cls: type[Plugin], choice: PluginChoice, collection: str) -> PluginChoice:

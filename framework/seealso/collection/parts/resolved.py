@@ -15,7 +15,7 @@ import numpy as np
 import platformdirs
 
 from seealso.codecs.choice import choose_codec
-from seealso.collection.parts.recorded import upgraded, with_secrets
+from seealso.collection.parts.recorded import keeping, upgraded, with_secrets
 from seealso.configuration.explaining import Source
 from seealso.configuration.models import Config, place_of, validate_options
 from seealso.configuration.reading import Location
@@ -165,8 +165,10 @@ class Parts:
     def _choose(self, kind: Kind[P]) -> Chosen[P]:
         named = self._collection.choices(kind)
         if named and kind.word not in self._moved:
-            place = place_of(self.name, kind)
-            cls, options = self.config.options(self.plugins, kind, named[0], place)
+            place, choice = place_of(self.name, kind), named[0]
+            if kind.word == EXTRACTOR.word and (made_by := self.plugins.classes(EXTRACTOR).get(choice.plugin)):
+                choice = keeping(made_by, choice, self.recorded.get(kind.word))
+            cls, options = self.config.options(self.plugins, kind, choice, place)
             try:
                 return Chosen(cls, self._with_codec(options))
             except (ConfigError, PluginError) as error:

@@ -13,6 +13,7 @@ import numpy as np
 
 from seealso.collection.intake.reading import read_file
 from seealso.collection.parts.opened import Opened
+from seealso.collection.parts.reading_words import check_words
 from seealso.collection.parts.resolved import Parts
 from seealso.collection.search.content import read_content
 from seealso.collection.search.measures import FromDescriptor, FromWords, Measure, Together, Weighted
@@ -120,7 +121,14 @@ class Examples:
     def _of_words(self, opened: Opened, words: str) -> np.ndarray:
         self._parts.check_provenance(opened.provenance)
         key = (b"words " + words.encode("utf-8", "surrogatepass"), None)
-        return self._remembered(opened, key, lambda: self._parts.extract_words([words])[0])
+
+        def extract() -> np.ndarray:
+            descriptor: np.ndarray = self._parts.extract_words([words])[0]
+            # Afterwards: now what reads them is known without a second look at its files.
+            check_words(self._parts, opened.catalog)
+            return descriptor
+
+        return self._remembered(opened, key, extract)
 
     def _extracted(self, opened: Opened, digest: bytes, data: Callable[[], bytes], example: Example) -> np.ndarray:
         self._parts.check_provenance(opened.provenance)

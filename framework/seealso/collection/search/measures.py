@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from seealso.distances.vectors import Cosine
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.store import EncodedBlock
 
@@ -29,23 +31,49 @@ class Measure(ABC):
     def distances(self, block: EncodedBlock) -> tuple[np.ndarray, np.ndarray]:
         """IDs and float32 distances ``(m,)`` of the descriptors of a block that can be decoded."""
 
+    def gives_angles(self) -> bool:
+        """Whether its distances are angles, whatever the collection's distance is."""
+        return False
+
+    def as_angles(self) -> Measure:
+        """The same on the scale of angles, radians from 0 to π."""
+        return self
+
 
 class FromDescriptor(Measure):
-    """The collection's distance from a descriptor ``(dim,)``."""
+    """A distance from a descriptor ``(dim,)``.
 
-    plain = True
+    Args:
+        distance: the distance.
+        descriptor: the descriptor.
+        plain: it is the collection's distance (see `Measure`).
+        factor: what the distances are multiplied by.
+    """
 
-    def __init__(self, distance: Distance, descriptor: np.ndarray) -> None:
+    def __init__(self, distance: Distance, descriptor: np.ndarray, *, plain: bool = True, factor: float = 1.0) -> None:
         self.probes = (descriptor,)
+        self.plain = plain
         self._distance = distance
+        self._factor = np.float32(factor)
 
     def distances(self, block: EncodedBlock) -> tuple[np.ndarray, np.ndarray]:
         """See `Measure`."""
-        return block.sound_distances(self._distance, self.probes[0])
+        ids, distances = block.sound_distances(self._distance, self.probes[0])
+        return ids, distances * self._factor
 
     def of(self, descriptors: np.ndarray) -> np.ndarray:
         """The float32 distances ``(n,)`` of descriptors ``(n, dim)`` that are decoded already."""
-        return self._distance.one_to_many(self.probes[0], descriptors)
+        return self._distance.one_to_many(self.probes[0], descriptors) * self._factor
+
+    def as_angles(self) -> FromDescriptor:
+        """The same on the scale of angles, 0 to π: where the distance is none, the angle between the descriptors takes its place; of
+        bits, the share of those that differ, times π (which estimates the angle where bits are the signs of random projections)."""
+        if self._distance.kind == "angle":
+            return self
+        descriptor = self.probes[0]
+        if self._distance.kind == "hamming":
+            return FromDescriptor(self._distance, descriptor, plain=False, factor=math.pi / (8 * descriptor.size))
+        return FromDescriptor(Cosine(), descriptor, plain=False)
 
 
 class FromWords(Measure):
@@ -70,6 +98,14 @@ class FromWords(Measure):
         distances = self._score(self._words, descriptors)
         return ids, self._nearest.of(descriptors) if distances is None else distances
 
+    def gives_angles(self) -> bool:
+        """Whether the extractor ranks by these words itself, rather than leave it to the distance."""
+        return self._score(self._words, self.probes[0][np.newaxis]) is not None
+
+    def as_angles(self) -> FromWords:
+        """The same on the scale of angles, where the extractor leaves it to the distance."""
+        return FromWords(self._score, self._words, self._nearest.as_angles())
+
 
 @dataclass(frozen=True, slots=True)
 class Weighted:
@@ -85,9 +121,15 @@ class Together(Measure):
     The distance is the mean of those from what is liked, by weight. Where an object is nearer to something unliked than that, it is
     pushed back by the difference times the weight of the unliked beside the mean weight of the liked: so what is unliked matters
     near it, and nowhere else. No centroid is made: any metric will do.
+
+    Where some are words that the extractor ranks by itself, by angles, all are measured by angles: Euclidean distances, for one, may
+    be ten times as large, and the words would hardly count. Otherwise all are the collection's distances. No candidate has a part in
+    the scale, so an object has the same distance in every block and in every shard.
     """
 
     def __init__(self, parts: Sequence[Weighted]) -> None:
+        if any(part.measure.gives_angles() for part in parts):
+            parts = [Weighted(part.measure.as_angles(), part.weight) for part in parts]
         self._liked = [part for part in parts if part.weight > 0]
         self._unliked = [part for part in parts if part.weight < 0]
         self.probes = tuple(probe for part in self._liked for probe in part.measure.probes)

@@ -119,3 +119,42 @@ def test_a_value_that_is_no_longer_allowed_names_the_collection(opening):
         ),
     ):
         collection.ids()
+
+
+# Defaults that were others
+
+
+@pytest.mark.parametrize(
+    "named",
+    [{}, {"extractor": "blocks"}, {"extractor": {"plugin": "blocks", "pace": 2}}],
+    ids=["not", "alone", "beside"],
+)
+def test_what_an_extractor_had_by_default_is_kept(release, make_photos, tmp_path, named):
+    """Also where the configuration names the extractor, and not the option whose default is another by now."""
+    photos = make_photos(tmp_path / "photos", 6)
+    with seealso.open(tmp_path / "c", plugins=release(1), **named) as first:
+        first.index(photos[:4])
+        before = first.provenance
+    with seealso.open(tmp_path / "c", plugins=release(2), **named) as collection:
+        assert collection.index(photos).added == 2
+        assert [hit.path for hit in collection.similar(photos[5], 1).hits] == [str(photos[5])]
+        assert collection.provenance == before
+        assert collection.choices()["extractor"]["side"] == 4
+        assert collection.choices()["distance"] == "euclidean"
+    with seealso.open(tmp_path / "new", plugins=release(2), **named) as new:
+        new.index(photos)
+        assert new.provenance.dim == 75
+        assert new.choices()["distance"] == "cosine"
+
+
+def test_what_is_named_is_not_kept(release, make_photos, tmp_path):
+    """Whoever names another network wants that one, and is told that it is not the collection's."""
+    photos = make_photos(tmp_path / "photos", 2)
+    with seealso.open(tmp_path / "c", plugins=release(1)) as first:
+        first.index(photos[:1])
+    extractor = {"plugin": "blocks", "side": 5}
+    with (
+        seealso.open(tmp_path / "c", plugins=release(2), extractor=extractor) as collection,
+        pytest.raises(seealso.ProvenanceMismatch, match="preprocessing is '5 x 5 pixels' and was '4 x 4 pixels'"),
+    ):
+        collection.index(photos)

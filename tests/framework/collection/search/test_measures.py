@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 
 import seealso
-from conftest import SAMPLES
+from conftest import SAMPLES, THUMBNAIL
 from seealso import Example, Query, QueryError
+from seealso.codecs.raw import Raw
+from seealso.collection.search.measures import FromDescriptor
+from seealso.distances.bits import Hamming
+from seealso.distances.vectors import Cosine, Euclidean, Manhattan
 
 DIM = 6
 OBJECTS = 300
@@ -92,3 +96,86 @@ def test_liked_and_unliked_at_once_is_nothing_special(collection):
     """Whoever contradicts himself gets an answer: nothing is nearer to what is unliked than to what is liked."""
     answer = collection.search(Query.like(*asked([(1, 1.0)], [(1, 1.0)]), k=10))
     assert [hit.id for hit in answer.hits] == [hit.id for hit in collection.similar(1, 10).hits]
+
+
+# Words beside images
+
+WORDY = '''
+    def extract_words(self, phrases):
+        return np.stack([np.full(self.provenance.dim, len(phrase), np.float32) for phrase in phrases])
+
+    def words_distances(self, phrase, descriptors):
+        """Angles: the brighter, the smaller; of "left to the distance" it says nothing."""
+        return None if phrase.startswith("left") else np.arccos(descriptors.mean(axis=1) / 256).astype(np.float32)
+'''
+DISTANCES = {"euclidean": Euclidean(), "manhattan": Manhattan(), "cosine": Cosine()}
+
+
+@pytest.fixture(params=sorted(DISTANCES))
+def wordy(request, tmp_path, make_photos):
+    """A collection whose extractor ranks by words itself; and its distance."""
+    make_photos(tmp_path / "photos", 24)
+    plugin = tmp_path / "wordy.py"
+    plugin.write_text(THUMBNAIL.read_text().replace("\n\n@seealso.hookimpl", WORDY + "\n\n@seealso.hookimpl"))
+    with seealso.open(
+        tmp_path / "c", plugins=[plugin], extractor="thumbnail", distance=request.param, text=False
+    ) as collection:
+        collection.index([tmp_path / "photos"])
+        yield collection, DISTANCES[request.param]
+
+
+def found(collection, *examples, **settings) -> dict[int, float]:
+    return {hit.id: hit.distance for hit in collection.search(Query.like(*examples, k=100, **settings)).hits}
+
+
+def same(found: dict[int, float], ids, distances) -> bool:
+    return found == pytest.approx(dict(zip(ids.tolist(), distances.tolist(), strict=True)), rel=1e-4, abs=1e-4)
+
+
+def test_words_beside_an_image_count_alike_whatever_the_distance(wordy):
+    """Both are angles; of Euclidean distances, which are hundreds here, the words would not move a single hit."""
+    collection, _ = wordy
+    ids = collection.ids()
+    rows = collection.descriptors(ids)
+    image = Cosine().one_to_many(collection.descriptors([3])[0], rows)
+    words = collection.parts.words_distances("bright", rows)
+    bright = Example(words="bright")
+    assert same(found(collection, bright, 3), ids, (words + image) / 2)
+    assert same(found(collection, Example(words="bright", weight=3), 3), ids, (3 * words + image) / 4)
+    unlike = Example(words="bright", weight=-1)
+    assert same(found(collection, 3, unlike), ids, image + np.maximum(0, image - words))
+
+
+def test_a_part_of_the_objects_has_the_distances_that_it_has_among_all(wordy):
+    """So what several shards find can be put together."""
+    collection, _ = wordy
+    ids = collection.ids()
+    asked = (Example(words="bright"), 3, Example(id=5, weight=-1))
+    whole = found(collection, *asked)
+    parts = [found(collection, *asked, allowed=seealso.IdSet(ids[start::2])) for start in (0, 1)]
+    assert parts[0] | parts[1] == whole
+    assert len(whole) == 24
+
+
+def test_examples_of_one_kind_keep_the_collections_distance(wordy):
+    collection, distance = wordy
+    ids = collection.ids()
+    rows = collection.descriptors(ids)
+
+    def away(descriptor):
+        return distance.one_to_many(descriptor, rows)
+
+    images = [away(each) for each in collection.descriptors([3, 5])]
+    assert same(found(collection, 3, 5), ids, sum(images) / 2)
+    left = away(np.full(192, 20, np.float32))
+    assert same(found(collection, 3, Example(words="left to the distance")), ids, (images[0] + left) / 2)
+
+
+def test_bits_beside_words():
+    """Of bits, π stands for all of them."""
+    codec = Raw(seealso.PluginOptions(), seealso.CodecContext(2, np.dtype(np.uint8)))
+    rows = np.array([[0, 0], [255, 0], [255, 255]], np.uint8)
+    block = seealso.EncodedBlock(np.arange(3), codec.encode(rows), codec, 1, 6)
+    measure = FromDescriptor(Hamming(), rows[0])
+    assert measure.distances(block)[1].tolist() == [0, 8, 16]
+    assert measure.as_angles().distances(block)[1] == pytest.approx([0, np.pi / 2, np.pi])

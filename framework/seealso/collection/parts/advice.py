@@ -1,0 +1,64 @@
+"""What a collection could have better: the defaults of today, where it has those of an earlier release."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from seealso.collection.parts.resolved import Parts
+from seealso.interfaces.extractor import Extractor
+from seealso.interfaces.plugin import PluginChoice
+from seealso.registry.kinds import DISTANCE, EXTRACTOR
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A default that came after a collection was made.
+
+    Attributes:
+        part: what it is of: ``distance``; or ``extractor`` and an option of that, as ``extractor.model``.
+        has: what the collection has, which was the default then.
+        default: what a new collection gets.
+        how: what to do, in words.
+    """
+
+    part: str
+    has: str
+    default: str
+    how: str
+
+
+def advice(parts: Parts) -> list[Advice]:
+    """What a collection could have better, by what its extractor's class says of itself. O(1).
+
+    What the configuration names was chosen on purpose, and is passed over.
+    """
+    recorded = parts.recorded.get(EXTRACTOR.word)
+    made_by = parts.plugins.classes(EXTRACTOR).get(recorded.plugin) if recorded else None
+    if recorded is None or made_by is None:
+        return []
+    return [*_of_distance(parts, made_by), *_of_options(parts, made_by, recorded)]
+
+
+def _of_distance(parts: Parts, made_by: type[Extractor]) -> Iterator[Advice]:
+    settings = parts.config.collections[parts.name]
+    has, default = parts.chosen(DISTANCE).cls.name, made_by.default_distance
+    if settings.choices(DISTANCE) is None and has in made_by.earlier_distances:
+        # With several collections one has to be picked.
+        pick = f"--in {parts.name} " if len(parts.config.collections) > 1 else ""
+        how = f"`seealso {pick}rebuild --distance {default}` changes it, and extracts nothing again"
+        yield Advice(DISTANCE.word, has, default, how)
+
+
+def _of_options(parts: Parts, made_by: type[Extractor], recorded: PluginChoice) -> Iterator[Advice]:
+    named = parts.config.collections[parts.name].choices(EXTRACTOR)
+    if named and named[0].plugin != recorded.plugin:
+        return
+    given = named[0].options if named else {}
+    first = "name another `path:`" if parts.config.source.path else "`seealso init`"
+    for option, earlier in made_by.earlier_defaults.items():
+        has = recorded.options.get(option)
+        if option not in given and has in earlier:
+            default = made_by.Options.model_fields[option].get_default(call_default_factory=True)
+            how = f"only a new collection gets it: {first}, then `seealso index PATH…`"
+            yield Advice(f"{EXTRACTOR.word}.{option}", str(has), str(default), how)
