@@ -40,7 +40,7 @@ echo
 echo "The nearest neighbours of $query:"
 seealso similar "$query" -k 9 --others --sheet "$work/sheet.png"
 
-words="${WORDS:-dog}"
+words="${WORDS:-bird}"
 echo
 echo "What looks most like the words \"$words\", whatever is written beside the images:"
 seealso text "$words" --by looks --sheet "$work/words.png"

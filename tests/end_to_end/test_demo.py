@@ -49,7 +49,7 @@ def test_every_folder_has_a_collection_of_its_own(demo, tmp_path, make_photos):
         assert len(list((tmp_path / ".demo").glob(f"*/{name}"))) == 2
     done = demo("~/first", HOME=str(tmp_path))
     assert done.returncode == 0
-    assert 'What looks most like the words "dog"' in done.stdout
+    assert 'What looks most like the words "bird"' in done.stdout
     done = demo("~/first", HOME=str(tmp_path), WORDS="bycicle")
     assert done.returncode == 1
     said = "seealso: the network does not know what 'bycicle' looks like; it knows bicycle"

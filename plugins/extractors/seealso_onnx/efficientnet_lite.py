@@ -10,19 +10,16 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seealso import MissingExtra, PluginError
+from seealso_onnx import onnx_file
 from seealso_onnx.legacy import read_legacy_weights
-
-if TYPE_CHECKING:
-    import onnx
 
 MEAN = 127.0
 STD = 128.0
@@ -168,9 +165,6 @@ def build_graph(network: Network, weights: dict[str, np.ndarray]) -> bytes:
     Raises:
         PluginError: the weights are not this network's.
     """
-    # Imported when needed, which is once on a machine.
-    from onnx import TensorProto, helper
-
     graph = _Graph(network.name, weights)
     value = graph.normalise("image")
     value = graph.convolution(value, stride=2)
@@ -181,17 +175,16 @@ def build_graph(network: Network, weights: dict[str, np.ndarray]) -> bytes:
     value = graph.node("GlobalAveragePool", value)
     value = graph.node("Flatten", value, axis=1)
     graph.check_rest()
-    made = helper.make_graph(
-        [*graph.nodes, helper.make_node("Identity", [value], ["descriptor"])],
+    return onnx_file.model(
         network.name,
-        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", *network.input_size, 3])],
-        [helper.make_tensor_value_info("descriptor", TensorProto.FLOAT, ["n", DIM])],
-        graph.initializers,
+        [*graph.nodes, onnx_file.node("Identity", [value], "descriptor", {})],
+        graph.constants,
+        [onnx_file.value("image", onnx_file.UINT8, ["n", *network.input_size, 3])],
+        [onnx_file.value("descriptor", onnx_file.FLOAT, ["n", DIM])],
+        # Old enough for every runtime that is admitted.
+        ir_version=8,
+        opset=17,
     )
-    # Old enough for every runtime that is admitted.
-    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    data: bytes = model.SerializeToString()
-    return data
 
 
 def _blocks(network: Network) -> Iterator[tuple[int, int]]:
@@ -207,8 +200,9 @@ class _Graph:
     def __init__(self, name: str, weights: dict[str, np.ndarray]) -> None:
         self._name = name
         self._weights = iter(weights.items())
-        self.nodes: list[onnx.NodeProto] = []
-        self.initializers: list[onnx.TensorProto] = []
+        self._channels: dict[str, int] = {}  # of the values behind a convolution
+        self.nodes: list[bytes] = []
+        self.constants: list[bytes] = []
 
     def _next(self, dimensions: int) -> np.ndarray:
         name, values = next(self._weights, ("", np.empty(0)))
@@ -223,27 +217,23 @@ class _Graph:
             raise PluginError(f"the weights are not those of {self._name}: there are too many")
 
     def constant(self, values: np.ndarray | np.floating) -> str:
-        """A constant; returns its name."""
-        from onnx import numpy_helper
-
-        name = f"w{len(self.initializers)}"
-        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        """A constant, float32; returns its name."""
+        name = f"w{len(self.constants)}"
+        self.constants.append(onnx_file.tensor(name, np.asarray(values)))
         return name
 
-    def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        """A node; returns the name of its output."""
-        from onnx import helper
-
+    def node(self, operator: str, *inputs: str, **attributes: int | Sequence[int]) -> str:
+        """A node; returns the name of its output, which has the channels of the first input."""
         output = f"v{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+        self.nodes.append(onnx_file.node(operator, inputs, output, attributes))
+        if inputs[0] in self._channels:
+            self._channels[output] = self._channels[inputs[0]]
         return output
 
     def normalise(self, value: str) -> str:
         """Bytes, channels last → floats, channels first."""
-        from onnx import TensorProto
-
         value = self.node("Transpose", value, perm=[0, 3, 1, 2])
-        value = self.node("Cast", value, to=TensorProto.FLOAT)
+        value = self.node("Cast", value, to=onnx_file.FLOAT)
         value = self.node("Sub", value, self.constant(np.float32(MEAN).reshape(1)))
         return self.node("Mul", value, self.constant(np.float32(1 / STD).reshape(1)))
 
@@ -254,16 +244,18 @@ class _Graph:
         self._next(0)  # how many batches the normalisation had seen
         scale = gain / np.sqrt(variance + 1e-5)
         padding = weight.shape[2] // 2
-        return self.node(
+        output = self.node(
             "Conv",
             value,
-            self.constant((weight * scale[:, None, None, None]).astype(np.float32)),
-            self.constant((shift - mean * scale).astype(np.float32)),
+            self.constant(weight * scale[:, None, None, None]),
+            self.constant(shift - mean * scale),
             group=weight.shape[0] if depthwise else 1,
             kernel_shape=weight.shape[2:],
             strides=[stride, stride],
             pads=[padding] * 4,
         )
+        self._channels[output] = weight.shape[0]
+        return output
 
     def relu6(self, value: str) -> str:
         """Values held between 0 and 6."""
@@ -273,15 +265,7 @@ class _Graph:
         """An inverted residual block; without the expansion where that is 1."""
         inner = self.relu6(self.convolution(value)) if expansion > 1 else value
         inner = self.relu6(self.convolution(inner, stride, depthwise=True))
-        channels_before = self._channels(value)
         inner = self.convolution(inner)
-        if stride == 1 and self._channels(inner) == channels_before:
+        if stride == 1 and self._channels[inner] == self._channels[value]:
             inner = self.node("Add", inner, value)
         return inner
-
-    def _channels(self, value: str) -> int:
-        """The channels of a value: those of the last convolution before it."""
-        sizes = {tensor.name: tensor.dims[0] for tensor in self.initializers}
-        place = next(place for place, node in enumerate(self.nodes) if value in node.output)
-        convolutions = [node for node in self.nodes[: place + 1] if node.op_type == "Conv"]
-        return int(sizes[convolutions[-1].input[1]])
