@@ -23,6 +23,7 @@ from warm_python import WarmPython
 
 SAMPLES = Path(__file__).parent / "samples"
 THUMBNAIL = SAMPLES / "thumbnail.py"
+COLOUR_WORDS = SAMPLES / "colours.py"
 
 PHOTOGRAPHS = (
     "astronaut.png",

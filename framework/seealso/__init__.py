@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from seealso.errors import QueryError as QueryError
     from seealso.errors import SeealsoError as SeealsoError
     from seealso.errors import StoreError as StoreError
+    from seealso.errors import UnknownWord as UnknownWord
     from seealso.errors import WrongStore as WrongStore
     from seealso.evaluation.distances import DistanceReport as DistanceReport
     from seealso.evaluation.distances import Distances as Distances
@@ -180,6 +181,7 @@ _MODULES = {
         "QueryError",
         "SeealsoError",
         "StoreError",
+        "UnknownWord",
         "WrongStore",
     ),
     "seealso.evaluation.distances": ("DistanceReport", "Distances", "measure_distances"),

@@ -21,8 +21,10 @@
   - DiskFull: no space is left where something had to be written
   - FileError: a file that the user named cannot be used
   - QueryError: a query that cannot be answered
+    - UnknownWord: the extractor does not know what a word looks like
 """
 
+import re
 from collections.abc import Sequence
 
 from seealso.messages import one_line
@@ -141,3 +143,27 @@ class FileError(SeealsoError):
 
 class QueryError(SeealsoError):
     """A query that cannot be answered."""
+
+
+class UnknownWord(QueryError):
+    """The extractor does not know what a word looks like.
+
+    Args:
+        reason: says which word, and what to look for instead.
+        word: the word.
+        near: words that it does know, spelt nearly like that one; the nearest first.
+    """
+
+    def __init__(self, reason: str, word: str, near: Sequence[str] = ()) -> None:
+        self.word = word
+        self.near = tuple(near)
+        super().__init__(reason, word, self.near)
+
+    def __str__(self) -> str:
+        return one_line(self.args[0])
+
+    def instead(self, text: str) -> tuple[str, ...]:
+        """A text with each of the words `near` in the place of the unknown one."""
+        word = re.compile(rf"(?<!\w){re.escape(self.word)}(?!\w)", re.IGNORECASE)
+        found = [word.sub(lambda _, near=near: near, text) for near in self.near]
+        return tuple(each for each in found if each != text)

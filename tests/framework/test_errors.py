@@ -46,3 +46,11 @@ def test_nor_does_a_missing_extra():
     told = str(seealso.MissingExtra("x" * 60_000, "h5py"))
     assert told.endswith("xxx: pip install h5py")
     assert len(told) == 1000
+
+
+def test_an_unknown_word_knows_what_to_ask_instead():
+    error = pickle.loads(pickle.dumps(seealso.UnknownWord("no word is dgo; it knows dog, do", "dgo", ["dog", r"d\1"])))
+    assert str(error) == "no word is dgo; it knows dog, do"
+    assert (error.word, error.near) == ("dgo", ("dog", r"d\1"))
+    assert error.instead('red Dgo -"dgos dgo"') == ('red dog -"dgos dog"', r'red d\1 -"dgos d\1"')
+    assert error.instead("dogs") == ()

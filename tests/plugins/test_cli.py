@@ -20,7 +20,7 @@ import yaml
 from PIL import Image
 
 import seealso
-from conftest import SAMPLES, THUMBNAIL
+from conftest import COLOUR_WORDS, SAMPLES, THUMBNAIL
 from plugins import flatfile_files
 from seealso.collection.parts.advice import Advice
 from seealso_cli.app import run
@@ -383,7 +383,18 @@ def test_sizes_for_people():
 
 def test_show_and_random(indexed, home):
     shown = json.loads(indexed("show", "3", "--json")[1])
-    assert set(shown) == {"id", "sha256", "width", "height", "file_size", "locations", "keywords", "words"}
+    assert set(shown) == {
+        "id",
+        "sha256",
+        "width",
+        "height",
+        "file_size",
+        "locations",
+        "keywords",
+        "words",
+        "looks_like",
+    }
+    assert shown["looks_like"] == []
     assert (shown["id"], shown["width"], shown["height"]) == (3, 96, 72)
     assert f"found at  {shown['locations'][0]['path']}" in indexed("show", "3")[1]
     assert indexed("show", "id:3") == indexed("show", "3")
@@ -1117,3 +1128,63 @@ def test_without_a_text_index(call, home):
     assert call("text", "bird", "--by", "keywords")[2] == f"seealso: {missing}\n"
     assert call("similar", "id:1", "--where", "bird")[0] == 1
     assert call("verify")[0] == call("rebuild")[0] == call("maintain")[0] == 0
+
+
+# Words for what is seen
+
+
+@pytest.fixture
+def seen(call, home):
+    """The photographs without keywords, with an extractor that reads words."""
+    (home / "seealso.yaml").write_text(
+        f"plugins: [{COLOUR_WORDS}]\ncollections:\n  photos: {{path: ./c.seealso, extractor: colours}}\n"
+    )
+    assert call("index", "photos")[0] == 0
+    return call
+
+
+def test_what_an_object_looks_like(seen):
+    told = {}
+    for number in range(1, 21):
+        shown = json.loads(seen("show", str(number), "--json")[1])["looks_like"]
+        told[number] = [each["word"] for each in shown]
+        assert all(0 < each["weight"] <= 1 for each in shown)
+        line = f"looks like {', '.join(told[number])}\n"
+        assert seen("show", str(number))[1].endswith(line if shown else "\n")
+        assert ("looks like" in seen("show", str(number))[1]) == bool(shown)
+    assert any(told.values())
+
+
+def test_examples_with_weights(seen, home):
+    def found(*arguments):
+        answer = json.loads(seen("similar", *arguments, "--json")[1])
+        return answer["query"]["examples"], [hit["id"] for hit in answer["hits"]]
+
+    examples, hits = found("id:3^2", "--like", "id:5", "--words", "red blue^0.5", "--unlike", "id:7^3")
+    assert [(each["id"], each["words"], each["weight"]) for each in examples] == [
+        (3, None, 2.0),
+        (5, None, 1.0),
+        (None, "red blue", 0.5),
+        (7, None, -3.0),
+    ]
+    assert hits != found("id:3", "--like", "id:5")[1]
+    # A file may be called so.
+    os.rename(home / "photos" / "0003-cell.jpg", home / "cell^2")
+    assert found("cell^2")[0][0]["weight"] == 1
+    assert found("cell^2^4")[0][0]["weight"] == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--unlike", "id:1", "id:1"], "the hits shall be both like and unlike object 1; leave one of the two out"),
+        (["--words", "blakc"], "no colour is called 'blakc'; it knows black"),
+        (["--words", "black", "id:1^0"], "the weight of an example is 0.0"),
+        (["--words", "黒い鳥"], "no colour is called '黒い鳥'; try another"),
+    ],
+)
+def test_examples_that_make_no_sense(seen, arguments, said):
+    status, out, err = seen("similar", *arguments)
+    assert (status, out) == (1, "")
+    assert said in err
+    assert len(err.splitlines()) == 1

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import seealso
+from seealso_onnx.classifier import KINDS, MOST_SEEN, SURE
+from seealso_onnx.extractor import OnnxExtractor
 from seealso_onnx.imagenet.vocabulary import CLASSES, Vocabulary
 
 
@@ -140,3 +142,48 @@ def test_words_beside_an_image_in_a_euclidean_collection(euclidean):
     (coffee,) = euclidean.similar(seealso.Example(words="espresso"), k=1).hits
     found = names(euclidean.search(seealso.Query.like(coffee.id, seealso.Example(words="cat"), k=2)))
     assert set(found) == {"coffee", "chelsea"}
+
+
+# From images to words
+
+
+def test_every_class_is_found_by_its_name(vocabulary):
+    """So whatever is said of an image can be looked for."""
+    assert len(vocabulary.names) == CLASSES
+    for number, name in enumerate(vocabulary.names):
+        terms = vocabulary.terms(name)
+        assert any(weights[number] > 0 for weights in terms.values()), name
+
+
+def test_kinds_cover_several_classes(vocabulary):
+    assert len(set(KINDS)) == len(KINDS)
+    for kind in KINDS:
+        assert len(vocabulary.covered(kind)) > 1, kind
+    assert len(vocabulary.covered("dog")) == 118
+    assert len(vocabulary.covered("no such word")) == 0
+
+
+def test_what_photographs_look_like(collection):
+    by_name = {record.paths[0].rpartition(b"/")[2].removesuffix(b".png").decode(): id_
+               for id_, record in collection.records(collection.ids().tolist()).items()}  # fmt: skip
+    looks = collection.looks_like(list(by_name.values()))
+    for words in looks.values():
+        assert 1 <= len(words) <= MOST_SEEN
+        assert all(SURE <= sure <= 1 for _, sure in words)
+
+    def seen(name):
+        return [word for word, _ in looks.get(by_name[name], ())]
+
+    assert "cat" in seen("chelsea")
+    assert "espresso" in seen("coffee") or "cup" in seen("coffee")
+    assert {"missile", "projectile"} & set(seen("rocket"))
+    # A field of gravel, seen from above, is none of the things that the network knows.
+    assert len(looks) < len(by_name)
+
+
+def test_a_model_of_ones_own_says_nothing(tmp_path):
+    options = OnnxExtractor.Options.model_validate({"model": str(tmp_path / "own.onnx")})
+    extractor = OnnxExtractor(options, seealso.ExtractorContext(tmp_path, 1))
+    assert not extractor.takes_words
+    assert not extractor.gives_words
+    assert extractor.looks_like(np.zeros((2, 3), np.float32)) == [[], []]

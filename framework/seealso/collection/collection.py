@@ -31,6 +31,7 @@ from seealso.collection.search.answering import Answering, check_answerable
 from seealso.collection.search.content import Content, Contents, read_content
 from seealso.collection.search.examples import Examples
 from seealso.collection.search.hits import hits_of
+from seealso.collection.search.looks import Looks, looks_of
 from seealso.collection.search.stopwatch import Stopwatch
 from seealso.collection.upkeep.convert import Conversion, convert, wanted_store
 from seealso.collection.upkeep.leaving import leave_unfinished, remove_left
@@ -317,6 +318,23 @@ class Collection:
     def keywords(self, ids: Sequence[int]) -> dict[int, dict[str, tuple[Words, ...]]]:
         """The words recorded for objects: ID → keyword source → words; without the objects that have none."""
         return self._opening.asked(lambda opened: opened.catalog.words(ids))
+
+    @property
+    def takes_words(self) -> bool:
+        """Whether the extractor reads words, so that images are found by what they show. Nothing is loaded to know it."""
+        return self.parts.can("takes_words")
+
+    def finds_by(self) -> tuple[Literal["keywords", "looks"], ...]:
+        """In which ways words can be looked for here: by ``keywords``, where any image has some; by ``looks``, where the extractor reads
+        words."""
+        opened = self._current()
+        by_keywords = self.has_text and opened.catalog.annotated()
+        return (*(("keywords",) if by_keywords else ()), *(("looks",) if self.takes_words else ()))
+
+    def looks_like(self, ids: Sequence[int]) -> dict[int, Looks]:
+        """What objects show, in the words of the extractor: ID → words, each with how sure it is (above 0, at most 1), the surest first;
+        without the objects of which it says nothing."""
+        return self._opening.asked(lambda opened: looks_of(opened, self.parts, ids))
 
     def extract(self, example: Example) -> tuple[np.ndarray, int | None]:
         """The descriptor ``(dim,)`` of an example; and the ID of the object with just its content, if there is one.

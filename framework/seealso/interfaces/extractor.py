@@ -99,6 +99,11 @@ class Extractor(Plugin):
         Called from one thread at a time.
         """
 
+    @property
+    def takes_words(self) -> bool:
+        """Whether `extract_words` puts words in the space of the images: a frontend asks this before it offers to look for words. Cheap."""
+        return type(self).extract_words is not Extractor.extract_words
+
     def extract_words(self, phrases: Sequence[str]) -> np.ndarray:
         """Phrases → descriptors ``(len(phrases), dim)`` in the space of the images, for models that put words there too.
 
@@ -106,6 +111,7 @@ class Extractor(Plugin):
 
         Raises:
             QueryError: this extractor's model does not know words.
+            UnknownWord: it knows words, and not one of these.
         """
         from seealso.errors import QueryError
 
@@ -134,6 +140,22 @@ class Extractor(Plugin):
             PluginError: it cannot be read.
         """
         return ""
+
+    @property
+    def gives_words(self) -> bool:
+        """Whether `looks_like` says anything: what needs it asks this first, so that no network is loaded in vain. Cheap."""
+        return type(self).looks_like is not Extractor.looks_like
+
+    def looks_like(self, descriptors: np.ndarray) -> list[list[tuple[str, float]]]:
+        """What each of some descriptors ``(n, dim)`` shows, in words, as far as the model is reasonably sure of it.
+
+        Called from several threads at once.
+
+        Returns:
+            For each descriptor a few words, the surest first, each with how sure the model is: above 0, and at most 1. None where it
+            is sure of nothing.
+        """
+        return [[] for _ in descriptors]
 
     def close(self) -> None:
         """Let go of memory and devices. The extractor is not used afterwards."""

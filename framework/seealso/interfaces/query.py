@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from operator import index as whole_number
@@ -22,6 +23,8 @@ from seealso.paths import PathLike, absolute, shown_path, uri_of_path
 
 if TYPE_CHECKING:
     from PIL import Image
+
+_WEIGHTED = re.compile(r"(.+)\^([0-9]{1,4}(?:\.[0-9]{1,16})?)", re.DOTALL)
 
 MOST = 1_000_000
 """Hits that one query can reach, `Query.k` and `Query.offset` together: they are held in memory."""
@@ -116,6 +119,15 @@ class Example:
         if isinstance(example, int | np.integer):
             return cls(id=int(example))
         return cls(path=example)
+
+    @staticmethod
+    def weighted(text: str) -> tuple[str, float]:
+        """A text without the weight that it ends with, and that weight: ``red shoe^0.5`` is ``red shoe`` and 0.5, ``id:7`` counts 1.
+
+        So users write weights: numbers below 10,000, in digits.
+        """
+        found = _WEIGHTED.fullmatch(text)
+        return (found[1], float(found[2])) if found else (text, 1.0)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Example):
@@ -368,6 +380,7 @@ class Answer:
         reasons: why it is answered one way alone, where keywords and examples were asked for.
         likeness: what a likeness in percent means here; None where that is not known, or the examples are no images. What is alike
             is told for this query: to an image that is unlike most others, its own kind is further away, too.
+        instead: text queries to ask instead, with other words for one that the extractor does not know.
     """
 
     query: Query
@@ -378,6 +391,7 @@ class Answer:
     unsearched: int = 0
     reasons: tuple[str, ...] = ()
     likeness: Likeness | None = None
+    instead: tuple[str, ...] = ()
 
     @property
     def example(self) -> Asked:

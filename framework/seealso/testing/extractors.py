@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from seealso.distances import register_distances
-from seealso.errors import QueryError
+from seealso.errors import QueryError, UnknownWord
 from seealso.images.decoding import decode_image
 from seealso.interfaces.extractor import Extractor, ExtractorContext
 from seealso.testing.images import encoded
@@ -220,6 +220,33 @@ class ExtractorTests(PluginTests):
         singly = [ranked(described[place : place + 1]) for place in range(len(described))]
         np.testing.assert_allclose(np.concatenate(singly), found, rtol=1e-4, atol=1e-5)
         assert ranked(described[:0]).shape == (0,)
+
+    def test_it_says_whether_it_takes_words(self, extractor: Extractor) -> None:
+        try:
+            extractor.extract_words(["a bird"])
+        except UnknownWord:
+            assert extractor.takes_words
+        except QueryError:
+            assert not extractor.takes_words
+        else:
+            assert extractor.takes_words
+
+    def test_what_descriptors_look_like(self, extractor: Extractor, described: np.ndarray) -> None:
+        before = described.copy()
+        found = extractor.looks_like(described)
+        assert np.array_equal(described, before)
+        assert len(found) == len(described)
+        assert extractor.gives_words or not any(found)
+        for words in found:
+            assert all(isinstance(word, str) and word == word.strip() != "" for word, _ in words)
+            assert len({word for word, _ in words}) == len(words)
+            weights = [weight for _, weight in words]
+            assert all(0 < weight <= 1 for weight in weights)
+            assert weights == sorted(weights, reverse=True)
+        # One by one they are what they are together.
+        singly = [extractor.looks_like(described[place : place + 1]) for place in range(len(described))]
+        assert [[word for word, _ in words] for (words,) in singly] == [[word for word, _ in words] for words in found]
+        assert extractor.looks_like(described[:0]) == []
 
 
 def some_images() -> list[Image.Image]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +22,79 @@ does. From nearby it would rank by the images' lengths."""
 
 REMEMBERED = 64
 """Phrases."""
+
+SURE = 0.25
+"""How probable what an image shows has to be, to be said of it."""
+
+MOST_SEEN = 4
+"""Words that are said of an image, at most."""
+
+KINDS = (
+    *(
+        "dog",
+        "cat",
+        "bird",
+        "duck",
+        "parrot",
+        "fish",
+        "shark",
+        "snake",
+        "lizard",
+        "frog",
+        "salamander",
+        "spider",
+        "insect",
+        "beetle",
+    ),
+    *(
+        "butterfly",
+        "crab",
+        "monkey",
+        "ape",
+        "bear",
+        "wolf",
+        "fox",
+        "antelope",
+        "rabbit",
+        "rodent",
+        "flower",
+        "fruit",
+        "vegetable",
+    ),
+    *(
+        "bread",
+        "dessert",
+        "car",
+        "truck",
+        "bus",
+        "bicycle",
+        "locomotive",
+        "boat",
+        "ship",
+        "aircraft",
+        "building",
+        "bridge",
+        "fence",
+    ),
+    *(
+        "furniture",
+        "chair",
+        "lamp",
+        "clock",
+        "computer",
+        "telephone",
+        "camera",
+        "bottle",
+        "pot",
+        "bag",
+        "box",
+        "hat",
+        "shoe",
+        "coat",
+    ),
+    *("sweater", "clothing", "ball", "weapon", "tool", "musical instrument", "guitar", "mountain", "shore", "person"),
+)
+"""Words that cover several classes, and are said of an image whose class is one of these, whichever it is."""
 
 
 class Meaning(NamedTuple):
@@ -48,10 +121,36 @@ class Classifier:
     def __init__(self, network: Network, cache: Path) -> None:
         self._layer = load_layer(network, cache)
         self._vocabulary = Vocabulary()
-        centred = self._layer.weights - self._layer.weights.mean(axis=0)
-        self._directions = centred / np.linalg.norm(centred, axis=1, keepdims=True)
         # A query asks for the same phrase with every block of descriptors.
         self._meaning = lru_cache(REMEMBERED)(self._understand)
+
+    @cached_property
+    def _directions(self) -> np.ndarray:
+        """Those of the classes: ``(1000, 1280)``, of length 1."""
+        centred = self._layer.weights - self._layer.weights.mean(axis=0)
+        return np.asarray(centred / np.linalg.norm(centred, axis=1, keepdims=True))
+
+    @cached_property
+    def _kinds(self) -> np.ndarray:
+        """Which classes each of `KINDS` covers: float32 ``(len(KINDS), 1000)``, 1 or 0."""
+        covers = np.zeros((len(KINDS), CLASSES), np.float32)
+        for row, kind in zip(covers, KINDS, strict=True):
+            row[self._vocabulary.covered(kind)] = 1
+        return covers
+
+    def seen(self, descriptors: np.ndarray) -> list[list[tuple[str, float]]]:
+        """What each of some descriptors ``(n, 1280)`` shows: classes, and `KINDS` of them, that are as probable as `SURE`, with their
+        probabilities; the most probable first, `MOST_SEEN` at most."""
+        probabilities = self.probabilities(descriptors)
+        words = [*KINDS, *self._vocabulary.names]
+        found = []
+        for row in np.concatenate([probabilities @ self._kinds.T, probabilities], axis=1):
+            sure = np.flatnonzero(row >= SURE)
+            said: dict[str, float] = {}
+            for place in sure[np.argsort(-row[sure], kind="stable")].tolist():
+                said.setdefault(words[place], min(float(row[place]), 1.0))
+            found.append(list(said.items())[:MOST_SEEN])
+        return found
 
     def direction(self, phrase: str) -> np.ndarray:
         """The descriptor ``(1280,)`` of a phrase, of the length `LENGTH`.
@@ -63,8 +162,10 @@ class Classifier:
 
     def _understand(self, phrase: str) -> Meaning:
         terms = list(self._vocabulary.terms(phrase).values())
-        together = sum(weights / weights.sum() for weights in terms) @ self._directions
-        return Meaning(terms, np.asarray(together / np.linalg.norm(together), np.float32))
+        together = sum(weights / weights.sum() for weights in terms)
+        meant = np.flatnonzero(together)
+        direction = together[meant] @ self._directions[meant]
+        return Meaning(terms, np.asarray(direction / np.linalg.norm(direction), np.float32))
 
     def distances(self, phrase: str, descriptors: np.ndarray) -> np.ndarray:
         """How far descriptors ``(n, 1280)`` are from a phrase: float32 ``(n,)``, from 0 up to π.

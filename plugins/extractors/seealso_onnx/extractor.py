@@ -137,6 +137,16 @@ class OnnxExtractor(Extractor):
     def _reader(self) -> Classifier | TextSide:
         return self.classifier if self.options.words is None else self.text_side
 
+    @property
+    def takes_words(self) -> bool:
+        """Whether the model is a built-in one, with a classifier, or has a text side."""
+        return self.gives_words or self.options.words is not None
+
+    @property
+    def gives_words(self) -> bool:
+        """Whether the model is a built-in one, with a classifier."""
+        return self.options.model in NETWORKS
+
     def extract_words(self, phrases: Sequence[str]) -> np.ndarray:
         """Phrases → their directions ``(n, dim)``, float32."""
         return np.stack([self._reader.direction(phrase) for phrase in phrases])
@@ -144,6 +154,10 @@ class OnnxExtractor(Extractor):
     def words_distances(self, phrase: str, descriptors: np.ndarray) -> np.ndarray | None:
         """What the network's classifier says, or the angles from the text side's direction: float32 ``(n,)``."""
         return self._reader.distances(phrase, descriptors)
+
+    def looks_like(self, descriptors: np.ndarray) -> list[list[tuple[str, float]]]:
+        """The classes that the network's classifier is sure of, and what they are kinds of."""
+        return self.classifier.seen(descriptors) if self.gives_words else super().looks_like(descriptors)
 
     def close(self) -> None:
         """Let go of the network."""

@@ -39,10 +39,12 @@ DIGITS = "[0-9]{1,19}"
 @click.command("similar")
 @click.argument("examples", type=click.Path(readable=False), nargs=-1, metavar="IMAGE…", callback=given_path)
 @click.option(
-    "--words",
+    "--like",
     multiple=True,
-    metavar="WORDS",
-    help='What the images shall show, as "red shoe"; the extractor has to know words.',
+    type=click.Path(readable=False),
+    metavar="IMAGE",
+    callback=given_path,
+    help="One more IMAGE; may be given several times.",
 )
 @click.option(
     "--unlike",
@@ -51,6 +53,12 @@ DIGITS = "[0-9]{1,19}"
     metavar="IMAGE",
     callback=given_path,
     help="What they shall not look like; may be given several times.",
+)
+@click.option(
+    "--words",
+    multiple=True,
+    metavar="WORDS",
+    help='What the images shall show, as "red shoe"; the extractor has to know words.',
 )
 @click.option("-k", type=Number(min=1), default=10, metavar="N", show_default=True, help="How many neighbours.")
 @click.option("--others", is_flag=True, help="Leave out the examples themselves, where the collection holds them.")
@@ -70,8 +78,9 @@ DIGITS = "[0-9]{1,19}"
 def similar_command(
     session: Session,
     examples: tuple[str, ...],
-    words: tuple[str, ...],
+    like: tuple[str, ...],
     unlike: tuple[str, ...],
+    words: tuple[str, ...],
     k: int,
     others: bool,
     where: str | None,
@@ -85,16 +94,17 @@ def similar_command(
 ) -> None:
     """The nearest neighbours of IMAGE: a file, or an object of the collection as id:123.
 
-    Of several examples, whatever is near all of them comes first. (A file that is really called id:123 is ./id:123.)
+    Of several examples, whatever is near all of them comes first; behind ^ stands how much one counts beside the others, as in id:123^2
+    or "snow^0.5". (A file that is really called id:123 is ./id:123.)
     """
-    from seealso import Example, Query
+    from seealso import Query
 
     refuse_two_forms(as_json, paths or null)
-    asked = [example_of(each) for each in examples]
-    asked += [Example(words=each) for each in words]
+    asked = [example_of(each) for each in (*examples, *like)]
+    asked += [words_of(each) for each in words]
     if not asked:
         raise click.UsageError("say what the images shall be like: an IMAGE, or --words")
-    asked += [replace(example_of(each), weight=-1) for each in unlike]
+    asked += [replace(each, weight=-each.weight) for each in map(example_of, unlike)]
     answer = session.collection().search(
         Query.like(
             *asked,
@@ -217,10 +227,19 @@ def text_command(
 
 
 def example_of(query: str) -> Example:
-    """The example that a path, or ``id:`` and a number, stands for."""
+    """The example that a path, or ``id:`` and a number, stands for; with its weight, where no file is called just so."""
     from seealso import Example
 
-    return Example.of(image_or_id(query))
+    what, weight = (query, 1.0) if os.path.lexists(query) else Example.weighted(query)
+    return replace(Example.of(image_or_id(what)), weight=weight)
+
+
+def words_of(query: str) -> Example:
+    """The example that words stand for; with their weight."""
+    from seealso import Example
+
+    what, weight = Example.weighted(query)
+    return Example(words=what, weight=weight)
 
 
 def image_or_id(query: str) -> str | int:
@@ -265,10 +284,11 @@ def plain_id(_: click.Context, parameter: click.Parameter, value: str) -> int:
 @json_option
 @click.pass_obj
 def show_command(session: Session, object_id: int, as_json: bool) -> None:
-    """One object, by its ID (123, or id:123): where it was found, its size, its content hash."""
+    """One object, by its ID (123, or id:123): where it was found, its size, its content hash, its words, what it looks like."""
     collection = session.collection()
     record = collection.show(object_id)
     words = collection.keywords([object_id]).get(object_id, {})
+    looks = collection.looks_like([object_id]).get(object_id, ())
     if as_json:
         write_json(
             {
@@ -280,6 +300,7 @@ def show_command(session: Session, object_id: int, as_json: bool) -> None:
                 "locations": [{"path": shown_path(path), "uri": uri_of_path(path)} for path in record.paths],
                 "keywords": [word.text for said in words.values() for word in said if word.field == "keywords"],
                 "words": [{"source": source, **word._asdict()} for source, said in words.items() for word in said],
+                "looks_like": [{"word": word, "weight": sure} for word, sure in looks],
             }
         )
         return
@@ -290,6 +311,8 @@ def show_command(session: Session, object_id: int, as_json: bool) -> None:
         say(f"{'' if place else 'found at':<10}{printable(shown_path(path))}")
     for (field, source), texts in shown_words(words).items():
         say(f"{field:<10}{'; '.join(map(printable, texts))} ({source})")
+    if looks:
+        say(f"looks like {', '.join(printable(word) for word, _ in looks)}")
 
 
 def shown_words(words: Mapping[str, Sequence[Words]]) -> dict[tuple[str, str], list[str]]:

@@ -114,3 +114,24 @@ def test_costs_add_up():
     second = Cost(5, 1, 50, Times(extract=0.5, refine=4.0, total=4.5))
     assert first + second == Cost(15, 3, 150, Times(extract=1.5, read=2.0, refine=4.0, total=7.5))
     assert first == Cost(10, 2, 100, Times(extract=1.0, read=2.0, total=3.0))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("7", ("7", 1.0)),
+        ("7^2", ("7", 2.0)),
+        ("red shoe^0.5", ("red shoe", 0.5)),
+        ("a^2^3.25", ("a^2", 3.25)),
+        ("a\nb^0", ("a\nb", 0.0)),
+        ("^2", ("^2", 1.0)),
+        ("a^", ("a^", 1.0)),
+        ("a^-1", ("a^-1", 1.0)),
+        ("a^1e3", ("a^1e3", 1.0)),
+        ("a^12345", ("a^12345", 1.0)),
+        ("a^.5", ("a^.5", 1.0)),
+        ("a^٣", ("a^٣", 1.0)),
+    ],
+)
+def test_weights_as_users_write_them(text, expected):
+    assert Example.weighted(text) == expected

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic
+from typing import Any, Generic, Literal
 
 import numpy as np
 import platformdirs
@@ -254,6 +254,27 @@ class Parts:
                 f"float32 of shape ({len(descriptors)},)"
             )
         return found
+
+    def can(self, ability: Literal["takes_words", "gives_words"]) -> bool:
+        """Whether the extractor can do more than extract; one whose plugin is gone can do nothing."""
+        try:
+            return bool(getattr(self.extractor, ability))
+        except (ConfigError, PluginError):
+            return False
+
+    def looks_like(self, descriptors: np.ndarray) -> list[list[tuple[str, float]]]:
+        """Call the extractor's `looks_like`.
+
+        Raises:
+            PluginError: it gives something else than its contract promises.
+        """
+        said = self.extractor.looks_like(descriptors)
+        if len(said) != len(descriptors) or not all(word and 0 < sure <= 1 for words in said for word, sure in words):
+            raise PluginError(
+                f"{self.extractor.name}.looks_like returned words for {len(said)} descriptors; its contract promises some for each of "
+                f"{len(descriptors)}, and how sure each is: above 0, and at most 1"
+            )
+        return [[(word, float(sure)) for word, sure in words] for words in said]
 
     def _as_promised(self, method: str, descriptors: np.ndarray, count: int) -> np.ndarray:
         """Hold the extractor to its contract."""

@@ -17,7 +17,7 @@ from seealso.collection.search.measures import Measure
 from seealso.collection.search.refinement import Best, Refinement, Wanted
 from seealso.collection.search.stopwatch import Stopwatch
 from seealso.configuration.models import SearchConfig
-from seealso.errors import QueryError
+from seealso.errors import QueryError, UnknownWord
 from seealso.interfaces.index import IdSet, MetricIndex
 from seealso.interfaces.likeness import Likeness
 from seealso.interfaces.query import Answer, Cost, Hit, Query
@@ -156,6 +156,7 @@ class Answering:
         depth = max(DEPTH, query.reach)
         words_alone = replace(query, examples=(), k=depth, offset=0, max_distance=None, min_likeness=None, others=False)
         answers, reasons = [], []
+        instead: tuple[str, ...] = ()
         for answer, asked in (
             (self._by_keywords, words_alone),
             (self._by_examples, replace(query, keywords=None, k=depth, offset=0)),
@@ -166,6 +167,8 @@ class Answering:
                 if asked.examples and any(example.words is None for example in asked.examples):
                     raise
                 reasons.append(str(error))
+                if isinstance(error, UnknownWord):
+                    instead = error.instead(query.keywords or "")
         if not answers:
             raise QueryError("; and ".join(reasons))
         found: dict[int, Hit] = {}
@@ -184,4 +187,5 @@ class Answering:
             self._unsearched,
             tuple(reasons),
             next((each.likeness for each in answers if each.likeness is not None), None),
+            instead,
         )

@@ -54,7 +54,11 @@ class Examples:
     def measure(
         self, opened: Opened, examples: Sequence[Example], watch: Stopwatch
     ) -> tuple[tuple[Asked, ...], Measure]:
-        """What examples turn out to be, and how far objects are from them together; the arguments are those of `find`."""
+        """What examples turn out to be, and how far objects are from them together; the arguments and errors are those of `find`.
+
+        Raises:
+            QueryError: the hits shall be both like and unlike the same thing.
+        """
         asked, parts = [], []
         for example in examples:
             found, descriptor = self.find(opened, example, watch)
@@ -63,6 +67,7 @@ class Examples:
             measure = nearest if words is None else FromWords(self._parts.words_distances, words, nearest)
             asked.append(found)
             parts.append(Weighted(measure, example.weight))
+        _check_agreement(examples, asked)
         return tuple(asked), parts[0].measure if len(parts) == 1 else Together(parts)
 
     def find(self, opened: Opened, example: Example, watch: Stopwatch) -> tuple[Asked, np.ndarray]:
@@ -163,6 +168,26 @@ class Examples:
         if record is None or not record.paths:
             raise QueryError(f"there is no object {id_} in the collection {self._name}")
         return record
+
+
+def _check_agreement(examples: Sequence[Example], asked: Sequence[Asked]) -> None:
+    """Refuse what is liked and unliked at once."""
+    called = [_called(example, found) for example, found in zip(examples, asked, strict=True)]
+    liked = {name for name, example in zip(called, examples, strict=True) if name and example.weight > 0}
+    for name, example in zip(called, examples, strict=True):
+        if example.weight < 0 and name in liked:
+            raise QueryError(f"the hits shall be both like and unlike {name}; leave one of the two out")
+
+
+def _called(example: Example, found: Asked) -> str:
+    """What an example is called; empty for what has no name: a descriptor, or an image that the collection does not hold."""
+    if example.words is not None:
+        return f"the words {' '.join(example.words.casefold().split())}"
+    name = f"object {found.id}" if found.id is not None else "" if found.path is None else shown_path(found.path)
+    if not name or example.region is None:
+        return name
+    region = example.region
+    return f"the part {region.left:g},{region.top:g},{region.width:g},{region.height:g} of {name}"
 
 
 def _stored(opened: Opened, id_: int, watch: Stopwatch) -> np.ndarray:

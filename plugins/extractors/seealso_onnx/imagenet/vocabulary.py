@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seealso import QueryError
+from seealso import QueryError, UnknownWord
 from seealso_onnx.imagenet.plurals import singulars
 
 CLASSES = 1000
@@ -34,7 +34,8 @@ class Vocabulary:
         make no difference.
 
         Raises:
-            QueryError: a word means no class; names those nearest to it that do. Or there is none, or there are too many.
+            UnknownWord: a word means no class; names those nearest to it that do.
+            QueryError: there is no word, or there are too many.
         """
         words = [word for word in re.findall(r"[^\W_]+", phrase.casefold()) if word not in SILENT]
         if len(words) > MOST_WORDS:
@@ -54,6 +55,15 @@ class Vocabulary:
             start = end
         return found
 
+    def covered(self, word: str) -> np.ndarray:
+        """The numbers of the classes, int64, ascending, that are of the kind that a word names as it is spelt here: 118 for "dog"."""
+        return np.flatnonzero(_parsed(self._line(word)) == 1)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """What the classes are called, in their order."""
+        return Path(__file__).with_name("classes.txt").read_text().splitlines()
+
     @cached_property
     def _text(self) -> str:
         return "\n" + Path(__file__).with_name("words.txt").read_text()
@@ -64,24 +74,26 @@ class Vocabulary:
         lines = [line for each in spellings for form in singulars(each) if (line := self._line(form))]
         if not lines:
             return None
-        weights = np.zeros(CLASSES, np.float32)
-        for each in " ".join(lines).split():
-            weight, _, classes = each.partition(":")
-            for part in classes.split(","):
-                first, _, last = part.partition("-")
-                covered = weights[int(first) : int(last or first) + 1]
-                np.maximum(covered, int(weight) / 100, out=covered)
-        return weights
+        return _parsed(" ".join(lines))
 
     def _line(self, term: str) -> str:
-        head = f"\n{term}\t"
-        start = self._text.find(head)
-        return self._text[start + len(head) : self._text.index("\n", start + 1)] if start >= 0 else ""
+        """What the table says of a term; empty where it has none. The lines are sorted, so few are looked at: O(log n)."""
+        text, first, end = self._text, 0, len(self._text)
+        while first < end:
+            start = text.rfind("\n", 0, (first + end) // 2 + 1) + 1
+            found, _, said = text[start : text.find("\n", start)].partition("\t")
+            if found == term:
+                return said
+            if found < term:
+                first = text.find("\n", start) + 1
+            else:
+                end = start - 1
+        return ""
 
-    def _unknown(self, word: str) -> QueryError:
+    def _unknown(self, word: str) -> UnknownWord:
         near = self._nearest(word) if len(word) <= LONGEST_WORD else []
         hint = f"; it knows {', '.join(near)}" if near else "; try a more common word for it"
-        return QueryError(f"the network does not know what {word[:LONGEST_WORD]!r} looks like{hint}")
+        return UnknownWord(f"the network does not know what {word[:LONGEST_WORD]!r} looks like{hint}", word, near)
 
     def _nearest(self, word: str) -> list[str]:
         """The single words that are spelt most like it, letters swapped or not."""
@@ -99,3 +111,15 @@ class Vocabulary:
         )
         best = nlargest(SUGGESTIONS, ((likeness(other), other) for other in like))
         return [other for alike, other in best if alike >= ALIKE]
+
+
+def _parsed(line: str) -> np.ndarray:
+    """The weights of the classes, float32 ``(1000,)``, that a line of the table gives, or several lines joined; the largest counts."""
+    weights = np.zeros(CLASSES, np.float32)
+    for each in line.split():
+        weight, _, classes = each.partition(":")
+        for part in classes.split(","):
+            first, _, last = part.partition("-")
+            covered = weights[int(first) : int(last or first) + 1]
+            np.maximum(covered, int(weight) / 100, out=covered)
+    return weights

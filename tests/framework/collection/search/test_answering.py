@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import seealso
-from conftest import SAMPLES, THUMBNAIL
+from conftest import COLOUR_WORDS, SAMPLES, THUMBNAIL
 from image_files import encode
 from seealso import Example, Query, QueryError, Region
 from seealso.collection.parts.opened import Opened
@@ -261,6 +261,23 @@ def test_words_without_an_extractor_that_reads_them(folder, tmp_path):
         pytest.raises(QueryError, match=r"no text index .*; and the extractor thumbnail turns images into descriptors"),
     ):
         collection.text("even", by=None)
+
+
+def test_other_words_for_one_that_is_not_known(folder, tmp_path):
+    """They stand in the place of that word, and the rest of the text query stays."""
+    with seealso.open(
+        tmp_path / "c", plugins=[COLOUR_WORDS], extractor="colours", keywords=["sidecar"], text="tantivy"
+    ) as collection:
+        collection.index([folder])
+        answer = collection.text("Blakc -odd", by=None)
+        assert answer.reasons == ("no colour is called 'blakc'; it knows black",)
+        assert answer.instead == ("black -odd",)
+        known = collection.text(answer.instead[0], 20, by=None)
+        assert (known.reasons, known.instead) == ((), ())
+        assert len(known.hits) == 20
+        with pytest.raises(seealso.UnknownWord) as raised:
+            collection.text("blakc", by="looks")
+        assert (raised.value.word, raised.value.near) == ("blakc", ("black",))
 
 
 def test_an_extractor_that_ranks_by_words_itself(folder, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import seealso
-from conftest import SAMPLES, THUMBNAIL
+from conftest import COLOUR_WORDS, SAMPLES, THUMBNAIL
 from seealso import Example, Query, QueryError
 from seealso.codecs.raw import Raw
 from seealso.collection.search.measures import FromDescriptor
@@ -92,10 +92,29 @@ def test_only_unlike(collection):
         collection.search(Query.like(*asked([], [(1, 1.0), (2, 1.0)])))
 
 
-def test_liked_and_unliked_at_once_is_nothing_special(collection):
-    """Whoever contradicts himself gets an answer: nothing is nearer to what is unliked than to what is liked."""
-    answer = collection.search(Query.like(*asked([(1, 1.0)], [(1, 1.0)]), k=10))
-    assert [hit.id for hit in answer.hits] == [hit.id for hit in collection.similar(1, 10).hits]
+def test_liked_and_unliked_at_once(collection):
+    """Whoever contradicts himself is told so."""
+    for liked, unliked in (([(1, 1.0)], [(1, 1.0)]), ([(2, 1.0), (1, 3.0)], [(7, 1.0), (1, 0.5)])):
+        with pytest.raises(QueryError, match="both like and unlike object 1; leave one of the two out"):
+            collection.search(Query.like(*asked(liked, unliked), k=10))
+    place = collection.records([1])[1].paths[0]
+    with pytest.raises(QueryError, match="both like and unlike object 1"):
+        collection.search(Query.like(Example(path=place), Example(id=1, weight=-1)))
+
+
+def test_two_parts_of_one_image_do_not_contradict_each_other(tmp_path, photographs):
+    (tmp_path / "photos").mkdir()
+    for name in ("coffee", "rocket", "moon"):
+        photographs[name].save(tmp_path / "photos" / f"{name}.png")
+    with seealso.open(tmp_path / "c", plugins=[COLOUR_WORDS], extractor="colours") as opened:
+        opened.index([tmp_path / "photos"])
+        left, right = seealso.Region(0, 0, 0.5, 1), seealso.Region(0.5, 0, 0.5, 1)
+        liked = Example(id=1, region=left)
+        assert opened.search(Query.like(liked, Example(id=1, region=right, weight=-1))).hits
+        with pytest.raises(QueryError, match=r"both like and unlike the part 0,0,0\.5,1 of object 1"):
+            opened.search(Query.like(liked, Example(id=1, region=left, weight=-1)))
+        with pytest.raises(QueryError, match="both like and unlike the words red blue"):
+            opened.search(Query.like(Example(words="Red  blue"), Example(words="red BLUE ", weight=-1)))
 
 
 # Words beside images
