@@ -290,10 +290,26 @@ class Fuzz(Campaign):
                 random.choice(["1", "0.1,0.1,0.5,0.5", "true", str(1 << 70), "\0", text(random)])[:8000], safe=""
             )
 
-        names = ["q", "where", "limit", "offset", "within", "crop", "others", "seed", value()]
+        names = [
+            "q",
+            "by",
+            "like",
+            "unlike",
+            "words",
+            "weight",
+            "where",
+            "limit",
+            "offset",
+            "within",
+            "crop",
+            "others",
+            "seed",
+        ]
+        names.append(value())
         place = random.choice(
             [
                 *("/api/v1/photos/text", "/api/v1/photos/similar/3", f"/api/v1/photos/similar/{value()}"),
+                *("/api/v1/photos/similar", "/photos/similar"),
                 *("/api/v1/photos/suggest", f"/api/v1/photos/objects/{value()}", "/api/v1/photos/random"),
                 *(f"/api/v1/{value()}/status", f"/{value()}", "/photos/text", "/photos/objects/3"),
                 *(f"/photos/objects/3/{value()}", f"/photos/uploads/{value()}/thumbnail"),

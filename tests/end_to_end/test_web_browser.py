@@ -9,7 +9,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 import seealso
-from conftest import THUMBNAIL, crop
+from conftest import COLOUR_WORDS, crop
 from web_site import configure, free_port, jpeg, running
 
 OBJECTS = 90
@@ -30,9 +30,12 @@ def site(tmp_path_factory, photographs):
         width = (480, 320, 640)[number % 3]
         part.resize((width, 360)).save(folder / "photos" / f"{name}-{number}.jpg", quality=85)
         (folder / "photos" / f"{name}-{number}.json").write_text(f'{{"keywords": ["picture", "{name}"]}}')
-    with seealso.open(folder / "c", plugins=[THUMBNAIL], extractor="thumbnail") as collection:
+    with seealso.open(folder / "c", plugins=[COLOUR_WORDS], extractor="colours") as collection:
         collection.index([folder / "photos"])
-    with running(configure(folder, {"photos": folder / "c"}, port=free_port(), upload_megabytes=1)) as address:
+    options = {"port": free_port(), "upload_megabytes": 1}
+    with running(
+        configure(folder, {"photos": folder / "c"}, (COLOUR_WORDS,), extractor="colours", **options)
+    ) as address:
         yield address
 
 
@@ -116,10 +119,10 @@ def test_from_image_to_image_and_back(visit):
 def test_more_on_demand(visit):
     page = visit("/photos/similar/1")
     assert len(tiles(page)) == 60
-    page.get_by_role("link", name="More").click()
+    page.get_by_role("link", name="More", exact=True).click()
     expect(page.locator(".tile")).to_have_count(OBJECTS - 1)
     assert len(set(tiles(page))) == OBJECTS - 1
-    expect(page.get_by_role("link", name="More")).to_have_count(0)
+    expect(page.get_by_role("link", name="More", exact=True)).to_have_count(0)
     at(page, "/photos/similar/1")
     expect(page.get_by_role("status")).to_have_text("29 more images")
 
@@ -284,7 +287,87 @@ def test_words(visit):
     page.keyboard.press("Enter")
     at(page, found[0] + r"\?where=coffee")
     assert set(tiles(page)) == set(found[1:])
-    expect(page.locator(".where")).to_contain_text(f"{len(found)} images match")
+    expect(page.get_by_role("main")).to_contain_text(f"{len(found)} images match")
+
+
+def test_a_question_of_several_examples(visit):
+    """It grows by clicks on the hits and by words, and the address carries all of it."""
+    page = visit("/photos/text?q=black")
+    expect(page.locator(".tile .far").first).to_contain_text("looks")
+    page.get_by_role("link", name="Looks", exact=True).click()
+    at(page, r"/photos/text\?q=black&by=looks")
+    first = page.locator(".cell").nth(2)
+    expect(first.locator(".choice")).to_have_css("opacity", "0")
+    first.hover()
+    expect(first.locator(".choice")).to_have_css("opacity", "1")
+    first.get_by_role("link", name="More like").click()
+    at(page, r"/photos/similar/\d+\?words=black#refine")
+    asked = page.url
+    shown = tiles(page)
+    expect(page.locator(".example")).to_have_text([re.compile("“black”")])
+    # With the keyboard alone: the third is more like it, the next one less.
+    page.locator(".tile").nth(2).focus()
+    page.keyboard.press("+")
+    at(page, r"words=black&like=\d+#refine")
+    assert shown[2] not in tiles(page)
+    page.locator(".tile").nth(5).focus()
+    page.keyboard.press("-")
+    at(page, r"words=black&like=\d+&unlike=\d+#refine")
+    page.get_by_label("That also look like").fill("brown")
+    page.keyboard.press("Enter")
+    at(page, r"\?words=black&like=\d+&unlike=\d+&words=brown")
+    expect(page.locator(".example")).to_have_count(4)
+    whole = tiles(page)
+    page.reload()
+    assert tiles(page) == whole
+    another = visit(page.url.partition(urlsplit(page.url).netloc)[2])  # as somebody else whom the address was given
+    assert tiles(another) == whole
+    # What is left out goes; on the way back it is there again.
+    page.get_by_role("link", name="Leave out “black”").click()
+    at(page, r"\?like=\d+&unlike=\d+&words=brown")
+    expect(page.locator(".example")).to_have_count(3)
+    page.go_back()
+    expect(page.locator(".example")).to_have_count(4)
+    for _ in range(3):
+        page.go_back()
+    assert page.url == asked
+    assert tiles(page) == shown
+    # A part of the image is another example, and the rest of the question stays.
+    page.get_by_role("button", name="Search with a part").click()
+    page.keyboard.press("Enter")
+    at(page, r"\?crop=0\.25,0\.25,0\.5,0\.5&words=black")
+
+
+def test_words_that_are_misspelt(visit):
+    page = visit("/photos/similar/1")
+    page.get_by_label("That also look like").fill("blakc")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("main")).to_contain_text("it knows black")
+    assert all("422" in each for each in visit.wrong)
+    visit.wrong.clear()
+    page.get_by_role("link", name="black").click()
+    at(page, r"/photos/similar/1\?words=black")
+    page.keyboard.press("/")
+    page.keyboard.type("blakc")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="black", exact=True).click()
+    at(page, r"/photos/text\?q=black")
+
+
+def test_on_a_telephone(visit):
+    """Nothing covers the images until one asks for it; then each has its two signs, large enough to touch."""
+    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    page = visit("/photos/similar/1?words=black", **phone)
+    expect(page.locator(".choice").first).to_be_hidden()
+    page.get_by_role("link", name="More or less like these").tap()
+    at(page, "#refine")
+    expect(page.locator(".choice").first).to_be_visible()
+    box = page.locator(".choice a").first.bounding_box()
+    assert min(box["width"], box["height"]) >= 24
+    page.locator(".more-like").nth(1).tap()
+    at(page, r"words=black&like=\d+#refine")
+    expect(page.locator(".choice").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 GROUNDS = {"light": "rgb(250, 249, 247)", "dark": "rgb(22, 21, 20)"}
@@ -304,6 +387,9 @@ PAGES = [
     "/photos/similar/1?crop=0.2,0.2,0.5,0.5&limit=9",
     "/photos/objects/1",
     "/photos/text?q=picture&limit=9",
+    "/photos/text?q=black&limit=9",
+    "/photos/text?q=blakc",
+    "/photos/similar/1?like=2&unlike=3&words=black&limit=9#refine",
     "/photos/text",
     "/photos/status",
     "/api",
@@ -384,7 +470,7 @@ def test_without_scripts(visit, mine):
     page.locator(".tile").first.click()
     at(page, r"/photos/similar/\d+")
     whole = page.locator(".tile").first.get_attribute("href")
-    page.get_by_role("link", name="More").click()
+    page.get_by_role("link", name="More", exact=True).click()
     at(page, r"offset=60&limit=60")
     page.go_back()
     page.get_by_text("Search with a part, in numbers").click()
@@ -392,6 +478,14 @@ def test_without_scripts(visit, mine):
     page.locator(".part button").click()
     at(page, r"left=10&top=25&width=50&height=50")
     assert whole
+    page.go_back()
+    page.get_by_label("That also look like").fill("black")
+    page.get_by_role("button", name="Add").click()
+    at(page, r"/photos/similar/\d+\?words=black")
+    page.locator(".more-like").first.dispatch_event("click")
+    at(page, r"words=black&like=\d+#refine")
+    page.get_by_role("link", name="Leave out “black”").click()
+    at(page, r"/photos/similar/\d+\?like=\d+")
     page.locator("input[type=file]").set_input_files(mine)
     page.get_by_role("button", name="Search", exact=True).first.click()
     at(page, r"/photos/uploads/[\w-]{22}")

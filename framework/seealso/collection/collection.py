@@ -327,8 +327,7 @@ class Collection:
     def finds_by(self) -> tuple[Literal["keywords", "looks"], ...]:
         """In which ways words can be looked for here: by ``keywords``, where any image has some; by ``looks``, where the extractor reads
         words."""
-        opened = self._current()
-        by_keywords = self.has_text and opened.catalog.annotated()
+        by_keywords = self.has_text and self._opening.asked(lambda opened: opened.catalog.annotated())
         return (*(("keywords",) if by_keywords else ()), *(("looks",) if self.takes_words else ()))
 
     def looks_like(self, ids: Sequence[int]) -> dict[int, Looks]:

@@ -23,7 +23,7 @@ does. From nearby it would rank by the images' lengths."""
 REMEMBERED = 64
 """Phrases."""
 
-SURE = 0.25
+SURE = 0.3
 """How probable what an image shows has to be, to be said of it."""
 
 MOST_SEEN = 4

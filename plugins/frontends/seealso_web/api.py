@@ -12,8 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from seealso import Collection, Hit, ObjectRecord, shown_path, uri_of_path
+from seealso import Answer, Collection, Hit, ObjectRecord, shown_path, uri_of_path
 from seealso_web import openapi
+from seealso_web.examples import LONGEST_TEXT
 from seealso_web.files import unchanged
 from seealso_web.links import Links
 from seealso_web.pages import site_of
@@ -32,6 +33,7 @@ from seealso_web.queries import (
     similar,
     some,
     wanted,
+    way,
     window,
 )
 from seealso_web.showing import name_of
@@ -84,6 +86,8 @@ async def object_(request: Request) -> Response:
     places = record.paths if site.options.locations else ()
     document["locations"] = [{"path": shown_path(path), "uri": uri_of_path(path)} for path in places]
     document["sha256"] = record.hash.hex()
+    looks = await site.work(collection.looks_like, [record.id])
+    document["looks_like"] = [{"word": word, "weight": sure} for word, sure in looks.get(record.id, ())]
     return answer(request, document)
 
 
@@ -92,6 +96,12 @@ async def similar_to_object(request: Request) -> Response:
     site = site_of(request)
     collection = site.collection(request)
     return await _neighbours(request, collection, id_of(request.path_params["id"]))
+
+
+async def similar_to_examples(request: Request) -> Response:
+    """The neighbours of objects and words that the query string names."""
+    site = site_of(request)
+    return await _neighbours(request, site.collection(request), None)
 
 
 async def similar_to_upload(request: Request) -> Response:
@@ -118,7 +128,7 @@ async def similar_to_sent(request: Request) -> Response:
     return _neighbours_document(request, collection, replace(asked, source=kept), found)
 
 
-async def _neighbours(request: Request, collection: Collection, source: int | Upload) -> Response:
+async def _neighbours(request: Request, collection: Collection, source: int | Upload | None) -> Response:
     site = site_of(request)
     site.spend(request)
     asked = wanted(request, source, PER_ANSWER)
@@ -133,10 +143,12 @@ def _neighbours_document(request: Request, collection: Collection, asked: Wanted
     part = asked.part
     query = {
         "id": found.answer.example.id,
-        "upload": None if isinstance(asked.source, int) else asked.source.name,
+        "upload": asked.source.name if isinstance(asked.source, Upload) else None,
         "crop": None if part is None else [part.left, part.top, part.width, part.height],
         "text": asked.where,
         "within": found.answer.query.farthest(found.answer.likeness),
+        "by": None,
+        "examples": _examples(found.answer),
         "links": {
             "page": links.neighbours(asked),
             "self": links.api_neighbours(asked, asked.shown),
@@ -159,20 +171,31 @@ def _answered(
         "offset": shown.offset,
         "next": following,
         "matched": found.answer.matched,
+        "reasons": list(found.answer.reasons),
+        "instead": list(found.answer.instead),
         "unsearched": found.answer.unsearched,
         **({} if found.answer.likeness is None else {"likeness": asdict(found.answer.likeness)}),
         "cost": found.answer.cost.as_json(),
     }
 
 
+def _examples(answer: Answer) -> list[dict[str, Any]]:
+    """What was asked: for each example, what it turned out to be."""
+    return [
+        {"id": found.id, "words": example.words, "weight": example.weight}
+        for example, found in zip(answer.query.examples, answer.asked, strict=False)
+    ]
+
+
 async def text(request: Request) -> Response:
-    """What matches a text query."""
+    """What is found by words."""
     site = site_of(request)
-    collection, query, shown = site.collection(request), asked_text(request, "q"), window(request, PER_ANSWER)
+    collection, query, by = site.collection(request), asked_text(request, "q"), way(request)
+    shown = window(request, PER_ANSWER)
     if query is None:
         raise Problem(422, "`q` has to say which words to look for.")
     site.spend(request)
-    found = await site.work(by_text, collection, query, shown)
+    found = await site.work(by_text, collection, query, by, shown)
     assert found.answer is not None
     site.metrics.count_query(found.answer.cost)
     links = Links(collection.name)
@@ -182,9 +205,11 @@ async def text(request: Request) -> Response:
         "crop": None,
         "text": query,
         "within": None,
-        "links": {"page": links.text(query), "self": links.api_text(query, shown)},
+        "by": by,
+        "examples": _examples(found.answer),
+        "links": {"page": links.text(query, by=by), "self": links.api_text(query, shown, by)},
     }
-    following = links.api_text(query, found.next) if found.next is not None else None
+    following = links.api_text(query, found.next, by) if found.next is not None else None
     return answer(request, _answered(site, collection, asked, shown, found, following), without="cost")
 
 
@@ -194,8 +219,8 @@ async def suggest(request: Request) -> Response:
     collection = site.collection(request)
     limit = number(request, "limit", SUGGESTED, 1, MOST)
     begun = request.query_params.get("q", "")
-    if len(begun) > openapi.LONGEST_TEXT:
-        raise Problem(422, f"`q` has to be the beginning of a word, of {openapi.LONGEST_TEXT} characters at most.")
+    if len(begun) > LONGEST_TEXT:
+        raise Problem(422, f"`q` has to be the beginning of a word, of {LONGEST_TEXT} characters at most.")
     words = await site.work(collection.suggest, begun, limit)
     return answer(request, {"words": words})
 
@@ -217,7 +242,7 @@ async def described(request: Request) -> Response:
 
 def _hits(site: Site, collection: Collection, found: Found) -> list[dict[str, Any]]:
     return [
-        {**hit.measures(), **_object(site, collection, found.records[hit.id], hit)}
+        {**hit.measures(), "by": list(hit.by), **_object(site, collection, found.records[hit.id], hit)}
         for hit in found.hits
         if hit.id in found.records  # else it was removed just now
     ]
@@ -256,6 +281,7 @@ ROUTES = [
     Route("/api/v1/{collection}/objects/{id}", object_),
     Route("/api/v1/{collection}/text", text),
     Route("/api/v1/{collection}/suggest", suggest),
+    Route("/api/v1/{collection}/similar", similar_to_examples),
     Route("/api/v1/{collection}/similar", similar_to_sent, methods=["POST"]),
     Route("/api/v1/{collection}/similar/{id}", similar_to_object),
     Route("/api/v1/{collection}/uploads/{upload}/similar", similar_to_upload),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote, urlencode
 
 from seealso import ConfigError, ObjectRecord
-from seealso_web.queries import Wanted, Window, region_text
+from seealso_web.queries import Wanted, Way, Window
 from seealso_web.uploads import Upload
 
 RESERVED = frozenset(
@@ -36,29 +36,29 @@ class Links:
         """A random selection."""
         return f"{self.home}?seed={seed}"
 
-    def similar(self, source: int | Upload) -> str:
-        """The neighbours of an object or an upload."""
+    def similar(self, source: int | Upload | None) -> str:
+        """The neighbours of an object or an upload; None: of what the query string says."""
         return self.home + _neighbours_of(source)
 
     def neighbours(self, asked: Wanted, shown: Window | None = None) -> str:
         """The neighbours that are asked for."""
-        return self.similar(asked.source) + _question(asked, shown)
+        return self.similar(asked.source) + _question(asked.fields(), shown)
 
-    def api_similar(self, source: int | Upload) -> str:
+    def api_similar(self, source: int | Upload | None) -> str:
         """The neighbours of an object or an upload, in the API."""
         return self.api + _neighbours_of(source) + ("/similar" if isinstance(source, Upload) else "")
 
     def api_neighbours(self, asked: Wanted, shown: Window) -> str:
         """The neighbours that are asked for, in the API."""
-        return self.api_similar(asked.source) + _question(asked, shown)
+        return self.api_similar(asked.source) + _question(asked.fields(), shown)
 
-    def text(self, query: str | None = None, shown: Window | None = None) -> str:
-        """What matches a text query; without one, where it is asked."""
-        return f"{self.home}/text{_question(None, shown, q=query)}"
+    def text(self, query: str | None = None, shown: Window | None = None, by: Way | None = None) -> str:
+        """What is found by words, or by them in one way alone; without words, where they are asked for."""
+        return f"{self.home}/text{_question(_words(query, by), shown)}"
 
-    def api_text(self, query: str, shown: Window | None = None) -> str:
+    def api_text(self, query: str, shown: Window | None = None, by: Way | None = None) -> str:
         """The same, in the API."""
-        return f"{self.api}/text{_question(None, shown, q=query)}"
+        return f"{self.api}/text{_question(_words(query, by), shown)}"
 
     @property
     def api_suggest(self) -> str:
@@ -94,22 +94,19 @@ class Links:
         return f"{self.home}/status"
 
 
-def _neighbours_of(source: int | Upload) -> str:
+def _neighbours_of(source: int | Upload | None) -> str:
+    if source is None:
+        return "/similar"
     return f"/similar/{source}" if isinstance(source, int) else f"/uploads/{source.name}"
 
 
-def _question(asked: Wanted | None, shown: Window | None, q: str | None = None) -> str:
-    """A query string: what neighbours are asked for, or a text query; and which of the hits."""
-    given = {} if q is None else {"q": q}
-    if asked is not None:
-        if asked.part is not None:
-            given["crop"] = region_text(asked.part)
-        if asked.where is not None:
-            given["where"] = asked.where
-        if asked.within is not None:
-            given["within"] = str(asked.within)
-        if asked.others != asked.usual_others:
-            given["others"] = str(asked.others).lower()
+def _words(query: str | None, by: Way | None) -> list[tuple[str, str]]:
+    """Names and values of a search by words."""
+    return [(name, value) for name, value in (("q", query), ("by", by)) if value is not None]
+
+
+def _question(fields: list[tuple[str, str]], shown: Window | None) -> str:
+    """A query string: what is asked for, and which of the hits."""
     if shown is not None:
-        given |= {"offset": str(shown.offset), "limit": str(shown.limit)}
-    return f"?{urlencode(given, safe=',')}" if given else ""
+        fields = [*fields, ("offset", str(shown.offset)), ("limit", str(shown.limit))]
+    return f"?{urlencode(fields, safe=',')}" if fields else ""

@@ -7,17 +7,18 @@ from dataclasses import fields
 from typing import Any
 
 from seealso import Times, __version__
+from seealso_web.examples import LARGEST_ID, LONGEST_TEXT, MOST_EXAMPLES
 from seealso_web.options import WebOptions
-from seealso_web.queries import DEEPEST, LARGEST_ID, LARGEST_SEED, MOST
+from seealso_web.queries import DEEPEST, HEAVIEST, LARGEST_SEED, MOST, WAYS
 
 TITLE = "seealso"
-LONGEST_TEXT = 1000  # characters of a text query
 START = r"(0(\.[0-9]{1,12})?|\.[0-9]{1,12})"  # of a part of an image: 0 or more, and less than 1
 EXTENT = r"(1(\.0{1,12})?|0?\.0{0,5}[1-9][0-9]{0,6})"  # more than 0, and 1 at most
 CROP = f"^{START},{START},{EXTENT},{EXTENT}$"
 SAYING = r"[^\s!-/:-@\[-`{-~]"  # what is neither white space nor a sign of ASCII: something has to be looked for
 DISTANCE = r"[0-9]{1,9}(\.[0-9]{1,17})?(e-[0-9]{1,2})?"  # as it is answered, too
 PERCENT = r"(100|[1-9][0-9]?(\.[0-9]{1,12})?)%"
+WEIGHTED_ID = r"^[0-9]{1,18}(\^(0\.[0-9]{0,3}[1-9]|[1-9][0-9]{0,3}(\.[0-9]{1,4})?))?$"  # such as 7, or 7^2
 STAGES = tuple(field.name for field in fields(Times))
 
 
@@ -81,12 +82,38 @@ def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
         {"type": "boolean"},
         "Whether to leave out the object that is the image itself; if not said, only an object's own is left out.",
     )
+    examples = _several(
+        "like",
+        {"type": "string", "pattern": WEIGHTED_ID, "examples": ["7", "7^2"]},
+        "An object that they shall be like, too",
+    )
+    unlike = _several(
+        "unlike", {"type": "string", "pattern": WEIGHTED_ID, "examples": ["9"]}, "An object that they shall be unlike"
+    )
+    shown_words = _several(
+        "words",
+        {"type": "string", "maxLength": LONGEST_TEXT, "pattern": SAYING, "examples": ["at night"]},
+        "Words for what they shall show, where the extractor reads words",
+    )
+    weight = _parameter(
+        "weight",
+        "query",
+        {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": HEAVIEST},
+        "How much the image itself counts beside the other examples; 1 by default.",
+    )
+    beside = [weight, examples, unlike, shown_words]
+    by = _parameter(
+        "by",
+        "query",
+        {"type": "string", "enum": [name for name in WAYS if name]},
+        "Only what has the words as keywords, or only what looks like them; without it both.",
+    )
     words = {"type": "string", "maxLength": LONGEST_TEXT, "pattern": SAYING, "examples": ["red -shoes"]}
     asked = _parameter(
         "q",
         "query",
         words,
-        "The words, all of which have to be there; also phrases in quotation marks, bird*, brid~, -bird, creator:adams.",
+        "The words. As keywords, all have to be there; also phrases in quotation marks, bird*, brid~, -bird, creator:adams.",
         required=True,
     )
     begun = _parameter("q", "query", {"type": "string", "maxLength": LONGEST_TEXT}, "The beginning of a word.")
@@ -122,19 +149,26 @@ def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
         f"{base}/similar/{{id}}": {
             "get": _operation(
                 "similarToObject",
-                "The neighbours of an object, nearest first.",
+                "The neighbours of an object, and of other examples beside it, nearest first.",
                 "similar",
-                [collection, id_, crop, where, within, others, limit, offset],
+                [collection, id_, *beside, crop, where, within, others, limit, offset],
                 "Answer",
                 {"409": "A part of it was asked for, and its file is away."},
             )
         },
         f"{base}/similar": {
+            "get": _operation(
+                "similarToExamples",
+                "What is like several examples together: objects and words, liked or unliked. At least one has to be liked.",
+                "similar",
+                [collection, examples, unlike, shown_words, where, within, others, limit, offset],
+                "Answer",
+            ),
             "post": _operation(
                 "similarToImage",
                 "The neighbours of an image that is sent along, nearest first.",
                 "similar",
-                [collection, crop, where, within, others, limit, offset],
+                [collection, *beside, crop, where, within, others, limit, offset],
                 "Answer",
                 {
                     "408": "The image came too slowly.",
@@ -143,23 +177,23 @@ def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
                     "507": "There is no room.",
                 },
                 sent,
-            )
+            ),
         },
         f"{base}/uploads/{{upload}}/similar": {
             "get": _operation(
                 "similarToUpload",
                 "The neighbours of an image that was sent before, as long as it is kept.",
                 "similar",
-                [collection, upload, crop, where, within, others, limit, offset],
+                [collection, upload, *beside, crop, where, within, others, limit, offset],
                 "Answer",
             )
         },
         f"{base}/text": {
             "get": _operation(
                 "findByText",
-                "What matches a text query, best first.",
+                "What has the words as keywords, or looks like them, best first.",
                 "text",
-                [collection, asked, limit, offset],
+                [collection, asked, by, limit, offset],
                 "Answer",
             )
         },
@@ -180,6 +214,13 @@ def _parameter(
 ) -> dict[str, Any]:
     described = {"name": name, "in": place, "required": required or place == "path"}
     return {**described, "schema": schema, "description": description}
+
+
+def _several(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+    """A parameter that may be given several times."""
+    several = {"type": "array", "items": schema, "maxItems": MOST_EXAMPLES - 1}
+    told = f"{description}; may be given several times, and with a weight behind ^."
+    return {**_parameter(name, "query", several, told), "style": "form", "explode": True}
 
 
 def _operation(
@@ -222,6 +263,7 @@ def _schemas(options: WebOptions) -> dict[str, Any]:
     links = {"type": "object", "additionalProperties": {"type": "string", "format": "uri-reference"}}
     words = {"type": "array", "items": text}
     place = _object({"path": text, "uri": text})
+    seen = _object({"word": text, "weight": real})
     about: dict[str, Any] = {"id": whole, "name": text, "width": whole, "height": whole, "bytes": whole}
     about |= {"keywords": words, "links": links}
     if options.locations:
@@ -230,15 +272,25 @@ def _schemas(options: WebOptions) -> dict[str, Any]:
     times = _object(dict.fromkeys(STAGES, real), more=True)
     cost = _object({"candidates": whole, "reads": whole, "bytes_read": whole, "ms": times}, more=True)
     query = {"id": _or_null(whole), "upload": _or_null(text), "crop": _or_null({"type": "array", "items": real})}
-    query |= {"text": _or_null(text), "within": _or_null(real)}
+    example = _object({"id": _or_null(whole), "words": _or_null(text), "weight": real})
+    query |= {"text": _or_null(text), "within": _or_null(real), "by": _or_null(text)}
+    query |= {"examples": {"type": "array", "items": example}}
+    ways = {"type": "array", "items": {"type": "string", "enum": [name for name in WAYS if name]}}
     likeness = _object({"typical": real, "alike": _or_null(real), "same": _or_null(real), "pairs": whole})
     counted = {"name": text, "objects": whole, "locations": whole, "failures": whole, "bytes": whole}
     return {
         "Collections": _object({"collections": {"type": "array", "items": _object({"name": text, "links": links})}}),
         "Status": _object(counted, more=True),
-        "Object": _object({**about, "locations": {"type": "array", "items": place}, "sha256": text}),
+        "Object": _object(
+            {
+                **about,
+                "locations": {"type": "array", "items": place},
+                "sha256": text,
+                "looks_like": {"type": "array", "items": seen},
+            }
+        ),
         "Hit": _object(
-            {**about, "distance": _or_null(real), "score": _or_null(real)},
+            {**about, "distance": _or_null(real), "score": _or_null(real), "by": ways},
             sometimes={"likeness": {**real, "minimum": 0, "maximum": 100}, "beyond": {"type": "boolean"}},
         ),
         "Selection": _object({"seed": whole, "hits": hits}),
@@ -249,6 +301,8 @@ def _schemas(options: WebOptions) -> dict[str, Any]:
                 "offset": whole,
                 "next": _or_null({**text, "format": "uri-reference"}),
                 "matched": _or_null(whole),
+                "reasons": words,
+                "instead": words,
                 "unsearched": whole,
                 "cost": cost,
             },

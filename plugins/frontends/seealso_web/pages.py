@@ -10,21 +10,25 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from seealso import Collection, Example
+from seealso import Collection, Example, QueryError, UnknownWord
 from seealso_web import openapi
 from seealso_web.links import Links
 from seealso_web.problems import Problem
 from seealso_web.queries import (
     LARGEST_SEED,
     Found,
+    Wanted,
     asked_text,
     by_text,
     id_of,
     number,
+    question_of,
     record_of,
+    records_of_examples,
     similar,
     some,
     wanted,
+    way,
     window,
 )
 from seealso_web.showing import by_language
@@ -82,9 +86,13 @@ async def home(request: Request) -> Response:
 async def similar_to_object(request: Request) -> Response:
     """The neighbours of an object."""
     site = site_of(request)
-    collection, id_ = site.collection(request), id_of(request.path_params["id"])
-    record = await site.work(record_of, collection, id_)
-    return await _neighbours(request, collection, id_, record=record)
+    return await _neighbours(request, site.collection(request), id_of(request.path_params["id"]))
+
+
+async def similar_to_examples(request: Request) -> Response:
+    """The neighbours of objects and words that the query string names."""
+    site = site_of(request)
+    return await _neighbours(request, site.collection(request), None)
 
 
 async def similar_to_upload(request: Request) -> Response:
@@ -92,31 +100,67 @@ async def similar_to_upload(request: Request) -> Response:
     site = site_of(request)
     collection = site.collection(request)
     upload = await site.work(site.uploads.find, request.path_params["upload"])
-    return await _neighbours(request, collection, upload, record=None)
+    return await _neighbours(request, collection, upload)
 
 
-async def _neighbours(request: Request, collection: Collection, source: int | Upload, **values: Any) -> Response:
+async def _neighbours(request: Request, collection: Collection, source: int | Upload | None) -> Response:
     site = site_of(request)
+    if isinstance(source, int):
+        # What is not there costs no query.
+        await site.work(record_of, collection, source)
     site.spend(request)
     asked = wanted(request, source, PER_PAGE)
-    found = await site.work(similar, collection, asked, site.uploads.limits)
+    try:
+        found = await site.work(similar, collection, asked, site.uploads.limits)
+    except UnknownWord as error:
+        instead = _other_words(Links(collection.name), asked, error)
+        problem = Problem(422, str(error))
+        return await site.page(
+            request, "Unknown word", template="error.html", status=422, problem=problem, instead=instead
+        )
     assert found.answer is not None
     site.metrics.count_query(found.answer.cost)
-    return await site.page(request, "Similar images", template="similar.html", asked=asked, found=found, **values)
+    records = await site.work(records_of_examples, collection, asked)
+    return await site.page(
+        request, "Similar images", template="similar.html", asked=asked, found=found, examples=records
+    )
+
+
+def _other_words(links: Links, asked: Wanted, error: UnknownWord) -> list[tuple[str, str]]:
+    """What to ask instead where a word is not known, and its addresses: the words that are spelt nearly so, or none."""
+    found = []
+    for each in asked.beside:
+        if isinstance(each.what, str) and error.word in each.what.casefold():
+            others = error.instead(each.what)
+            found += [(other, links.neighbours(asked.without(each).adding(other, each.weight))) for other in others]
+            if asked.can_lose(each):
+                found.append(("Without words", links.neighbours(asked.without(each))))
+            break
+    return found
 
 
 async def text(request: Request) -> Response:
-    """What matches a text query."""
+    """What is found by words."""
     site = site_of(request)
-    collection, query = site.collection(request), asked_text(request, "q")
-    if query is None:
-        return await site.page(request, "Words", template="text.html", found=None)
+    collection, query, by = site.collection(request), asked_text(request, "q"), way(request)
+    if not collection.exists():
+        return await site.page(request, collection.name, template="empty.html")
+    ways = await site.work(collection.finds_by)
+    values: dict[str, Any] = {"query": query, "by": by, "ways": ways, "found": None, "problem": None, "instead": ()}
+    if query is None or not ways:
+        return await site.page(request, "Words", template="text.html", **values)
     site.spend(request)
-    shown = window(request, PER_PAGE)
-    found = await site.work(by_text, collection, query, shown)
+    values["shown"] = shown = window(request, PER_PAGE)
+    try:
+        # Where there is one way alone, nothing is said of the other.
+        found = await site.work(by_text, collection, query, ways[0] if len(ways) == 1 and not by else by, shown)
+    except QueryError as error:
+        values |= {"problem": error, "instead": error.instead(query) if isinstance(error, UnknownWord) else ()}
+        return await site.page(request, query, template="text.html", status=422, **values)
     assert found.answer is not None
     site.metrics.count_query(found.answer.cost)
-    return await site.page(request, query, template="text.html", query=query, shown=shown, found=found)
+    values |= {"found": found, "instead": found.answer.instead}
+    return await site.page(request, query, template="text.html", asked=question_of(found.answer, shown), **values)
 
 
 async def upload(request: Request) -> Response:
@@ -143,8 +187,14 @@ async def object_(request: Request) -> Response:
     record = await site.work(record_of, collection, id_)
     sources = (await site.work(collection.keywords, [id_])).get(id_, {})
     words, translated = by_language(dict.fromkeys(word for said in sources.values() for word in said))
+    looks = (await site.work(collection.looks_like, [id_])).get(id_, ())
     return await site.page(
-        request, f"Image {id_}", template="object.html", record=record, words=words, translated=translated
+        *(request, f"Image {id_}"),
+        template="object.html",
+        record=record,
+        words=words,
+        translated=translated,
+        looks=looks,
     )
 
 
@@ -207,6 +257,7 @@ ROUTES = [
     Route("/api", api),
     Route("/{collection}", home),
     Route("/{collection}/text", text),
+    Route("/{collection}/similar", similar_to_examples),
     Route("/{collection}/similar/{id}", similar_to_object),
     Route("/{collection}/uploads", upload, methods=["POST"]),
     Route("/{collection}/uploads/{upload}", similar_to_upload),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from starlette.requests import Request
 
@@ -21,14 +23,21 @@ from seealso import (
     Searchable,
     Within,
 )
+from seealso_web.examples import LARGEST_ID, MOST_EXAMPLES, Beside, examples_of, weight_text
 from seealso_web.problems import Problem
 from seealso_web.uploads import Upload
 
 MOST = 200  # hits in one answer
 DEEPEST = 2000  # neighbours that can be paged to
-LARGEST_ID = (1 << 63) - 1
 LARGEST_SEED = (1 << 32) - 1
+HEAVIEST = 10_000  # weight of an example
 SEARCHES = 3  # at most, where hits are removed before their records are read
+
+Way = Literal["keywords", "looks"]
+"""By what images are found by words: the keywords that they have, or what they look like."""
+
+WAYS: dict[str, Way | None] = {"": None, "keywords": "keywords", "looks": "looks"}
+"""What `by` may be in a query string."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +112,18 @@ def asked_text(request: Request, name: str) -> str | None:
     return request.query_params.get(name, "").strip() or None
 
 
+def way(request: Request) -> Way | None:
+    """By what words are looked for: ``by=keywords`` or ``by=looks``; None: by both.
+
+    Raises:
+        Problem: 422, it is neither.
+    """
+    given = request.query_params.get("by", "")
+    if given not in WAYS:
+        raise Problem(422, "`by` has to be keywords or looks; without it both are looked for.")
+    return WAYS[given]
+
+
 def region(request: Request) -> Region | None:
     """The region that a request asks for: ``crop=left,top,width,height``, or these four each by itself, as a form sends them.
 
@@ -167,15 +188,16 @@ def some(collection: Searchable, count: int, seed: int) -> Found:
     return Found(hits, records_of(collection, hits))
 
 
-def by_text(collection: Searchable, query: str, shown: Window) -> Found:
-    """The objects that match a text query.
+def by_text(collection: Searchable, query: str, by: Way | None, shown: Window) -> Found:
+    """The objects that have some words as keywords, or look like them, or both; ``by``: in one of these ways alone.
 
     Raises:
-        QueryError: there is nothing to look for in it, or no text index.
+        QueryError: there is nothing to look for in it; or it can be looked for in neither way, or not in the one that was asked for.
     """
-    answer, records = _answered(collection, Query(keywords=query, k=shown.limit, offset=shown.offset), shown)
-    following = shown.next() if answer.matched is not None and answer.matched > shown.end else None
-    return Found(answer.hits, records, answer, following)
+    asked = Query.by_words(query, by, k=shown.limit + 1, offset=shown.offset)
+    answer, records = _answered(collection, asked, shown)
+    following = shown.next() if len(answer.hits) > shown.limit else None
+    return Found(answer.hits[: shown.limit], records, answer, following)
 
 
 def _answered(collection: Searchable, query: Query, shown: Window) -> tuple[Answer, dict[int, ObjectRecord]]:
@@ -194,29 +216,37 @@ def _answered(collection: Searchable, query: Query, shown: Window) -> tuple[Answ
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which neighbours a request asks for.
+    """Which neighbours a request asks for. It is changed by making another one.
 
     Attributes:
-        source: an object's ID, or an upload.
+        source: an object's ID, or an upload, in the first place; None: there are only words that they are like.
         shown: which of the neighbours.
         part: of this part of the image.
         where: only those that match this text query.
         within: only those that are so near, or so alike.
-        others: without the object that is the image itself.
+        others: without the objects that are the examples themselves.
+        weight: how much the first image counts beside other examples.
+        beside: other examples.
     """
 
-    source: int | Upload
+    source: int | Upload | None
     shown: Window
     part: Region | None
     where: str | None
     within: Within | None
     others: bool
+    weight: float = 1.0
+    beside: tuple[Beside, ...] = ()
 
     @property
     def usual_others(self) -> bool:
         """What `others` is where the request does not say: an object is left out of its own neighbours, unless they are those of a
         part of it; an upload is not, so that one sees that the collection holds it."""
-        return isinstance(self.source, int) and self.part is None
+        return not isinstance(self.source, Upload) and self.part is None
+
+    def _changed(self, **changes: Any) -> Wanted:
+        changed = replace(self, **changes)
+        return replace(changed, others=changed.usual_others) if self.others == self.usual_others else changed
 
     def of_all(self) -> Wanted:
         """The same, without a text query that restricts them."""
@@ -232,17 +262,63 @@ class Wanted:
 
     def of_the_whole(self) -> Wanted:
         """The same, of the whole image."""
-        whole = replace(self, part=None)
-        return replace(whole, others=whole.usual_others) if self.others == self.usual_others else whole
+        return self._changed(part=None)
 
-    def example(self, limits: ImageLimits) -> Example:
+    def settled(self) -> Wanted:
+        """The same; where no image is in the first place, the first object that they shall be like is."""
+        images = [each for each in self.beside if each.liked and not each.is_words]
+        if self.source is not None or not images:
+            return self
+        others = tuple(each for each in self.beside if each is not images[0])
+        return self._changed(source=images[0].what, weight=images[0].weight, beside=others)
+
+    def adding(self, what: int | str, weight: float = 1.0) -> Wanted:
+        """The same, with an example more: an object, or words."""
+        return replace(self, beside=(*self.beside, Beside(what, weight))).settled()
+
+    def without(self, beside: Beside | None = None) -> Wanted:
+        """The same without one of the other examples, or without the image in the first place."""
+        if beside is None:
+            return self._changed(source=None, part=None, weight=1.0).settled()
+        return self._changed(beside=tuple(each for each in self.beside if each is not beside))
+
+    def can_lose(self, beside: Beside | None = None) -> bool:
+        """Whether anything is left that they shall be like without this example (see `without`)."""
+        left = [each for each in self.beside if each.liked and each is not beside]
+        return bool(left) or (beside is not None and self.source is not None)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a question has no room for more examples."""
+        return len(self.beside) + 1 >= MOST_EXAMPLES
+
+    def fields(self) -> list[tuple[str, str]]:
+        """Names and values of the query string that asks for them, beside the window."""
+        given = [("crop", region_text(self.part))] if self.part is not None else []
+        if self.weight != 1:
+            given.append(("weight", weight_text(self.weight)))
+        given += [each.field() for each in self.beside]
+        if self.where is not None:
+            given.append(("where", self.where))
+        if self.within is not None:
+            given.append(("within", str(self.within)))
+        if self.others != self.usual_others:
+            given.append(("others", str(self.others).lower()))
+        return given
+
+    def examples(self, limits: ImageLimits) -> tuple[Example, ...]:
         """What they are neighbours of; ``limits``: on what visitors send."""
+        beside = tuple(each.example() for each in self.beside)
+        if self.source is None:
+            return beside
         if isinstance(self.source, Upload):
-            return Example(image=self.source.data, region=self.part, limits=limits)
-        return Example(id=self.source, region=self.part)
+            first = Example(image=self.source.data, region=self.part, weight=self.weight, limits=limits)
+        else:
+            first = Example(id=self.source, region=self.part, weight=self.weight)
+        return (first, *beside)
 
 
-def wanted(request: Request, source: int | Upload, limit: int) -> Wanted:
+def wanted(request: Request, source: int | Upload | None, limit: int) -> Wanted:
     """The neighbours that a request asks for; ``limit``: so many, where it does not say.
 
     Raises:
@@ -252,15 +328,30 @@ def wanted(request: Request, source: int | Upload, limit: int) -> Wanted:
     if others not in (None, "true", "false"):
         raise Problem(422, "`others` has to be true or false.")
     shown, where, within = window(request, limit), asked_text(request, "where"), nearness(request, "within")
-    asked = Wanted(source, shown, region(request), where, within, others == "true")
-    return asked if others is not None else replace(asked, others=asked.usual_others)
+    part = region(request) if source is not None else None
+    asked = Wanted(source, shown, part, where, within, others == "true", _weight(request), examples_of(request))
+    if source is None and not asked.beside:
+        raise Problem(422, "Say what the images shall be like: `like`, the ID of an object, or `words`.")
+    return (asked if others is not None else replace(asked, others=asked.usual_others)).settled()
+
+
+def _weight(request: Request) -> float:
+    """The weight of the image in the first place."""
+    try:
+        weight = float(request.query_params.get("weight") or 1)
+    except ValueError:
+        weight = math.nan
+    # Written so that what is not a number is refused too.
+    if not 0 < weight < HEAVIEST:
+        raise Problem(422, f"`weight` has to be a number above 0 and below {HEAVIEST:,}.")
+    return weight
 
 
 def similar(collection: Searchable, asked: Wanted, limits: ImageLimits) -> Found:
-    """The neighbours of an object or an upload, or of a part of it.
+    """The neighbours of an object, an upload or a part of it, and of other examples.
 
     Raises:
-        QueryError: the text query makes no sense, or there is no text index.
+        QueryError: the text query makes no sense, or there is no text index; words are not known; or the examples make no sense.
         Problem: 404, there is no such object; 409, its file is away and a part of it was asked for.
         ImageError: an upload cannot be used.
     """
@@ -268,7 +359,7 @@ def similar(collection: Searchable, asked: Wanted, limits: ImageLimits) -> Found
     if isinstance(asked.source, int):
         record_of(collection, asked.source)
     query = Query(
-        (asked.example(limits),),
+        asked.examples(limits),
         where=asked.where,
         k=shown.limit + 1,  # one more, to know whether there are more
         offset=shown.offset,
@@ -281,3 +372,24 @@ def similar(collection: Searchable, asked: Wanted, limits: ImageLimits) -> Found
         raise Problem(409, "The image's file is away, so no part of it can be looked at.") from None
     following = shown.next() if len(answer.hits) > shown.limit else None
     return Found(answer.hits[: shown.limit], records, answer, following)
+
+
+def records_of_examples(collection: Searchable, asked: Wanted) -> dict[int, ObjectRecord]:
+    """The objects among the examples.
+
+    Raises:
+        Problem: 404, one of them was removed just now.
+    """
+    ids = [each.what for each in asked.beside if isinstance(each.what, int)]
+    if isinstance(asked.source, int):
+        ids.append(asked.source)
+    return {id_: record_of(collection, id_) for id_ in ids}
+
+
+def question_of(answer: Answer, shown: Window) -> Wanted | None:
+    """The question for images that look like the words of a text query, to which other examples can be added; None: the answer does not
+    say what looks like them."""
+    words = [example.words for example in answer.query.examples if example.words is not None]
+    if answer.reasons or not words:
+        return None
+    return Wanted(None, shown, None, None, None, True, beside=tuple(map(Beside, words)))

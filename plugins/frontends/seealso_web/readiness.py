@@ -10,7 +10,7 @@ import time
 
 from PIL import Image
 
-from seealso import Collection, CorruptRecord, Example, Host, MissingObject
+from seealso import Collection, CorruptRecord, Example, Host, MissingObject, QueryError
 
 log = logging.getLogger("seealso_web")
 
@@ -79,6 +79,11 @@ def _warm_up(collection: Collection) -> None:
     hits = collection.random(1)
     if hits:
         collection.similar(hits[0].id, 1)
+        collection.looks_like([hits[0].id])
+    if collection.takes_words:
+        # Whether it knows this word does not matter: what knows words is loaded by then.
+        with contextlib.suppress(QueryError):
+            collection.similar(Example(words="dog"), 1)
     # By an image that the collection does not hold: the network has to be loaded.
     collection.extract(Example(image=_any_image()))
 

@@ -112,16 +112,25 @@ class Site:
             title: of the page.
             template: a file of ours, or the source of one that begins with ``{% extends "base.html" %}``.
             status: the HTTP status.
-            values: for the template, beside ``title``, ``site``, ``links`` (of the collection in the path), ``name`` (its), and
-                ``has_text`` (whether it has a text index).
+            values: for the template, beside ``title``, ``site``, ``links`` (of the collection in the path), ``name`` (its),
+                ``has_text`` (whether it has a text index), and ``takes_words`` (whether its extractor reads words).
         """
         name = request.path_params.get("collection")
         if name not in self.names:
             name = self.names[0] if len(self.names) == 1 else None
         source = self._templates.from_string(template) if "{%" in template else self._templates.get_template(template)
         links = Links(name) if name is not None else None
-        has_text = name is not None and self.host.collection(name).has_text
-        shared = {"site": self, "name": name, "links": links, "Links": Links, "has_text": has_text, "query": None}
+        collection = self.host.collection(name) if name is not None else None
+        shared = {
+            "site": self,
+            "name": name,
+            "links": links,
+            "Links": Links,
+            "query": None,
+            "by": None,
+            "has_text": collection is not None and collection.has_text,
+            "takes_words": collection is not None and collection.takes_words,
+        }
         text = source.render(title=title, **{**shared, **values})
         return HTMLResponse(text, status, {"Cache-Control": "no-cache"})
 

@@ -55,7 +55,10 @@ export function cropping() {
   };
   const search = () => {
     const address = new URL(location.href);
-    address.search = `?crop=${part.map((share) => Number(share.toFixed(4))).join(",")}`;
+    for (const name of ["crop", "left", "top", "width", "height", "offset", "limit"]) address.searchParams.delete(name);
+    const rest = address.searchParams.toString(); // the other examples, the words
+    address.search = `?crop=${part.map((share) => Number(share.toFixed(4))).join(",")}${rest ? `&${rest}` : ""}`;
+    address.hash = "";
     location.assign(address);
   };
 

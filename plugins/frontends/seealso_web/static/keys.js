@@ -1,4 +1,5 @@
-// The keyboard: arrows move through the grid, / goes to the search, r gives another selection. Enter follows the link.
+// The keyboard: arrows move through the grid, / goes to the search, r gives another selection,
+// + and - add the image in focus to the question. Enter follows the link.
 
 const typing = (element) => element?.matches("input:not([type=file]), textarea, select, [contenteditable]");
 
@@ -28,6 +29,11 @@ export function moving() {
     }
     if (event.key === "r") {
       document.querySelector("[data-key=r]")?.click();
+      return;
+    }
+    if (event.key === "+" || event.key === "-") {
+      const to = event.key === "+" ? ".more-like" : ".less-like";
+      document.activeElement?.closest?.(".cell")?.querySelector(to)?.click();
       return;
     }
     if (event.key === "Escape") {
