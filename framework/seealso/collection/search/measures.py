@@ -31,6 +31,14 @@ class Measure(ABC):
     def distances(self, block: EncodedBlock) -> tuple[np.ndarray, np.ndarray]:
         """IDs and float32 distances ``(m,)`` of the descriptors of a block that can be decoded."""
 
+    def roughly(self, block: EncodedBlock) -> tuple[np.ndarray, np.ndarray]:
+        """IDs, and what says for little work which of the descriptors may be near, float32 ``(m,)``, the less the nearer."""
+        return self.distances(block)
+
+    def is_costly(self) -> bool:
+        """Whether `distances` are so much more work than `roughly` that they are for the nearest alone."""
+        return False
+
     def gives_angles(self) -> bool:
         """Whether its distances are angles, whatever the collection's distance is."""
         return False
@@ -98,9 +106,17 @@ class FromWords(Measure):
         distances = self._score(self._words, descriptors)
         return ids, self._nearest.of(descriptors) if distances is None else distances
 
+    def roughly(self, block: EncodedBlock) -> tuple[np.ndarray, np.ndarray]:
+        """The distance from the words' descriptor."""
+        return self._nearest.distances(block)
+
+    def is_costly(self) -> bool:
+        """Whether the extractor ranks by these words itself."""
+        return self.gives_angles()
+
     def gives_angles(self) -> bool:
         """Whether the extractor ranks by these words itself, rather than leave it to the distance."""
-        return self._score(self._words, self.probes[0][np.newaxis]) is not None
+        return self._score(self._words, self.probes[0][np.newaxis][:0]) is not None
 
     def as_angles(self) -> FromWords:
         """The same on the scale of angles, where the extractor leaves it to the distance."""
@@ -136,14 +152,27 @@ class Together(Measure):
 
     def distances(self, block: EncodedBlock) -> tuple[np.ndarray, np.ndarray]:
         """See `Measure`."""
+        return self._together(lambda measure: measure.distances(block))
+
+    def roughly(self, block: EncodedBlock) -> tuple[np.ndarray, np.ndarray]:
+        """See `Measure`."""
+        return self._together(lambda measure: measure.roughly(block))
+
+    def is_costly(self) -> bool:
+        """Whether one of them is."""
+        return any(part.measure.is_costly() for part in (*self._liked, *self._unliked))
+
+    def _together(
+        self, measured_by: Callable[[Measure], tuple[np.ndarray, np.ndarray]]
+    ) -> tuple[np.ndarray, np.ndarray]:
         total = sum(part.weight for part in self._liked)
-        measured = [part.measure.distances(block) for part in self._liked]
+        measured = [measured_by(part.measure) for part in self._liked]
         ids = measured[0][0]
         mean: np.ndarray = np.zeros(ids.size, np.float32)
         for part, (_, distances) in zip(self._liked, measured, strict=True):
             mean += np.float32(part.weight / total) * distances
         pushed = mean.copy()
         for part in self._unliked:
-            _, distances = part.measure.distances(block)
+            _, distances = measured_by(part.measure)
             pushed += np.float32(-part.weight * len(self._liked) / total) * np.maximum(0, mean - distances)
         return ids, pushed

@@ -13,9 +13,11 @@ from seealso.collection.search.measures import Measure
 from seealso.collection.search.stopwatch import Stopwatch
 from seealso.interfaces.index import CandidateBlock, IdSet, MetricIndex
 from seealso.interfaces.query import Cost
-from seealso.interfaces.store import ObjectStore
+from seealso.interfaces.store import EncodedBlock, ObjectStore
 
 STEP = 500  # candidates that are refined together where refinement may stop early
+CLOSELY = 100  # measured by a costly measure, at least
+AT_ONCE = 1000  # descriptors that are measured together then
 SPARE = 64  # kept beyond those that are wanted, for those that turn out to have no place any more
 
 
@@ -66,6 +68,7 @@ class Refinement:
 
     What the index does not hold yet is compared without it. Where the index gives the measure's own distances nothing is
     refined. Where there are several probes, their candidates are taken by turns. Where no more objects are allowed than candidates, the index is not asked: all of them are refined, and the answer is exact.
+    Where the measure is costly all are measured roughly, and the nearest by that anew: `CLOSELY`, or as many as are wanted.
 
     Args:
         store: holds the descriptors.
@@ -96,20 +99,42 @@ class Refinement:
         # Of these the index may propose some: it may be catching up.
         self._seen = IdSet.of_ascending(view.rest)
         self._refined = 0
-        self.best = Best(wanted.hits + SPARE)
+        self._costly = measure.is_costly()
+        self._distances = measure.roughly if self._costly else measure.distances
+        self.best = Best(max(wanted.hits + SPARE, CLOSELY if self._costly else 0))
 
     def run(self) -> Best:
         """The nearest that were found, by distance and ID; objects that are gone may still be among them."""
+        self._find()
+        if self._costly:
+            near, self.best = self.best.ids, Best(self.best.ids.size)
+            for start in range(0, near.size, AT_ONCE):
+                self._look_closely(near[start : start + AT_ONCE])
+        return self.best
+
+    def _look_closely(self, ids: np.ndarray) -> None:
+        """Measure some objects as they shall be measured, together: a costly measure is much quicker so."""
+        blocks = list(self._store.read_blocks(ids))
+        self._watch.book("read")
+        self._cost.reads += sum(block.reads for block in blocks)
+        self._cost.bytes_read += sum(block.bytes_read for block in blocks)
+        for codec in {id(block.codec): block.codec for block in blocks}.values():
+            same = [block for block in blocks if block.codec is codec]
+            records = [record for block in same for record in block.records]
+            together = EncodedBlock(np.concatenate([block.ids for block in same]), records, codec, 0, 0)
+            self.best.add(*self._measure.distances(together))
+        self._watch.book("refine")
+
+    def _find(self) -> None:
         allowed = self._wanted.allowed
         if allowed is not None and len(allowed) <= self._wanted.candidates:
             self._refine(self._kept(allowed.ids))
-            return self.best
+            return
         rest = self._view.rest
         if rest.size:
             self._refine(self._kept(rest if allowed is None else rest[allowed.contains(rest)]))
         if self._view.part is not None:
             self._ask(self._view.part)
-        return self.best
 
     def _kept(self, ids: np.ndarray) -> np.ndarray:
         """Without those that are passed over; in their order."""
@@ -174,7 +199,7 @@ class Refinement:
             self._watch.book("read")
             self._cost.reads += block.reads
             self._cost.bytes_read += block.bytes_read
-            self.best.add(*self._measure.distances(block))
+            self.best.add(*self._distances(block))
             self._watch.book("refine")
         self._watch.book("read")
 

@@ -7,6 +7,7 @@ import seealso
 from conftest import COLOUR_WORDS, SAMPLES, THUMBNAIL
 from seealso import Example, Query, QueryError
 from seealso.codecs.raw import Raw
+from seealso.collection.search import refinement
 from seealso.collection.search.measures import FromDescriptor
 from seealso.distances.bits import Hamming
 from seealso.distances.vectors import Cosine, Euclidean, Manhattan
@@ -188,6 +189,29 @@ def test_examples_of_one_kind_keep_the_collections_distance(wordy):
     assert same(found(collection, 3, 5), ids, sum(images) / 2)
     left = away(np.full(192, 20, np.float32))
     assert same(found(collection, 3, Example(words="left to the distance")), ids, (images[0] + left) / 2)
+
+
+def test_only_the_nearest_are_measured_by_what_is_costly(wordy, monkeypatch):
+    """Which these are says the distance from the words' descriptor."""
+    collection, distance = wordy
+    monkeypatch.setattr(refinement, "CLOSELY", 5)
+    monkeypatch.setattr(refinement, "SPARE", 0)
+    ids = collection.ids()
+    rows = collection.descriptors(ids)
+    near = np.argsort(distance.one_to_many(np.full(192, len("bright"), np.float32), rows), kind="stable")[:5]
+    words = dict(zip(ids.tolist(), collection.parts.words_distances("bright", rows).tolist(), strict=True))
+    asked = []
+    score = collection.parts.words_distances
+    monkeypatch.setattr(
+        collection.parts, "words_distances", lambda *given: (asked.append(len(given[1])), score(*given))[1]
+    )
+    hits = collection.search(Query.like(Example(words="bright"), k=3)).hits
+    assert sum(asked) == 5
+    assert [hit.id for hit in hits] == sorted(ids[near].tolist(), key=words.get)[:3]
+    assert [hit.distance for hit in hits] == pytest.approx([words[hit.id] for hit in hits], abs=1e-5)
+    # Whoever wants more gets all of them measured.
+    everything = found(collection, Example(words="bright"))
+    assert everything == pytest.approx(words, abs=1e-5)
 
 
 def test_bits_beside_words():
