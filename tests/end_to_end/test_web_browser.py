@@ -305,6 +305,7 @@ PAGES = [
     "/photos/objects/1",
     "/photos/text?q=picture&limit=9",
     "/photos/text",
+    "/photos/duplicates",
     "/photos/status",
     "/api",
 ]

@@ -34,7 +34,13 @@ def document(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "tags": [{"name": "collections"}, {"name": "objects"}, {"name": "similar"}, {"name": "text"}],
+        "tags": [
+            {"name": "collections"},
+            {"name": "objects"},
+            {"name": "similar"},
+            {"name": "text"},
+            {"name": "duplicates"},
+        ],
         "paths": _paths(options, collections),
         "components": {"schemas": _schemas(options)},
     }
@@ -81,6 +87,12 @@ def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
         {"type": "boolean"},
         "Whether to leave out the object that is the image itself; if not said, only an object's own is left out.",
     )
+    fold = _parameter(
+        "fold",
+        "query",
+        {"type": "boolean"},
+        "Whether hits that are nearly the same as a better one are folded into it; its `folded` has their IDs.",
+    )
     words = {"type": "string", "maxLength": LONGEST_TEXT, "pattern": SAYING, "examples": ["red -shoes"]}
     asked = _parameter(
         "q",
@@ -124,7 +136,7 @@ def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
                 "similarToObject",
                 "The neighbours of an object, nearest first.",
                 "similar",
-                [collection, id_, crop, where, within, others, limit, offset],
+                [collection, id_, crop, where, within, others, fold, limit, offset],
                 "Answer",
                 {"409": "A part of it was asked for, and its file is away."},
             )
@@ -134,7 +146,7 @@ def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
                 "similarToImage",
                 "The neighbours of an image that is sent along, nearest first.",
                 "similar",
-                [collection, crop, where, within, others, limit, offset],
+                [collection, crop, where, within, others, fold, limit, offset],
                 "Answer",
                 {
                     "408": "The image came too slowly.",
@@ -150,7 +162,7 @@ def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
                 "similarToUpload",
                 "The neighbours of an image that was sent before, as long as it is kept.",
                 "similar",
-                [collection, upload, crop, where, within, others, limit, offset],
+                [collection, upload, crop, where, within, others, fold, limit, offset],
                 "Answer",
             )
         },
@@ -161,6 +173,15 @@ def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
                 "text",
                 [collection, asked, limit, offset],
                 "Answer",
+            )
+        },
+        f"{base}/duplicates": {
+            "get": _operation(
+                "getDuplicates",
+                "The groups of near-identical images that `seealso duplicates` found last, those with most bytes to spare first.",
+                "duplicates",
+                [collection, limit, offset],
+                "Duplicates",
             )
         },
         f"{base}/suggest": {
@@ -227,6 +248,10 @@ def _schemas(options: WebOptions) -> dict[str, Any]:
     if options.locations:
         about |= {"path": text, "uri": text}
     hits = {"type": "array", "items": {"$ref": "#/components/schemas/Hit"}}
+    truth: dict[str, Any] = {"type": "boolean"}
+    image = {**about, "distance": real, "mirrored": truth, "largest": truth, "files": whole}
+    group: dict[str, Any] = {"files": whole, "spare": whole, "spread": real, "count": whole}
+    group |= {"images": {"type": "array", "items": _object(image)}}
     times = _object(dict.fromkeys(STAGES, real), more=True)
     cost = _object({"candidates": whole, "reads": whole, "bytes_read": whole, "ms": times}, more=True)
     query = {"id": _or_null(whole), "upload": _or_null(text), "crop": _or_null({"type": "array", "items": real})}
@@ -239,7 +264,11 @@ def _schemas(options: WebOptions) -> dict[str, Any]:
         "Object": _object({**about, "locations": {"type": "array", "items": place}, "sha256": text}),
         "Hit": _object(
             {**about, "distance": _or_null(real), "score": _or_null(real)},
-            sometimes={"likeness": {**real, "minimum": 0, "maximum": 100}, "beyond": {"type": "boolean"}},
+            sometimes={
+                "likeness": {**real, "minimum": 0, "maximum": 100},
+                "beyond": truth,
+                "folded": {"type": "array", "items": whole},
+            },
         ),
         "Selection": _object({"seed": whole, "hits": hits}),
         "Answer": _object(
@@ -253,6 +282,23 @@ def _schemas(options: WebOptions) -> dict[str, Any]:
                 "cost": cost,
             },
             sometimes={"likeness": likeness},
+        ),
+        "Duplicates": _object(
+            {
+                "within": real,
+                "likeness": _or_null(real),
+                "mirrored": truth,
+                "objects": whole,
+                "found": real,
+                "outdated": truth,
+                "count": whole,
+                "images": whole,
+                "files": whole,
+                "spare": whole,
+                "groups": {"type": "array", "items": _object(group)},
+                "offset": whole,
+                "next": _or_null({**text, "format": "uri-reference"}),
+            }
         ),
         "Suggestions": _object({"words": words}),
         "Problem": _object({"type": text, "title": text, "status": whole, "detail": text, "instance": text}),

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from seealso import Collection, Example
 from seealso_web import openapi
+from seealso_web.duplicates import found_duplicates
 from seealso_web.links import Links
 from seealso_web.problems import Problem
 from seealso_web.queries import (
@@ -33,6 +34,7 @@ from seealso_web.uploads import ENVELOPE, Upload, limited
 from seealso_web.visitors import Token, address_of
 
 PER_PAGE = 60
+GROUPS_PER_PAGE = 20
 LOGIN_SECONDS = 10  # for the token to arrive
 
 
@@ -117,6 +119,16 @@ async def text(request: Request) -> Response:
     assert found.answer is not None
     site.metrics.count_query(found.answer.cost)
     return await site.page(request, query, template="text.html", query=query, shown=shown, found=found)
+
+
+async def duplicates(request: Request) -> Response:
+    """The groups of near-identical images that were found last."""
+    site = site_of(request)
+    collection = site.collection(request)
+    if not collection.exists():
+        return await site.page(request, collection.name, template="empty.html")
+    shown = await site.work(found_duplicates, collection, window(request, GROUPS_PER_PAGE))
+    return await site.page(request, "Duplicates", template="duplicates.html", shown=shown)
 
 
 async def upload(request: Request) -> Response:
@@ -207,6 +219,7 @@ ROUTES = [
     Route("/api", api),
     Route("/{collection}", home),
     Route("/{collection}/text", text),
+    Route("/{collection}/duplicates", duplicates),
     Route("/{collection}/similar/{id}", similar_to_object),
     Route("/{collection}/uploads", upload, methods=["POST"]),
     Route("/{collection}/uploads/{upload}", similar_to_upload),

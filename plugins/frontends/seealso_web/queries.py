@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from starlette.requests import Request
 
 from seealso import (
+    NEARLY_THE_SAME,
     Answer,
     Example,
     FileError,
@@ -203,6 +204,7 @@ class Wanted:
         where: only those that match this text query.
         within: only those that are so near, or so alike.
         others: without the object that is the image itself.
+        fold: with those that are nearly the same in one place.
     """
 
     source: int | Upload
@@ -211,6 +213,7 @@ class Wanted:
     where: str | None
     within: Within | None
     others: bool
+    fold: bool = False
 
     @property
     def usual_others(self) -> bool:
@@ -230,6 +233,10 @@ class Wanted:
         """The same, no further away than this."""
         return replace(self, within=Within(distance))
 
+    def folded(self, fold: bool) -> Wanted:
+        """The same, with or without those that are nearly the same in one place."""
+        return replace(self, fold=fold)
+
     def of_the_whole(self) -> Wanted:
         """The same, of the whole image."""
         whole = replace(self, part=None)
@@ -248,11 +255,12 @@ def wanted(request: Request, source: int | Upload, limit: int) -> Wanted:
     Raises:
         Problem: 422, it makes no sense.
     """
-    others = request.query_params.get("others")
-    if others not in (None, "true", "false"):
-        raise Problem(422, "`others` has to be true or false.")
+    others, fold = request.query_params.get("others"), request.query_params.get("fold")
+    for name, given in (("others", others), ("fold", fold)):
+        if given not in (None, "true", "false"):
+            raise Problem(422, f"`{name}` has to be true or false.")
     shown, where, within = window(request, limit), asked_text(request, "where"), nearness(request, "within")
-    asked = Wanted(source, shown, region(request), where, within, others == "true")
+    asked = Wanted(source, shown, region(request), where, within, others == "true", fold == "true")
     return asked if others is not None else replace(asked, others=asked.usual_others)
 
 
@@ -274,6 +282,7 @@ def similar(collection: Searchable, asked: Wanted, limits: ImageLimits) -> Found
         offset=shown.offset,
         others=asked.others,
         **(asked.within.limits if asked.within is not None else {}),
+        fold=NEARLY_THE_SAME if asked.fold else None,
     )
     try:
         answer, records = _answered(collection, query, shown)
