@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seealso.authoring.new import write_new_plugin as write_new_plugin
     from seealso.collection import Collection as Collection
+    from seealso.collection.duplicates.groups import DuplicateGroup as DuplicateGroup
+    from seealso.collection.duplicates.groups import Duplicates as Duplicates
+    from seealso.collection.duplicates.nearness import MAY_BE_THE_SAME as MAY_BE_THE_SAME
+    from seealso.collection.duplicates.nearness import NEARLY_THE_SAME as NEARLY_THE_SAME
     from seealso.collection.intake.importing import ImportReport as ImportReport
     from seealso.collection.intake.ingest import IngestedBatch as IngestedBatch
     from seealso.collection.intake.ingest import IngestReport as IngestReport
@@ -152,6 +156,8 @@ _MODULES = {
     "seealso.interfaces.image_limits": ("ImageLimits",),
     "seealso.interfaces.query": ("Answer", "Asked", "Cost", "Example", "Hit", "Query", "Region", "Searchable", "Times"),
     "seealso.interfaces.records": ("Counts", "ObjectRecord"),
+    "seealso.collection.duplicates.groups": ("DuplicateGroup", "Duplicates"),
+    "seealso.collection.duplicates.nearness": ("MAY_BE_THE_SAME", "NEARLY_THE_SAME"),
     "seealso.collection.search.content": ("Content",),
     "seealso.collection.upkeep.export": ("export",),
     "seealso.collection.intake.importing": ("ImportReport",),

@@ -32,6 +32,9 @@ EVALUATION = "evaluation.npz"
 LIKENESS = "likeness.json"
 """How far apart the collection's objects are, which says what likeness in percent means."""
 
+DUPLICATES = "duplicates.npz"
+"""The groups of near-identical images that were found last."""
+
 EXTRAS = "extras"
 """A folder for each plugin that keeps something of its own."""
 
@@ -69,7 +72,7 @@ def strangers(directory: Path) -> list[str]:
     ours = (INDEX, TEXT, LOCK, EXTRAS)
     names = (name for name in os.listdir(directory) if name not in ours and not is_store(name))
     # Beside these files lie those that SQLite and an interrupted writer make.
-    return sorted(name for name in names if not name.startswith((CATALOGUE, EVALUATION, LIKENESS)))
+    return sorted(name for name in names if not name.startswith((CATALOGUE, EVALUATION, LIKENESS, DUPLICATES)))
 
 
 def holds_descriptors(directory: Path) -> bool:
@@ -84,5 +87,5 @@ def holds_descriptors(directory: Path) -> bool:
     if not any(file.name != STORE_IDENTITY for store in stores for file in store.iterdir()):
         return False
     names = os.listdir(directory)
-    signs = LOCK in names or any(name.startswith((CATALOGUE, EVALUATION, LIKENESS)) for name in names)
+    signs = LOCK in names or any(name.startswith((CATALOGUE, EVALUATION, LIKENESS, DUPLICATES)) for name in names)
     return signs or not strangers(directory)

@@ -391,6 +391,7 @@ PAGES = [
     "/photos/text?q=blakc",
     "/photos/similar/1?like=2&unlike=3&words=black&limit=9#refine",
     "/photos/text",
+    "/photos/duplicates",
     "/photos/status",
     "/api",
 ]

@@ -37,6 +37,7 @@ def everything(tmp_path_factory) -> Path:
         collection = deployment.collection()
         collection.index([folder / "photos"])
         seealso.evaluate(collection, count=3, k=2, sizes=[3])
+        collection.duplicates()
         collection.likeness()
 
         def interrupt(done, total):
@@ -165,7 +166,7 @@ def test_the_page_on_the_inside_lists_every_file_that_the_product_writes(everyth
 
 
 def test_no_name_is_spelt_anywhere_else_in_the_framework():
-    names = [layout.CATALOGUE, layout.LOCK, layout.EVALUATION, layout.LIKENESS]
+    names = [layout.CATALOGUE, layout.LOCK, layout.EVALUATION, layout.LIKENESS, layout.DUPLICATES]
     for file in Path(seealso.__file__).parent.rglob("*.py"):
         if file.name != "layout.py":
             assert not [name for name in names if f'"{name}' in file.read_text(encoding="utf-8")], file

@@ -233,7 +233,7 @@ def test_hits_as_far_away_as_unrelated_images_are_marked(indexed, home, monkeypa
         collection.keep_likeness(seealso.Likeness(typical, hits[1]["distance"]))
     status, _, err = indexed("similar", "id:3", "-k", "3", "--offset", "2")
     assert err.startswith("every hit is further away than ")
-    monkeypatch.setattr("seealso_cli.output._for_people", lambda: True)
+    monkeypatch.setattr("seealso_cli.output.for_people", lambda: True)
     heads, *lines = indexed("similar", "id:3", "-k", "5")[1].splitlines()
     assert heads.split() == ["id", "distance", "likeness", "path"]
     for line, hit in zip(lines, marked, strict=True):

@@ -79,6 +79,7 @@ def test_every_route_is_documented(client):
         f"{API}/similar",
         f"{API}/text",
         f"{API}/suggest",
+        f"{API}/duplicates",
         f"{API}/uploads/{{upload}}/similar",
     }
 

@@ -50,6 +50,7 @@ def test_pages_need_no_inline_script_or_style(client, photographs):
         "/photos?seed=1",
         "/photos/similar/1",
         "/photos/objects/1",
+        "/photos/duplicates",
         "/photos/status",
         "/api",
         "/nowhere",

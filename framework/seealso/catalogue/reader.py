@@ -33,6 +33,8 @@ SPARSE = 16  # IDs drawn for each wanted, before all are read
 NEVER = (1 << 63) - 1  # the number of a change that never comes
 PARAMETERS = 500  # bound values a statement; every SQLite allows 999
 
+SIZES = np.dtype([(name, np.int64) for name in ("id", "pixels", "bytes", "locations")])
+
 T = TypeVar("T")
 
 
@@ -112,6 +114,16 @@ class Catalog:
         found = self._ids("SELECT id FROM objects WHERE change > ? AND change <= ?", after_change, until_change)
         found.sort()
         return found
+
+    def sizes(self) -> np.ndarray:
+        """Of every object, ascending: ``id``, ``pixels``, ``bytes`` of its file, and how many ``locations`` it has; a structured array
+        ``(n,)`` of int64. O(objects)."""
+        return self._array(
+            "SELECT id, width * height, file_size, (SELECT count(*) FROM locations WHERE object = objects.id) "
+            "FROM objects ORDER BY id",
+            (),
+            SIZES,
+        )
 
     def removed_ids(self, after_change: int, until_change: int = NEVER) -> np.ndarray:
         """IDs of the objects removed after a change, until another one, int64, ascending."""
@@ -350,10 +362,14 @@ class Catalog:
         return self._read(lambda connection: connection.execute(statement, parameters).fetchall())
 
     def _ids(self, statement: str, *parameters: int) -> np.ndarray:
+        return self._array(statement, parameters, np.dtype(np.int64))
+
+    def _array(self, statement: str, parameters: Sequence[int], dtype: np.dtype) -> np.ndarray:
         # An array grows by doubling; a list of Python integers would take ten times the memory.
         def read(connection: sqlite3.Connection) -> np.ndarray:
             try:
-                return np.fromiter((row[0] for row in connection.execute(statement, parameters)), dtype=np.int64)
+                rows = connection.execute(statement, parameters)
+                return np.fromiter(rows if dtype.names else (row[0] for row in rows), dtype)
             except (TypeError, ValueError):
                 raise CorruptCollection(
                     f"{self.file} is damaged (a number is none any more); run `seealso verify`"

@@ -15,6 +15,11 @@ import numpy as np
 
 from seealso.catalogue.rows import Failure
 from seealso.catalogue.writer import CatalogWriter
+from seealso.collection.duplicates.finding import Finding
+from seealso.collection.duplicates.groups import Duplicates
+from seealso.collection.duplicates.kept import KeptDuplicates
+from seealso.collection.duplicates.nearness import Nearness
+from seealso.collection.duplicates.pictures import Reader
 from seealso.collection.intake.importing import Import, ImportReport, read_names
 from seealso.collection.intake.ingest import IngestReport, Progress
 from seealso.collection.intake.intake import Intake
@@ -44,7 +49,7 @@ from seealso.imported.extractor import Imported
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.extractor import Provenance
 from seealso.interfaces.image_limits import ImageLimits
-from seealso.interfaces.likeness import Likeness
+from seealso.interfaces.likeness import Likeness, Within
 from seealso.interfaces.plugin import PluginChoice
 from seealso.interfaces.query import Answer, Example, Hit, Query
 from seealso.interfaces.records import Counts, ObjectRecord
@@ -74,6 +79,7 @@ class Collection:
         self._found: tuple[Parts, Examples] | None = None
         self._contents = Contents(self.settings.images)
         self._likeness = KeptLikeness(self.path)
+        self._duplicates = KeptDuplicates(self.path)
 
     def __enter__(self) -> Self:
         return self
@@ -361,6 +367,45 @@ class Collection:
     def keep_likeness(self, likeness: Likeness) -> None:
         """Let `likeness` give this from now on, as long as it would give what was measured now."""
         self._opening.asked(lambda opened: self._likeness.keep(opened, likeness))
+
+    def duplicates(
+        self,
+        within: Within | float | None = None,
+        *,
+        mirrored: bool = False,
+        progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+    ) -> Duplicates:
+        """Groups of near-identical images: resized, compressed anew, cut a little, with something small on them; and several files of one
+        image. They are kept, where the collection's directory can be written, for `found_duplicates`.
+
+        No image is further than `within` from the largest of its group, and their pictures fit, as far as they can be read. O(objects ×
+        groups) comparisons of a few numbers each, in bounded memory; nothing is locked meanwhile.
+
+        Args:
+            within: how near is near; by default `MAY_BE_THE_SAME`, or `NEARLY_THE_SAME` where the pictures cannot be read.
+            mirrored: whether a mirror image is the same picture.
+            progress: told what is being done, how far it is, and of how much.
+
+        Raises:
+            QueryError: `within` is no distance and no likeness.
+        """
+        asked = Within(within) if isinstance(within, float | int) else within
+        limits = self.settings.images
+
+        def find(opened: Opened) -> Duplicates:
+            looks = self.parts.takes_images(opened.provenance)
+            nearness = Nearness.of(asked, lambda: self._likeness.get(opened), looks=looks)
+            reader = Reader(lambda record: read_content(record, limits), limits) if looks else None
+            found = Finding(opened, nearness, reader, progress).find(mirrored=mirrored)
+            self._duplicates.keep(opened, found)
+            return found
+
+        return self._opening.asked(find)
+
+    def found_duplicates(self) -> Duplicates | None:
+        """What `duplicates` found last, in this or another process; None where nobody has asked yet. Objects may have come and gone
+        since."""
+        return self._opening.asked(self._duplicates.get)
 
     def descriptors(self, ids: Sequence[int] | np.ndarray) -> np.ndarray:
         """The descriptors ``(n, dim)`` of objects, in the order asked.

@@ -15,7 +15,7 @@ import numpy as np
 from seealso.errors import QueryError
 from seealso.interfaces.image_limits import ImageLimits
 from seealso.interfaces.index import IdSet
-from seealso.interfaces.likeness import Likeness, check_likeness
+from seealso.interfaces.likeness import Likeness, Within, check_likeness
 from seealso.interfaces.records import Counts, ObjectRecord
 from seealso.interfaces.text import Words
 from seealso.interfaces.text_query import Match, TextQuery
@@ -28,6 +28,9 @@ _WEIGHTED = re.compile(r"(.+)\^([0-9]{1,4}(?:\.[0-9]{1,16})?)", re.DOTALL)
 
 MOST = 1_000_000
 """Hits that one query can reach, `Query.k` and `Query.offset` together: they are held in memory."""
+
+MOST_FOLDED = 10_000
+"""Hits that one with `Query.fold` can reach: they are compared with one another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +161,7 @@ class Query:
         allowed: only these objects.
         candidates: how many candidates to refine, at most; by default what the configuration says.
         min_likeness: only hits that are at least so alike, in percent (`Likeness`). It compares images: none of the examples may be words.
+        fold: a hit that is as near as this to a better one is folded into it (`Hit.folded`), so each picture is shown once.
 
     Raises:
         QueryError: there is nothing to look for, or a number makes no sense.
@@ -173,6 +177,7 @@ class Query:
     allowed: IdSet | None = None
     candidates: int | None = None
     min_likeness: float | None = None
+    fold: Within | None = None
 
     def __post_init__(self) -> None:
         # A query can be kept and sent elsewhere, so it holds plain numbers, whatever kind of number was given.
@@ -201,6 +206,12 @@ class Query:
             raise QueryError("max_distance needs an example that distances are measured from")
         if self.min_likeness is not None:
             self._check_likeness(self.min_likeness)
+        if self.fold is not None and (not self.examples or self.keywords is not None):
+            raise QueryError("only the neighbours of examples can be folded; leave out the keywords")
+        if self.fold is not None and self.reach > MOST_FOLDED:
+            raise QueryError(
+                f"k and offset reach to hit {self.reach:,}; folded, a query reaches {MOST_FOLDED:,} at most"
+            )
 
     def _check_likeness(self, percent: float) -> None:
         object.__setattr__(self, "min_likeness", float(percent))
@@ -272,6 +283,7 @@ class Hit:
         score: how well its keywords match, more is better; None where it was not found by keywords.
         likeness: how alike it is to the examples, in percent (`Likeness`); None where that is not known, or it was not found by images.
         beyond: whether it is as far away as unrelated images may be (`Likeness.alike`); None where that is not known.
+        folded: the objects that are nearly the same and were folded into it, the nearest to what was asked first (`Query.fold`).
     """
 
     id: int
@@ -281,6 +293,7 @@ class Hit:
     score: float | None = None
     likeness: float | None = None
     beyond: bool | None = None
+    folded: tuple[int, ...] = ()
 
     @property
     def path(self) -> str:
@@ -425,7 +438,12 @@ class Answer:
                     for example, asked in zip(self.query.examples, self.asked, strict=False)
                 ],
             },
-            "hits": [hit.as_json() | ({"by": list(hit.by)} if fused else {}) for hit in self.hits],
+            "hits": [
+                hit.as_json()
+                | ({"by": list(hit.by)} if fused else {})
+                | ({"folded": list(hit.folded)} if self.query.fold is not None else {})
+                for hit in self.hits
+            ],
             "unsearched": self.unsearched,
             "cost": self.cost.as_json(),
         }

@@ -23,6 +23,7 @@ COMMANDS = {
     "text": "searching",
     "show": "searching",
     "random": "searching",
+    "duplicates": "duplicates",
     "status": "upkeep",
     "failures": "upkeep",
     "verify": "upkeep",

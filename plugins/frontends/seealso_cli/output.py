@@ -102,13 +102,14 @@ def write_hits(hits: Sequence[Hit], itself: Collection[int] = (), *, ways: bool 
     """
     rows = []
     # Columns that came later are for people alone: what scripts split at tabs stays as it is.
-    described = _for_people() and any(hit.keywords for hit in hits)
-    alike = _for_people() and not ways and any(hit.likeness is not None for hit in hits)
+    described = for_people() and any(hit.keywords for hit in hits)
+    alike = for_people() and not ways and any(hit.likeness is not None for hit in hits)
     for hit in hits:
         distance = [] if hit.distance is None or ways else [f"{hit.distance:.4f}"]
         likeness = ["" if hit.likeness is None else percent(hit.likeness)] if alike else []
         marked = " (the query itself)" if hit.id in itself else ""
         more = f" (and {len(hit.paths) - 1} more)" if len(hit.paths) > 1 else ""
+        more += f" ({len(hit.folded):,} nearly the same)" if hit.folded else ""
         keywords = [printable(", ".join(hit.keywords))[:KEYWORDS_WIDTH]] if described else []
         found = [", ".join(hit.by)] if ways else []
         path = printable(shown_path(hit.paths[0])) + marked + more
@@ -121,7 +122,7 @@ def write_hits(hits: Sequence[Hit], itself: Collection[int] = (), *, ways: bool 
 
 def write_rows(rows: Sequence[Sequence[str]], heads: Sequence[str], pale: Collection[int] = ()) -> None:
     """Rows for people in columns with their heads, those at the places ``pale`` dimmed; elsewhere separated by tabs, without heads."""
-    if not _for_people():
+    if not for_people():
         for row in rows:
             say("\t".join(row))
         return
@@ -137,7 +138,7 @@ def percent(likeness: float) -> str:
     return f"{math.floor(likeness)} %"
 
 
-def _for_people() -> bool:
+def for_people() -> bool:
     """Whether the output goes to a terminal."""
     with own_stdout() as stream:
         try:

@@ -71,6 +71,7 @@ DIGITS = "[0-9]{1,19}"
     metavar="D|P%",
     help="Only objects that are no further than a distance, or at least so alike, as 80%; see `seealso evaluate`.",
 )
+@click.option("--fold", is_flag=True, help="Hits that are nearly the same as a nearer one are folded into it.")
 @click.option("--offset", type=Number(min=0), default=0, metavar="N", help="Leave out so many of the nearest.")
 @click.option("--candidates", type=Number(min=1), metavar="N", help="How many candidates to refine, at most.")
 @output_options
@@ -85,6 +86,7 @@ def similar_command(
     others: bool,
     where: str | None,
     within: Within | None,
+    fold: bool,
     offset: int,
     candidates: int | None,
     as_json: bool,
@@ -97,7 +99,7 @@ def similar_command(
     Of several examples, whatever is near all of them comes first; behind ^ stands how much one counts beside the others, as in id:123^2
     or "snow^0.5". (A file that is really called id:123 is ./id:123.)
     """
-    from seealso import Query
+    from seealso import NEARLY_THE_SAME, Query
 
     refuse_two_forms(as_json, paths or null)
     asked = [example_of(each) for each in (*examples, *like)]
@@ -113,6 +115,7 @@ def similar_command(
             candidates=candidates,
             where=where,
             others=others,
+            fold=NEARLY_THE_SAME if fold else None,
             **(within.limits if within is not None else {}),
         )
     )

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from seealso import Answer, Collection, Hit, ObjectRecord, shown_path, uri_of_path
 from seealso_web import openapi
+from seealso_web.duplicates import ShownGroup, found_duplicates
 from seealso_web.examples import LONGEST_TEXT
 from seealso_web.files import unchanged
 from seealso_web.links import Links
@@ -213,6 +214,22 @@ async def text(request: Request) -> Response:
     return answer(request, _answered(site, collection, asked, shown, found, following), without="cost")
 
 
+async def duplicates(request: Request) -> Response:
+    """The groups of near-identical images that were found last."""
+    site = site_of(request)
+    collection, links = site.collection(request), Links(request.path_params["collection"])
+    shown = await site.work(found_duplicates, collection, window(request, PER_ANSWER))
+    if shown is None:
+        raise Problem(404, "Nobody has looked for near-identical images yet; `seealso duplicates` does.")
+    following = links.api_duplicates(shown.next) if shown.next is not None else None
+    document = shown.found.as_json() | {
+        "groups": [_group(site, collection, each) for each in shown.groups],
+        "offset": shown.shown.offset,
+        "next": following,
+    }
+    return answer(request, document)
+
+
 async def suggest(request: Request) -> Response:
     """Words of the collection that begin as what was typed."""
     site = site_of(request)
@@ -242,10 +259,41 @@ async def described(request: Request) -> Response:
 
 def _hits(site: Site, collection: Collection, found: Found) -> list[dict[str, Any]]:
     return [
-        {**hit.measures(), "by": list(hit.by), **_object(site, collection, found.records[hit.id], hit)}
+        {
+            **hit.measures(),
+            "by": list(hit.by),
+            **_folded(hit, found),
+            **_object(site, collection, found.records[hit.id], hit),
+        }
         for hit in found.hits
         if hit.id in found.records  # else it was removed just now
     ]
+
+
+def _folded(hit: Hit, found: Found) -> dict[str, Any]:
+    asked = found.answer is not None and found.answer.query.fold is not None
+    return {"folded": list(hit.folded)} if asked else {}
+
+
+def _group(site: Site, collection: Collection, shown: ShownGroup) -> dict[str, Any]:
+    images = [
+        {
+            "distance": image.distance,
+            "mirrored": image.mirrored,
+            "largest": image.largest,
+            "files": len(image.record.paths),
+            **_object(site, collection, image.record),
+        }
+        for image in shown.images
+    ]
+    group = shown.group
+    return {
+        "files": group.files,
+        "spare": group.spare,
+        "spread": group.spread,
+        "count": int(group.ids.size),
+        "images": images,
+    }
 
 
 def _object(site: Site, collection: Collection, record: ObjectRecord, hit: Hit | None = None) -> dict[str, Any]:
@@ -280,6 +328,7 @@ ROUTES = [
     Route("/api/v1/{collection}/random", random),
     Route("/api/v1/{collection}/objects/{id}", object_),
     Route("/api/v1/{collection}/text", text),
+    Route("/api/v1/{collection}/duplicates", duplicates),
     Route("/api/v1/{collection}/suggest", suggest),
     Route("/api/v1/{collection}/similar", similar_to_examples),
     Route("/api/v1/{collection}/similar", similar_to_sent, methods=["POST"]),

@@ -83,6 +83,14 @@ class Links:
             return f"{self.home}/uploads/{source.name}/{size}?v={source.version}"
         return f"{self.object(source.id)}/{size}?v={source.hash.hex()[:16]}"
 
+    def duplicates(self, shown: Window | None = None) -> str:
+        """Groups of near-identical images."""
+        return f"{self.home}/duplicates{_question(None, shown)}"
+
+    def api_duplicates(self, shown: Window | None = None) -> str:
+        """The same, in the API."""
+        return f"{self.api}/duplicates{_question(None, shown)}"
+
     @property
     def uploads(self) -> str:
         """Where an upload is sent to."""

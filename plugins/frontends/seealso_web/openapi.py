@@ -35,7 +35,13 @@ def document(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "tags": [{"name": "collections"}, {"name": "objects"}, {"name": "similar"}, {"name": "text"}],
+        "tags": [
+            {"name": "collections"},
+            {"name": "objects"},
+            {"name": "similar"},
+            {"name": "text"},
+            {"name": "duplicates"},
+        ],
         "paths": _paths(options, collections),
         "components": {"schemas": _schemas(options)},
     }
@@ -108,6 +114,12 @@ def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
         {"type": "string", "enum": [name for name in WAYS if name]},
         "Only what has the words as keywords, or only what looks like them; without it both.",
     )
+    fold = _parameter(
+        "fold",
+        "query",
+        {"type": "boolean"},
+        "Whether hits that are nearly the same as a better one are folded into it; its `folded` has their IDs.",
+    )
     words = {"type": "string", "maxLength": LONGEST_TEXT, "pattern": SAYING, "examples": ["red -shoes"]}
     asked = _parameter(
         "q",
@@ -151,7 +163,7 @@ def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
                 "similarToObject",
                 "The neighbours of an object, and of other examples beside it, nearest first.",
                 "similar",
-                [collection, id_, *beside, crop, where, within, others, limit, offset],
+                [collection, id_, *beside, crop, where, within, others, fold, limit, offset],
                 "Answer",
                 {"409": "A part of it was asked for, and its file is away."},
             )
@@ -161,14 +173,14 @@ def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
                 "similarToExamples",
                 "What is like several examples together: objects and words, liked or unliked. At least one has to be liked.",
                 "similar",
-                [collection, examples, unlike, shown_words, where, within, others, limit, offset],
+                [collection, examples, unlike, shown_words, where, within, others, fold, limit, offset],
                 "Answer",
             ),
             "post": _operation(
                 "similarToImage",
                 "The neighbours of an image that is sent along, nearest first.",
                 "similar",
-                [collection, *beside, crop, where, within, others, limit, offset],
+                [collection, *beside, crop, where, within, others, fold, limit, offset],
                 "Answer",
                 {
                     "408": "The image came too slowly.",
@@ -184,7 +196,7 @@ def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
                 "similarToUpload",
                 "The neighbours of an image that was sent before, as long as it is kept.",
                 "similar",
-                [collection, upload, *beside, crop, where, within, others, limit, offset],
+                [collection, upload, *beside, crop, where, within, others, fold, limit, offset],
                 "Answer",
             )
         },
@@ -195,6 +207,15 @@ def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
                 "text",
                 [collection, asked, by, limit, offset],
                 "Answer",
+            )
+        },
+        f"{base}/duplicates": {
+            "get": _operation(
+                "getDuplicates",
+                "The groups of near-identical images that `seealso duplicates` found last, those with most bytes to spare first.",
+                "duplicates",
+                [collection, limit, offset],
+                "Duplicates",
             )
         },
         f"{base}/suggest": {
@@ -269,6 +290,10 @@ def _schemas(options: WebOptions) -> dict[str, Any]:
     if options.locations:
         about |= {"path": text, "uri": text}
     hits = {"type": "array", "items": {"$ref": "#/components/schemas/Hit"}}
+    truth: dict[str, Any] = {"type": "boolean"}
+    image = {**about, "distance": real, "mirrored": truth, "largest": truth, "files": whole}
+    group: dict[str, Any] = {"files": whole, "spare": whole, "spread": real, "count": whole}
+    group |= {"images": {"type": "array", "items": _object(image)}}
     times = _object(dict.fromkeys(STAGES, real), more=True)
     cost = _object({"candidates": whole, "reads": whole, "bytes_read": whole, "ms": times}, more=True)
     query = {"id": _or_null(whole), "upload": _or_null(text), "crop": _or_null({"type": "array", "items": real})}
@@ -291,7 +316,11 @@ def _schemas(options: WebOptions) -> dict[str, Any]:
         ),
         "Hit": _object(
             {**about, "distance": _or_null(real), "score": _or_null(real), "by": ways},
-            sometimes={"likeness": {**real, "minimum": 0, "maximum": 100}, "beyond": {"type": "boolean"}},
+            sometimes={
+                "likeness": {**real, "minimum": 0, "maximum": 100},
+                "beyond": truth,
+                "folded": {"type": "array", "items": whole},
+            },
         ),
         "Selection": _object({"seed": whole, "hits": hits}),
         "Answer": _object(
@@ -307,6 +336,23 @@ def _schemas(options: WebOptions) -> dict[str, Any]:
                 "cost": cost,
             },
             sometimes={"likeness": likeness},
+        ),
+        "Duplicates": _object(
+            {
+                "within": real,
+                "likeness": _or_null(real),
+                "mirrored": truth,
+                "objects": whole,
+                "found": real,
+                "outdated": truth,
+                "count": whole,
+                "images": whole,
+                "files": whole,
+                "spare": whole,
+                "groups": {"type": "array", "items": _object(group)},
+                "offset": whole,
+                "next": _or_null({**text, "format": "uri-reference"}),
+            }
         ),
         "Suggestions": _object({"words": words}),
         "Problem": _object({"type": text, "title": text, "status": whole, "detail": text, "instance": text}),

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from seealso import Collection, Example, QueryError, UnknownWord
 from seealso_web import openapi
+from seealso_web.duplicates import found_duplicates
 from seealso_web.links import Links
 from seealso_web.problems import Problem
 from seealso_web.queries import (
@@ -37,6 +38,7 @@ from seealso_web.uploads import ENVELOPE, Upload, limited
 from seealso_web.visitors import Token, address_of
 
 PER_PAGE = 60
+GROUPS_PER_PAGE = 20
 LOGIN_SECONDS = 10  # for the token to arrive
 
 
@@ -163,6 +165,16 @@ async def text(request: Request) -> Response:
     return await site.page(request, query, template="text.html", asked=question_of(found.answer, shown), **values)
 
 
+async def duplicates(request: Request) -> Response:
+    """The groups of near-identical images that were found last."""
+    site = site_of(request)
+    collection = site.collection(request)
+    if not collection.exists():
+        return await site.page(request, collection.name, template="empty.html")
+    shown = await site.work(found_duplicates, collection, window(request, GROUPS_PER_PAGE))
+    return await site.page(request, "Duplicates", template="duplicates.html", shown=shown)
+
+
 async def upload(request: Request) -> Response:
     """Take an image, and go to the page of its neighbours."""
     site = site_of(request)
@@ -258,6 +270,7 @@ ROUTES = [
     Route("/{collection}", home),
     Route("/{collection}/text", text),
     Route("/{collection}/similar", similar_to_examples),
+    Route("/{collection}/duplicates", duplicates),
     Route("/{collection}/similar/{id}", similar_to_object),
     Route("/{collection}/uploads", upload, methods=["POST"]),
     Route("/{collection}/uploads/{upload}", similar_to_upload),

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from starlette.requests import Request
 
 from seealso import (
+    NEARLY_THE_SAME,
     Answer,
     Example,
     FileError,
@@ -225,6 +226,7 @@ class Wanted:
         where: only those that match this text query.
         within: only those that are so near, or so alike.
         others: without the objects that are the examples themselves.
+        fold: with those that are nearly the same in one place.
         weight: how much the first image counts beside other examples.
         beside: other examples.
     """
@@ -235,6 +237,7 @@ class Wanted:
     where: str | None
     within: Within | None
     others: bool
+    fold: bool = False
     weight: float = 1.0
     beside: tuple[Beside, ...] = ()
 
@@ -259,6 +262,10 @@ class Wanted:
     def at_most(self, distance: float) -> Wanted:
         """The same, no further away than this."""
         return replace(self, within=Within(distance))
+
+    def folded(self, fold: bool) -> Wanted:
+        """The same, with or without those that are nearly the same in one place."""
+        return replace(self, fold=fold)
 
     def of_the_whole(self) -> Wanted:
         """The same, of the whole image."""
@@ -304,6 +311,8 @@ class Wanted:
             given.append(("within", str(self.within)))
         if self.others != self.usual_others:
             given.append(("others", str(self.others).lower()))
+        if self.fold:
+            given.append(("fold", "true"))
         return given
 
     def examples(self, limits: ImageLimits) -> tuple[Example, ...]:
@@ -324,12 +333,15 @@ def wanted(request: Request, source: int | Upload | None, limit: int) -> Wanted:
     Raises:
         Problem: 422, it makes no sense.
     """
-    others = request.query_params.get("others")
-    if others not in (None, "true", "false"):
-        raise Problem(422, "`others` has to be true or false.")
+    others, fold = request.query_params.get("others"), request.query_params.get("fold")
+    for name, given in (("others", others), ("fold", fold)):
+        if given not in (None, "true", "false"):
+            raise Problem(422, f"`{name}` has to be true or false.")
     shown, where, within = window(request, limit), asked_text(request, "where"), nearness(request, "within")
     part = region(request) if source is not None else None
-    asked = Wanted(source, shown, part, where, within, others == "true", _weight(request), examples_of(request))
+    asked = Wanted(
+        source, shown, part, where, within, others == "true", fold == "true", _weight(request), examples_of(request)
+    )
     if source is None and not asked.beside:
         raise Problem(422, "Say what the images shall be like: `like`, the ID of an object, or `words`.")
     return (asked if others is not None else replace(asked, others=asked.usual_others)).settled()
@@ -365,6 +377,7 @@ def similar(collection: Searchable, asked: Wanted, limits: ImageLimits) -> Found
         offset=shown.offset,
         others=asked.others,
         **(asked.within.limits if asked.within is not None else {}),
+        fold=NEARLY_THE_SAME if asked.fold else None,
     )
     try:
         answer, records = _answered(collection, query, shown)

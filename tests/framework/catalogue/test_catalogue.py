@@ -39,6 +39,8 @@ def test_objects_and_locations(writer, tmp_path):
     reader = Catalog(tmp_path)
     assert reader.change() == 1
     assert reader.ids().tolist() == [3, 5]
+    assert reader.sizes().tolist() == [(3, 12, 100, 1), (5, 12, 100, 1)]
+    assert reader.sizes()["id"].tolist() == [3, 5]
     assert reader.id_of_hash(row(5).hash) == 5
     assert reader.id_of_hash(b"?" * 32) is None
     assert reader.records([5, 3, 4])[5].paths == (b"/b\xff",)

@@ -10,6 +10,7 @@ from seealso.collection.derived.view import View
 from seealso.collection.likeness import KeptLikeness
 from seealso.collection.parts.opened import Opened
 from seealso.collection.search.examples import Examples
+from seealso.collection.search.folding import SPARE, Folded
 from seealso.collection.search.fusion import DEPTH, fused
 from seealso.collection.search.hits import hits_of, nearest_hits, with_likeness
 from seealso.collection.search.keywords import matching, ranked
@@ -19,7 +20,7 @@ from seealso.collection.search.stopwatch import Stopwatch
 from seealso.configuration.models import SearchConfig
 from seealso.errors import QueryError, UnknownWord
 from seealso.interfaces.index import IdSet, MetricIndex
-from seealso.interfaces.likeness import Likeness
+from seealso.interfaces.likeness import Likeness, Within
 from seealso.interfaces.query import Answer, Cost, Hit, Query
 from seealso.interfaces.text import TextHits, TextIndex
 
@@ -96,17 +97,23 @@ class Answering:
         self._watch.book("extract")
         allowed, matched = self._allowed(query)
         reach = min(query.reach, opened.catalog.counts().objects)
+        candidates = max(reach, query.candidates or self._settings.candidates)
         skip = [each.id for each in asked if each.id is not None] if query.others else []
         wanted = Wanted(
-            hits=reach,
-            candidates=max(reach, query.candidates or self._settings.candidates),
+            hits=reach if query.fold is None else min(SPARE * reach, candidates),
+            candidates=candidates,
             patience=self._settings.patience,
             allowed=allowed,
             skip=np.array(skip, np.int64),
         )
         likeness = self._likeness(query, measure)
         best = self._refine(view, measure, wanted).within(query.farthest(likeness))
+        folded = self._folded(query.fold, best)
+        if folded is not None:
+            best = folded.best
         hits = nearest_hits(opened.catalog, *best, query.k, query.offset)
+        if folded is not None:
+            hits = tuple(replace(hit, folded=folded.into.get(hit.id, ())) for hit in hits)
         if likeness is not None:
             hits = with_likeness(hits, likeness)
         self._watch.book("rows")
@@ -126,6 +133,14 @@ class Answering:
         likeness = kept.of_query(opened, likeness, measure.probes[0])
         self._watch.book("read")
         return likeness
+
+    def _folded(self, fold: Within | None, best: tuple[np.ndarray, np.ndarray]) -> Folded | None:
+        if fold is None:
+            return None
+        opened = self._opened
+        folded = Folded(opened.store, opened.distance, best, fold.as_distance(lambda: self._kept_likeness.get(opened)))
+        self._watch.book("refine")
+        return folded
 
     def _refine(self, view: View[MetricIndex], measure: Measure, wanted: Wanted) -> Best:
         return Refinement(self._opened.store, view, measure, wanted, self._cost, self._watch).run()
