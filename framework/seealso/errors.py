@@ -165,5 +165,6 @@ class UnknownWord(QueryError):
     def instead(self, text: str) -> tuple[str, ...]:
         """A text with each of the words `near` in the place of the unknown one."""
         word = re.compile(rf"(?<!\w){re.escape(self.word)}(?!\w)", re.IGNORECASE)
-        found = [word.sub(lambda _, near=near: near, text) for near in self.near]
+        # No backslash of a word is taken for a group.
+        found = [word.sub(near.replace("\\", "\\\\"), text) for near in self.near]
         return tuple(each for each in found if each != text)

@@ -85,11 +85,11 @@ class Links:
 
     def duplicates(self, shown: Window | None = None) -> str:
         """Groups of near-identical images."""
-        return f"{self.home}/duplicates{_question(None, shown)}"
+        return f"{self.home}/duplicates{_question([], shown)}"
 
     def api_duplicates(self, shown: Window | None = None) -> str:
         """The same, in the API."""
-        return f"{self.api}/duplicates{_question(None, shown)}"
+        return f"{self.api}/duplicates{_question([], shown)}"
 
     @property
     def uploads(self) -> str:
