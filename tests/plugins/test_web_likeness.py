@@ -8,10 +8,16 @@ import pytest
 
 import seealso
 from conftest import THUMBNAIL
+from seealso.layout import LIKENESS
+
+
+def copy_unmeasured(collection, folder):
+    """A copy of a collection in which nobody has asked for a likeness yet."""
+    shutil.copytree(collection, folder, ignore=shutil.ignore_patterns(f"{LIKENESS}*"))
 
 
 def test_images_of_a_likeness(serve, web_collection, tmp_path):
-    shutil.copytree(web_collection, tmp_path / "c")
+    copy_unmeasured(web_collection, tmp_path / "c")
     client = serve({"photos": tmp_path / "c"})
     asked = {id_: client.get(f"/api/v1/photos/similar/{id_}?limit=200").json() for id_ in range(1, 17)}
     id_ = min(asked, key=lambda id_: asked[id_]["hits"][0]["distance"])
@@ -42,7 +48,7 @@ def test_images_of_a_likeness(serve, web_collection, tmp_path):
 
 def test_hits_as_far_away_as_unrelated_images_are_marked(serve, web_collection, tmp_path, monkeypatch):
     monkeypatch.setattr("seealso.collection.likeness.KeptLikeness.of_query", lambda self, opened, likeness, _: likeness)
-    shutil.copytree(web_collection, tmp_path / "c")
+    copy_unmeasured(web_collection, tmp_path / "c")
     client = serve({"photos": tmp_path / "c"})
     hits = client.get("/api/v1/photos/similar/3?limit=200").json()["hits"]
     assert "beyond" not in client.get("/photos/similar/3").text
