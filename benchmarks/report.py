@@ -4,6 +4,8 @@ import argparse
 import json
 import os
 import platform
+import resource
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -47,6 +49,18 @@ def photographs_below(folder: str) -> list[Path]:
 def bytes_below(folder: Path) -> int:
     """What a folder takes on the disk."""
     return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
+
+
+def peak_memory() -> int:
+    """Bytes of memory that this process held at its peak."""
+    try:
+        status = Path("/proc/self/status").read_text()
+        # getrusage also counts what the parent held when it started this process.
+        return 1024 * int(status.partition("VmHWM:")[2].split()[0])
+    except OSError:
+        pass
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def drop_cache(folder: Path) -> None:
@@ -107,6 +121,14 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     for row in rows:
         table.add_row(*row)
     Console(width=None if os.isatty(1) else 160).print(table)
+
+
+def print_markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table for a page of the documentation; all but the first two columns stand at the right."""
+    print("| " + " | ".join(columns) + " |")
+    print("|" + "|".join("---" if place < 2 else "--:" for place in range(len(columns))) + "|")
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
 
 
 def write_document(content: Mapping[str, object], json_file: Path | None) -> None:

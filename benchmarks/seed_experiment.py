@@ -30,7 +30,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from report import Figure, arguments, drop_cache, machine, package_versions, report
+from report import Figure, arguments, drop_cache, machine, package_versions, peak_memory, report
 
 import seealso
 
@@ -137,18 +137,6 @@ class Measured:
 def limit_memory() -> None:
     """What the process allocates is limited; more fails."""
     resource.setrlimit(resource.RLIMIT_DATA, (LIMIT_BYTES, LIMIT_BYTES))
-
-
-def peak_memory() -> int:
-    """Bytes of memory that this process held at its peak."""
-    try:
-        status = Path("/proc/self/status").read_text()
-        # getrusage also counts what the parent held when it started this process.
-        return 1024 * int(status.partition("VmHWM:")[2].split()[0])
-    except OSError:
-        pass
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def progress(what: str, done: int, total: int) -> None:

@@ -32,6 +32,9 @@ MOST = 1_000_000
 MOST_FOLDED = 10_000
 """Hits that one with `Query.fold` can reach: they are compared with one another."""
 
+MOST_EXAMPLES = 100
+"""Examples of one query: every candidate is compared with each of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Region:
@@ -150,7 +153,7 @@ class Query:
     """A question: a value that can be kept, sent elsewhere, and asked again.
 
     Attributes:
-        examples: what the hits shall be like, nearest first; or unlike, where the weight is below 0.
+        examples: what the hits shall be like, nearest first; or unlike, where the weight is below 0; `MOST_EXAMPLES` at most.
         keywords: ranks by keywords; `TextQuery` says what it may hold. With examples as well, both rankings are fused by reciprocal
             rank: an object that stands high in one of them, or in both, comes first.
         where: only objects that match this text query. It restricts, and does not rank.
@@ -191,6 +194,8 @@ class Query:
             object.__setattr__(self, "max_distance", most)
         if not self.examples and self.keywords is None:
             raise QueryError("there is nothing to look for; give an example or keywords")
+        if len(self.examples) > MOST_EXAMPLES:
+            raise QueryError(f"there are {len(self.examples):,} examples; give {MOST_EXAMPLES} at most")
         if self.k < 1:
             raise QueryError(f"k is {self.k}; ask for at least 1 hit")
         if self.offset < 0:

@@ -37,6 +37,7 @@ def test_what_is_no_example(given, expected):
     [
         ({}, "there is nothing to look for; give an example or keywords"),
         ({"where": "bird"}, "there is nothing to look for"),
+        ({"examples": (Example(id=1),) * 101}, "there are 101 examples; give 100 at most"),
         ({"examples": (Example(id=1),), "k": 0}, "k is 0; ask for at least 1 hit"),
         ({"examples": (Example(id=1),), "k": -3}, "k is -3"),
         ({"examples": (Example(id=1),), "offset": -1}, "offset is -1; it counts from 0"),
