@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
+from typing import Self
 
 import numpy as np
 from PIL import Image
@@ -48,6 +49,23 @@ PAGE = 500  # rows of the catalogue at a time
 
 
 @dataclass(frozen=True, slots=True)
+class Small:
+    """A small picture: uint8 ``(SIDE, SIDE, 3)``; and at first sight: float32 ``(8, 8, 3)``."""
+
+    pixels: np.ndarray
+    at_first_sight: np.ndarray
+
+    @classmethod
+    def of(cls, pixels: np.ndarray) -> Self:
+        """The picture of some pixels."""
+        return cls(pixels, _smaller(pixels, 8))
+
+    def mirrored(self) -> Small:
+        """Its mirror image."""
+        return Small(self.pixels[:, ::-1], self.at_first_sight[:, ::-1])
+
+
+@dataclass(frozen=True, slots=True)
 class Reader:
     """Reads pictures.
 
@@ -59,15 +77,15 @@ class Reader:
     read: Callable[[ObjectRecord], bytes]
     limits: ImageLimits
 
-    def small(self, record: ObjectRecord | None) -> np.ndarray | None:
-        """An object's picture, uint8 ``(SIDE, SIDE, 3)``; None where it is gone, or its file is."""
+    def small(self, record: ObjectRecord | None) -> Small | None:
+        """An object's picture; None where it is gone, or its file is."""
         if record is None:
             return None
         try:
             image = decode_image(self.read(record), min_side=2 * SIDE, limits=self.limits).image
         except (FileError, ImageError):
             return None
-        return np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX))
+        return Small.of(np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX)))
 
 
 class SamePicture:
@@ -101,7 +119,7 @@ class SamePicture:
         self._ids = ids
         self._nearness = nearness
         self._mirrored = mirrored
-        self._pictures: OrderedDict[int, np.ndarray | None] = OrderedDict()
+        self._pictures: OrderedDict[int, Small | None] = OrderedDict()
         self.flipped = np.zeros(ids.size, bool)
 
     def prepare(self, places: Sequence[int]) -> None:
@@ -118,7 +136,7 @@ class SamePicture:
                 records = self._catalog.records(self._ids[page].tolist())
                 found = [records.get(id_) for id_ in self._ids[page].tolist()]
                 reading = (pool.submit(self._reader.small, record) for record in found)
-                small: Iterator[np.ndarray | None] = in_order(reading, 2 * threads)
+                small: Iterator[Small | None] = in_order(reading, 2 * threads)
                 self._pictures.update(zip(page, small, strict=True))
         while len(self._pictures) > REMEMBERED:
             self._pictures.popitem(last=False)
@@ -137,33 +155,34 @@ class SamePicture:
         """Objects with the very same descriptors as others are mirror images as those are."""
         self.flipped[places] = self.flipped[others]
 
-    def _picture(self, place: int) -> np.ndarray | None:
+    def _picture(self, place: int) -> Small | None:
         if place not in self._pictures:
             self.prepare([place])
         return self._pictures[place]
 
-    def _compared(self, picture: np.ndarray | None, other: np.ndarray | None, distance: float) -> tuple[bool, bool]:
+    def _compared(self, picture: Small | None, other: Small | None, distance: float) -> tuple[bool, bool]:
         """Whether two pictures are the same, and as mirror images."""
         if picture is None or other is None:
             return distance <= self._nearness.blind, False
-        plain, mirrored = fit(picture, other), fit(picture, other[:, ::-1])
+        plain = fit(picture, other)
+        mirrored = fit(picture, other.mirrored()) if plain < 1 - CLEARLY else 0.0
         if mirrored > max(plain + CLEARLY, FITS):
             return self._mirrored, True
         return distance <= self._nearness.sure or plain >= FITS, False
 
 
-def fit(picture: np.ndarray, other: np.ndarray) -> float:
+def fit(picture: Small, other: Small) -> float:
     """How well a small picture fits a part of another one, or all of it, up to 1: the best of some places where it may have been cut.
 
     It is the correlation, lowered where one has more contrast than the other; two without any fit. What does not fit at first sight is
     not looked at in all places.
     """
-    coarse = float(_fits(_smaller(other, 8)[np.newaxis], _smaller(picture, 8))[0])
-    if coarse < AT_FIRST_SIGHT:
-        return coarse
+    first = float(_fits(other.at_first_sight[np.newaxis], picture.at_first_sight)[0])
+    if first < AT_FIRST_SIGHT:
+        return first
     half = SIDE // 2
-    parts = np.concatenate([_smaller(other, half)[np.newaxis], _parts(other)])
-    return float(_fits(parts, _smaller(picture, half)).max())
+    parts = np.concatenate([_smaller(other.pixels, half)[np.newaxis], _parts(other.pixels)])
+    return float(_fits(parts, _smaller(picture.pixels, half)).max())
 
 
 def _smaller(picture: np.ndarray, side: int) -> np.ndarray:
