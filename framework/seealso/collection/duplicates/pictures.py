@@ -33,7 +33,7 @@ OFFSETS = 5
 FITS = 0.95
 """How well two pictures have to fit (`fit`) to be the same."""
 
-AT_FIRST_SIGHT = 0.6
+AT_FIRST_SIGHT = 0.8
 """What fits worse than this in eight by eight pixels is not looked at again."""
 
 CLEARLY = 0.02
