@@ -40,6 +40,7 @@ KINDS = (
     ("kept thumbnails", rf"{SERVED}/c\.seealso/extras/", 3),
     ("cached pictures", rf"{SERVED}/cache/", 3),
     ("true neighbours", r"[^/]+/c\.seealso/evaluation", 3),
+    ("what distances mean", r"[^/]+/c\.seealso/likeness", 3),
     ("lock", r"[^/]+/c\.seealso/write.lock", 0.3),
 )
 """Kinds of files: what each is called, where it lies, and how often it is taken."""
