@@ -39,6 +39,7 @@ WORDS = {
     "extractor": "Extractors: `extractor:`",
     "distance": "Distances: `distance:`",
     "index": "Metric indexes: `index:`",
+    "sketch": "Sketches: `sketch:`",
     "codec": "Codecs: `codec:` of a store",
     "store": "Stores: `store:`",
     "keywords": "Keyword sources: `keywords:`",

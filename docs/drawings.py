@@ -251,7 +251,7 @@ FLOORS = [
     ("planning · evaluation", "what it will take; how good answers are", "one"),
     ("collection", "the face; its rooms are below", "one"),
     ("intake · search · upkeep", "the way in and out; duplicates; looking after", "one"),
-    ("derived · parts", "what can be built anew; what is in force", "one"),
+    ("sketches · derived · parts", "what can be built anew; what is in force", "one"),
     ("catalogue · images · configuration", "rows; decoding; YAML → models", "two"),
     ("distances · codecs · imported", "the plugins that the core brings itself", "two"),
     ("registry", "kinds of plugins, hooks, loading", "two"),

@@ -113,6 +113,9 @@ if TYPE_CHECKING:
     from seealso.interfaces.query import Times as Times
     from seealso.interfaces.records import Counts as Counts
     from seealso.interfaces.records import ObjectRecord as ObjectRecord
+    from seealso.interfaces.sketch import Sketch as Sketch
+    from seealso.interfaces.sketch import SketchContext as SketchContext
+    from seealso.interfaces.sketch import SketchQuery as SketchQuery
     from seealso.interfaces.store import EncodedBlock as EncodedBlock
     from seealso.interfaces.store import ObjectStore as ObjectStore
     from seealso.interfaces.store import StoreContext as StoreContext
@@ -211,6 +214,7 @@ _MODULES = {
     "seealso.interfaces.likeness": ("Likeness", "Within"),
     "seealso.interfaces.observed": ("Observed",),
     "seealso.interfaces.plugin": ("Plugin", "PluginChoice", "PluginOptions", "RelativePath"),
+    "seealso.interfaces.sketch": ("Sketch", "SketchContext", "SketchQuery"),
     "seealso.interfaces.store": ("EncodedBlock", "ObjectStore", "StoreContext", "StoreOptions", "StoreReport"),
     "seealso.interfaces.text": ("TextContext", "TextHits", "TextIndex", "Words", "hash_of_words"),
     "seealso.authoring.new": ("write_new_plugin",),

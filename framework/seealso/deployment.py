@@ -101,6 +101,7 @@ class Deployment:
             except PluginError as error:
                 raise ConfigError(f"{self.config.source.place(place_of(name, EXTRACTOR))}: {error}") from error
             parts.distance(provenance.dtype)
+            parts.check_sketch()
             try_words(parts)
             parts.choices()  # every other part is looked for
             parts.check_store()

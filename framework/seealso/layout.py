@@ -20,6 +20,9 @@ STORE = "store"
 INDEX = "index"
 """Snapshots of the metric index."""
 
+SKETCH = "sketch"
+"""Snapshots of the table of sketches."""
+
 TEXT = "text"
 """Snapshots of the text index."""
 
@@ -69,7 +72,7 @@ def extras_of(directory: Path, plugin: str) -> Path:
 
 def strangers(directory: Path) -> list[str]:
     """What lies in a directory and is no part of a collection."""
-    ours = (INDEX, TEXT, LOCK, EXTRAS)
+    ours = (INDEX, SKETCH, TEXT, LOCK, EXTRAS)
     names = (name for name in os.listdir(directory) if name not in ours and not is_store(name))
     # Beside these files lie those that SQLite and an interrupted writer make.
     return sorted(name for name in names if not name.startswith((CATALOGUE, EVALUATION, LIKENESS, DUPLICATES)))

@@ -19,7 +19,7 @@ from conftest import SAMPLES, THUMBNAIL
 from warm_python import WarmPython
 
 MAKES: dict[str, dict[str, object]] = {
-    "usual": {"store": "flat-file", "index": "ppp-codes"},
+    "usual": {"store": "flat-file", "index": "ppp-codes", "distance": "euclidean", "sketch": "rabitq"},
     "lmdb": {"store": {"plugin": "lmdb", "codec": "raw"}, "index": "exact"},
     "plain": {"store": {"plugin": "flat-file", "codec": "zstd"}, "index": "pivot", "text": "plain-text"},
 }
@@ -32,6 +32,7 @@ KINDS = (
     ("catalogue", r"[^/]+/c\.seealso/catalog", 3),
     ("text index tantivy", r"(usual|lmdb)/c\.seealso/text/", 5),
     ("index ppp-codes", r"usual/c\.seealso/index/", 3),
+    ("sketches", r"usual/c\.seealso/sketch/", 3),
     ("store flat-file", r"(usual|plain)/c\.seealso/store/", 3),
     ("store lmdb", r"lmdb/c\.seealso/store/", 3),
     ("index exact", r"lmdb/c\.seealso/index/", 3),
@@ -39,6 +40,7 @@ KINDS = (
     ("kept thumbnails", rf"{SERVED}/c\.seealso/extras/", 3),
     ("cached pictures", rf"{SERVED}/cache/", 3),
     ("true neighbours", r"[^/]+/c\.seealso/evaluation", 3),
+    ("what distances mean", r"[^/]+/c\.seealso/likeness", 3),
     ("lock", r"[^/]+/c\.seealso/write.lock", 0.3),
 )
 """Kinds of files: what each is called, where it lies, and how often it is taken."""

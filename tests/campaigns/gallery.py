@@ -124,7 +124,7 @@ class Gallery:
 
 def configure(file: Path, collections: dict[str, dict[str, object]], **more: object) -> None:
     """Write a configuration of collections: their settings, beside those of all; it has the extractor of such images."""
-    common = {"distance": "euclidean", "index": "ppp-codes", "text": "tantivy"}
+    common = {"distance": "euclidean", "index": "ppp-codes", "sketch": "rabitq", "text": "tantivy"}
     held = {name: common | settings for name, settings in collections.items()}
     # JSON is YAML.
     file.write_text(json.dumps({"plugins": [str(THUMBNAIL)], "collections": held, **more}))

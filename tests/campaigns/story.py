@@ -108,7 +108,7 @@ class Story:
             self.begin_anew(name)
 
     def _configure(self) -> None:
-        common = {"distance": "euclidean", "index": "ppp-codes"}
+        common = {"distance": "euclidean", "index": "ppp-codes", "sketch": "rabitq"}
         photographs = {"path": "disk/c.seealso", "extractor": {"plugin": "thumbnail", "side": 4}, "text": "tantivy"}
         imported = {"path": "disk/v.seealso", "extractor": {"plugin": "imported", "dim": DIM}}
         web = {"plugin": "web", "port": self.port, "access_log": False, "thumbnails": "keep", "cache": "cache"}

@@ -158,7 +158,7 @@ def test_every_hook_has_a_heading_with_its_signature(name):
 
 def test_the_examples_of_hooks_work(tmp_path, monkeypatch, photos, caplog, capsys):
     """All of them in one deployment: each is loaded, registers what it says, and is called without an error."""
-    for kind in ("index", "codec", "store", "text", "frontend"):
+    for kind in ("index", "sketch", "codec", "store", "text", "frontend"):
         written = seealso.write_new_plugin(seealso.load_plugins(), kind, f"my-{kind}", tmp_path)
         monkeypatch.syspath_prepend(str(written / "src"))
     files = [tmp_path / f"example_{number}.py" for number in range(len(HOOKS))]

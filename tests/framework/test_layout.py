@@ -21,7 +21,13 @@ INSIDE = Path(__file__).parents[2] / "docs" / "inside.md"
 
 def deployment_in(folder: Path) -> seealso.Deployment:
     """A collection with all that leaves something in its directory."""
-    settings = {"path": str(folder / "c"), "extractor": "pixels", "store": "flat-file", "keywords": ["names"]}
+    settings = {
+        "path": str(folder / "c"),
+        "extractor": "pixels",
+        "store": "flat-file",
+        "keywords": ["names"],
+        "sketch": "rabitq",
+    }
     frontends = [{"plugin": "web", "thumbnails": "keep"}]
     return seealso.Deployment(
         check_data({"collections": {"c": settings}, "frontends": frontends}), load_plugins([PIXELS])
@@ -85,7 +91,7 @@ def test_a_lost_catalogue_is_told_as_such_and_nothing_is_touched(lost, beside):
         (lost / "c" / "mine").mkdir()
     if beside == "files of other releases":
         (lost / "c" / "thumbnails").mkdir()
-        (lost / "c" / "sketch").mkdir()
+        (lost / "c" / "shards").mkdir()
     before = content_below(lost)
     for name, command in COMMANDS.items():
         with (

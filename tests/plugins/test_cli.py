@@ -153,8 +153,8 @@ def test_similar_json_is_the_contract(indexed, home):
     assert answer["hits"][0]["path"] == f"{home}/photos/0003-cell.jpg"
     assert answer["hits"][0]["uri"] == f"file://{home}/photos/0003-cell.jpg"
     assert answer["hits"][0]["distance"] == 0
-    assert set(answer["cost"]) == {"candidates", "reads", "bytes_read", "ms"}
-    stages = {"open", "catch_up", "extract", "text", "candidates", "read", "refine", "rows"}
+    assert set(answer["cost"]) == {"candidates", "refined", "reads", "bytes_read", "ms"}
+    stages = {"open", "catch_up", "extract", "text", "candidates", "sketch", "read", "refine", "rows"}
     assert set(answer["cost"]["ms"]) == {*stages, "total"}
     assert set(answer["query"]) == {"id", "path", "uri", "text", "within", "offset", "examples"}
     by_id = json.loads(indexed("similar", f"id:{answer['hits'][0]['id']}", "-k", "4", "--json")[1])
@@ -490,6 +490,7 @@ def test_plugins(call, home):
         "extractor": ["onnx"],
         "distance": ["cosine"],
         "index": ["ppp-codes"],
+        "sketch": [],
         "codec": ["raw"],
         "store": ["flat-file"],
         "keywords": ["embedded", "sidecar"],

@@ -17,11 +17,13 @@ from seealso.testing import (
     KeywordSourceTests,
     MetricIndexTests,
     ObjectStoreTests,
+    SketchTests,
     TextIndexTests,
 )
 from seealso.testing.pixels import Pixels
 from seealso_exact.index import ExactIndex
 from seealso_lmdb.store import LmdbStore
+from seealso_rabitq.sketch import RaBitQ
 from seealso_tantivy.index import TantivyIndex
 
 # Extractors
@@ -202,6 +204,63 @@ class TestSeesNoDamage(MetricIndexTests):
         def load(self, directory):
             with contextlib.suppress(seealso.FormatError):
                 super().load(directory)
+
+
+# Sketches; with so many bits, since to choose them takes the longest
+
+
+class TestSketchWorstFirst(SketchTests):
+    options = {"bits": 4}  # noqa: RUF012 - as the suite has it
+
+    class sketch_class(RaBitQ):
+        """Higher is nearer."""
+
+        def query(self, descriptor):
+            return Turned(super().query(descriptor))
+
+
+class Turned(seealso.SketchQuery):
+    def __init__(self, query):
+        self.query = query
+
+    def scores(self, rows, places, out):
+        self.query.scores(rows, places, out)
+        np.negative(out, out=out)
+
+
+class TestSketchSharesState(SketchTests):
+    options = {"bits": 4}  # noqa: RUF012
+
+    class sketch_class(RaBitQ):
+        """All queries are the last one that was prepared."""
+
+        def query(self, descriptor):
+            prepared = super().query(descriptor)
+            shared = self.__dict__.setdefault("shared", prepared)
+            shared.planes[...], shared.factors[...] = prepared.planes, prepared.factors
+            return shared
+
+
+class TestSketchWidthVaries(SketchTests):
+    options = {"bits": 4}  # noqa: RUF012
+
+    class sketch_class(RaBitQ):
+        """Cuts off what is zero at the end."""
+
+        def encode(self, descriptors):
+            return super().encode(descriptors)[:, : 40 if len(descriptors) > 1 else 32]
+
+
+class TestSketchDependsOnTheBatch(SketchTests):
+    options = {"bits": 4}  # noqa: RUF012
+
+    class sketch_class(RaBitQ):
+        """Centred by the batch."""
+
+        def encode(self, descriptors):
+            if descriptors.dtype == np.float32 and len(descriptors):
+                descriptors = descriptors - descriptors.mean(axis=0)
+            return super().encode(descriptors)
 
 
 # Codecs

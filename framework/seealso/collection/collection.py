@@ -57,7 +57,7 @@ from seealso.interfaces.store import ObjectStore
 from seealso.interfaces.text import Words
 from seealso.layout import extras_of
 from seealso.paths import PathLike, absolute
-from seealso.registry.kinds import EXTRACTOR, STORE
+from seealso.registry.kinds import EXTRACTOR, STORE, TEXT
 from seealso.registry.registry import Plugins
 
 
@@ -312,7 +312,7 @@ class Collection:
     @property
     def has_text(self) -> bool:
         """Whether there is a text index, so that ``keywords`` and ``where`` can be asked."""
-        return self.parts.chosen_text() is not None
+        return self.parts.chosen_or_none(TEXT) is not None
 
     def suggest(self, beginning: str, limit: int = 10) -> list[str]:
         """Words of the collection that begin so, the most frequent first; none where there is no text index."""
@@ -637,7 +637,8 @@ class Collection:
                 return None
             with found._writing() as (opened, writer):
                 converted = convert(self.path, found.parts, opened, writer, wanted, progress)
-                opened.index.finish()
+                for keeper in opened.keepers():
+                    keeper.finish()
                 opened.store.close()
                 remove_left(self.path, found.parts, writer)
                 return converted

@@ -9,7 +9,7 @@ that begins with ``x-`` is passed over.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -43,12 +43,24 @@ class SearchConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     candidates: StrictInt = Field(
-        default=5000, gt=0, description="how many candidates are refined with the true distance, at most"
+        default=5000,
+        gt=0,
+        description="how many candidates are looked at, at most; without a sketch all of them are read",
+    )
+    reads: StrictInt = Field(
+        default=200,
+        gt=0,
+        description=(
+            "where there is a sketch, how many of the candidates are read and refined with the true distance, at most; but at least four for "
+            "each hit that is wanted"
+        ),
     )
     patience: StrictInt | None = Field(
         default=None,
         gt=0,
-        description="stop refining when the nearest have not changed over so many steps of 500 candidates; null: refine all",
+        description=(
+            "stop refining when the nearest have not changed over so many steps of 500 candidates, or of 32 with a sketch; null: refine all"
+        ),
     )
 
 
@@ -57,7 +69,7 @@ def _with_choices(model: type[M]) -> type[M]:
     fields: dict[str, Any] = {}
     for kind in CHOSEN:
         choice: Any = list[PluginChoice] if kind.several else PluginChoice
-        admitted = choice | Literal[False] | None if kind.optional else choice | None
+        admitted = choice | Literal[kind.without] | None if kind.optional else choice | None
         fields[kind.word] = (admitted, Field(default=None, description=kind.meaning))
     made: type[M] = create_model(model.__name__, __base__=model, __module__=model.__module__, **fields)
     return made
@@ -73,10 +85,13 @@ class PartsConfig(BaseModel):
 
     def choices(self, kind: Kind[Any]) -> tuple[PluginChoice, ...] | None:
         """What is chosen of a kind: nothing where it is switched off; None where nothing is said of it."""
-        chosen: PluginChoice | Sequence[PluginChoice] | Literal[False] | None = getattr(self, kind.word)
-        if isinstance(chosen, PluginChoice):
-            return (chosen,)
-        return None if chosen is None else tuple(chosen or ())
+        chosen: Any = getattr(self, kind.word)
+        if chosen is None:
+            return None
+        # A word in the place of a plugin reads like the name of one.
+        if kind.optional and kind.without in (chosen, getattr(chosen, "plugin", chosen)):
+            return ()
+        return (chosen,) if isinstance(chosen, PluginChoice) else tuple(chosen)
 
 
 class CollectionConfig(PartsConfig):

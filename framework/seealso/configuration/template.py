@@ -58,7 +58,7 @@ def _choice(plugins: Plugins, kind: Kind[Any]) -> Iterator[str]:
     if kind.several:
         yield f"    # {kind.word}: [{', '.join(defaults)}]"
     elif not defaults:
-        yield f"    # {kind.word}: false"
+        yield f"    # {kind.word}: {_written(kind.without)}"
     else:
         yield f"    # {kind.word}:"
         yield f"    #   plugin: {defaults[0]}"
@@ -75,5 +75,9 @@ def _default(field: FieldInfo) -> str:
     value: Any = field.get_default(call_default_factory=True)
     if isinstance(value, BaseModel):
         value = value.model_dump(mode="json")
+    return _written(value)
+
+
+def _written(value: Any) -> str:
     text: str = yaml.safe_dump(value, default_flow_style=True)
     return text.removesuffix("...\n").strip()

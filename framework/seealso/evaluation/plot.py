@@ -9,7 +9,7 @@ from seealso.errors import FileError, MissingExtra
 from seealso.evaluation.evaluate import Evaluation
 
 SUFFIXES = (".png", ".svg", ".pdf")
-SHOWN = ("extract", "candidates", "read", "refine")
+SHOWN = ("extract", "candidates", "sketch", "read", "refine")
 
 
 def plot_evaluation(evaluation: Evaluation, file: Path) -> None:

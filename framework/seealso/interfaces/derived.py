@@ -1,4 +1,4 @@
-"""What can always be built anew from the catalogue and the store: the metric index, the text index."""
+"""What can always be built anew from the catalogue and the store: the metric index, the table of sketches, the text index."""
 
 from __future__ import annotations
 
@@ -80,3 +80,11 @@ class Derived(Plugin, Generic[Content]):
 
     def close(self) -> None:
         """Let go of files and memory. It is not used afterwards."""
+
+
+class DerivedFromDescriptors(Derived[np.ndarray | None]):
+    """What is told of an object is its descriptor."""
+
+    @abstractmethod
+    def ids(self) -> np.ndarray:
+        """The IDs of all objects that it holds, int64, ascending."""

@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from seealso.interfaces.derived import Derived
+from seealso.interfaces.derived import DerivedFromDescriptors
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.plugin import PluginOptions
 from seealso.interfaces.store import ObjectStore
@@ -41,6 +41,21 @@ class IdSet:
         return found
 
 
+def check_descriptors(descriptors: np.ndarray, dim: int, dtype: np.dtype) -> None:
+    """Hold descriptors ``(n, dim)`` to what those of a collection are.
+
+    Raises:
+        ValueError: they are of another dimension or dtype, or hold values that are not finite.
+    """
+    if descriptors.ndim != 2 or descriptors.shape[1] != dim or descriptors.dtype != dtype:
+        raise ValueError(
+            f"descriptors are {descriptors.dtype} of shape {descriptors.shape}; those of the collection are "
+            f"{dtype} of shape (n, {dim})"
+        )
+    if descriptors.dtype.kind == "f" and not np.isfinite(descriptors).all():
+        raise ValueError("descriptors hold values that are not finite numbers")
+
+
 @dataclass(frozen=True, slots=True)
 class IndexContext:
     """What the framework lends a metric index.
@@ -65,13 +80,7 @@ class IndexContext:
         Raises:
             ValueError: they are of another dimension or dtype, or hold values that are not finite.
         """
-        if descriptors.ndim != 2 or descriptors.shape[1] != self.dim or descriptors.dtype != self.dtype:
-            raise ValueError(
-                f"descriptors are {descriptors.dtype} of shape {descriptors.shape}; those of the collection are "
-                f"{self.dtype} of shape (n, {self.dim})"
-            )
-        if descriptors.dtype.kind == "f" and not np.isfinite(descriptors).all():
-            raise ValueError("descriptors hold values that are not finite numbers")
+        check_descriptors(descriptors, self.dim, self.dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +103,7 @@ class CandidateBlock:
     bytes_read: int = 0
 
 
-class MetricIndex(Derived[np.ndarray | None]):
+class MetricIndex(DerivedFromDescriptors):
     """Proposes candidates for a query. What it is told of an object is its descriptor; `Derived` says how it lives."""
 
     def __init__(self, options: PluginOptions, context: IndexContext) -> None:

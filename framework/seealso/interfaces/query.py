@@ -162,7 +162,9 @@ class Query:
         others: leave out the object that is the example itself.
         max_distance: only hits that are no further than this from the example; infinity is no limit, and kept as None.
         allowed: only these objects.
-        candidates: how many candidates to refine, at most; by default what the configuration says.
+        candidates: how many candidates to look at, at most; by default what the configuration says.
+        reads: where there is a sketch, how many of them to read, at most, the best by it; by default what the configuration says. Without
+            a sketch all are read.
         min_likeness: only hits that are at least so alike, in percent (`Likeness`). It compares images: none of the examples may be words.
         fold: a hit that is as near as this to a better one is folded into it (`Hit.folded`), so each picture is shown once.
 
@@ -181,11 +183,12 @@ class Query:
     candidates: int | None = None
     min_likeness: float | None = None
     fold: Within | None = None
+    reads: int | None = None
 
     def __post_init__(self) -> None:
         # A query can be kept and sent elsewhere, so it holds plain numbers, whatever kind of number was given.
         object.__setattr__(self, "examples", tuple(map(Example.of, self.examples)))
-        for count in ("k", "offset", "candidates"):
+        for count in ("k", "offset", "candidates", "reads"):
             if getattr(self, count) is not None:
                 object.__setattr__(self, count, whole_number(getattr(self, count)))
         if self.max_distance is not None:
@@ -204,6 +207,8 @@ class Query:
             raise QueryError(f"k and offset reach to hit {self.k + self.offset:,}; a query reaches {MOST:,} at most")
         if self.candidates is not None and self.candidates < 1:
             raise QueryError(f"candidates is {self.candidates}; refine at least 1")
+        if self.reads is not None and self.reads < 1:
+            raise QueryError(f"reads is {self.reads}; read at least 1")
         # Written so that what is not a number is refused too.
         if self.max_distance is not None and not self.max_distance >= 0:
             raise QueryError(f"max_distance is {self.max_distance}; a distance is 0 or more")
@@ -339,6 +344,7 @@ class Times:
             network.
         text: the text index.
         candidates: the metric index.
+        sketch: estimating how far the candidates are; the first time, what it waits for until the sketches are in memory.
         read: reading descriptors from the store, that of an example which it holds included; the first time, loading what the store
             needs for it.
         refine: computing distances.
@@ -351,6 +357,7 @@ class Times:
     extract: float = 0.0
     text: float = 0.0
     candidates: float = 0.0
+    sketch: float = 0.0
     read: float = 0.0
     refine: float = 0.0
     rows: float = 0.0
@@ -362,12 +369,21 @@ class Times:
 
 @dataclass(slots=True)
 class Cost:
-    """What a query cost: candidates considered, separate reads of the disk, bytes read, and milliseconds. Costs can be added."""
+    """What a query cost; costs can be added.
+
+    Attributes:
+        candidates: objects that were considered.
+        refined: of these, the ones whose descriptors were read and compared by the true distance.
+        reads: separate reads of the disk.
+        bytes_read: and the bytes.
+        ms: milliseconds, by stage.
+    """
 
     candidates: int = 0
     reads: int = 0
     bytes_read: int = 0
     ms: Times = field(default_factory=Times)
+    refined: int = 0
 
     def __add__(self, other: Cost) -> Cost:
         return Cost(
@@ -375,13 +391,19 @@ class Cost:
             self.reads + other.reads,
             self.bytes_read + other.bytes_read,
             self.ms + other.ms,
+            self.refined + other.refined,
         )
 
     def as_json(self) -> dict[str, Any]:
         """As the command line's ``--json`` and the web show it; milliseconds to the microsecond."""
-        cost = asdict(self)
-        cost["ms"] = {stage: round(value, 3) for stage, value in cost["ms"].items()}
-        return cost
+        stages = {stage: round(value, 3) for stage, value in asdict(self.ms).items()}
+        return {
+            "candidates": self.candidates,
+            "refined": self.refined,
+            "reads": self.reads,
+            "bytes_read": self.bytes_read,
+            "ms": stages,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,9 @@ from seealso.errors import QueryError, SeealsoError
 from seealso.imported.extractor import Imported
 from seealso.interfaces.plugin import PluginChoice
 from seealso.interfaces.query import Times
-from seealso.layout import INDEX, STORE
+from seealso.layout import INDEX, SKETCH, STORE
 from seealso.planning.sample import PlanSample
-from seealso.registry.kinds import EXTRACTOR
+from seealso.registry.kinds import CHOSEN, EXTRACTOR
 
 log = logging.getLogger("seealso")
 
@@ -140,8 +140,8 @@ class PilotSize:
         objects: so many.
         indexing: seconds to build the index of what the store holds.
         taking: seconds to take the descriptors in.
-        disk: bytes by part: ``store``, ``index``, ``catalogue``.
-        index_memory: bytes of the index in memory.
+        disk: bytes by part: ``store``, ``index``, ``sketch`` where there is one, ``catalogue``.
+        index_memory: bytes of the index, and of the sketches, in memory.
     """
 
     objects: int
@@ -245,12 +245,13 @@ def _filled(pilot: Collection, size: int, taking: float) -> PilotSize:
     started = time.perf_counter()
     pilot.rebuild()
     indexing = time.perf_counter() - started
-    status = pilot.status()["index"]
-    assert isinstance(status, dict)
+    status = pilot.status()
+    told = [status[part] for part in (INDEX, SKETCH) if part in status]
+    memory = sum(float(part["bytes"]) for part in told if isinstance(part, dict) and "bytes" in part)
     pilot.close()
-    disk = {part: bytes_below(pilot.path / part) for part in (STORE, INDEX)}
+    disk = {part: bytes_below(pilot.path / part) for part in (STORE, INDEX, SKETCH) if (pilot.path / part).is_dir()}
     disk["catalogue"] = bytes_below(pilot.path) - sum(disk.values())
-    return PilotSize(size, indexing, taking, disk, float(status.get("bytes", 0)))
+    return PilotSize(size, indexing, taking, disk, memory)
 
 
 def _times(quarter: Collection, pilot: Collection) -> tuple[QueryTimes, QueryTimes, QueryTimes]:
@@ -331,4 +332,5 @@ def _serve(asked: str) -> subprocess.CompletedProcess[str]:
 def _settings(collection: Collection) -> dict[str, object]:
     """As `seealso.open` takes them; with what is secret, for the process that opens it has to open the store, too."""
     chosen = {kind: choice.revealed() for kind, choice in collection.parts.choices().items()}
-    return {"text": False, **collection.choices(), **chosen}
+    without = {kind.word: kind.without for kind in CHOSEN if kind.optional}
+    return {**without, **collection.choices(), **chosen}

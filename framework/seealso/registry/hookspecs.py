@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from seealso.interfaces.keywords import KeywordSource
     from seealso.interfaces.observed import Observed
     from seealso.interfaces.query import Answer, Query
+    from seealso.interfaces.sketch import Sketch
     from seealso.interfaces.store import ObjectStore
     from seealso.interfaces.text import TextIndex
 
@@ -46,6 +47,11 @@ def register_distances() -> Sequence[type[Distance]]:  # type: ignore[empty-body
 @hookspec
 def register_metric_indexes() -> Sequence[type[MetricIndex]]:  # type: ignore[empty-body]
     """The metric index classes that the plugin brings. Since 0.1."""
+
+
+@hookspec
+def register_sketches() -> Sequence[type[Sketch]]:  # type: ignore[empty-body]
+    """The sketch classes that the plugin brings. Since 0.1."""
 
 
 @hookspec

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 if TYPE_CHECKING:
     from seealso.interfaces.codec import Codec
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from seealso.interfaces.index import MetricIndex
     from seealso.interfaces.keywords import KeywordSource
     from seealso.interfaces.plugin import Plugin
+    from seealso.interfaces.sketch import Sketch
     from seealso.interfaces.store import ObjectStore
     from seealso.interfaces.text import TextIndex
 
@@ -36,7 +37,8 @@ class Kind(Generic[P]):
         suite: the module of `seealso.testing` that has its suite, which is called as the interface with ``Tests``.
         meaning: what the configuration says of the key of a collection that chooses it; empty where no such key does.
         several: a collection has several of it at once.
-        optional: a collection may do without: ``false`` switches it off, and where none is installed there is none.
+        without: what the configuration says in the place of a plugin where a collection shall do without; None: it cannot. Where none
+            is installed that offers itself, it does so anyway.
         recorded: a collection keeps to the choice that it was made with.
         follows: another kind; the default is what its class names as ``default_WORD``.
         within: another kind; an option of that plugin, called as this kind, makes the choice.
@@ -52,7 +54,7 @@ class Kind(Generic[P]):
     noun: str = ""
     meaning: str = ""
     several: bool = False
-    optional: bool = False
+    without: Literal[False] | str | None = None
     recorded: bool = True
     follows: str = ""
     within: str = ""
@@ -63,6 +65,11 @@ class Kind(Generic[P]):
     def called(self) -> str:
         """What a sentence calls one of it."""
         return self.noun or self.word
+
+    @property
+    def optional(self) -> bool:
+        """Whether a collection may do without."""
+        return self.without is not None
 
     def base(self) -> type[P]:
         """The abstract class that a plugin of this kind implements."""
@@ -99,6 +106,16 @@ INDEX: Kind[MetricIndex] = Kind(
     meaning="what narrows a search",
     compared=True,
     ending="Index",
+)
+SKETCH: Kind[Sketch] = Kind(
+    "sketch",
+    "register_sketches",
+    "seealso.interfaces.sketch",
+    "Sketch",
+    "sketches",
+    meaning="what estimates distances in memory, before descriptors are read; none: nothing does",
+    without="none",
+    ending="Sketch",
 )
 CODEC: Kind[Codec] = Kind(
     "codec",
@@ -140,7 +157,7 @@ TEXT: Kind[TextIndex] = Kind(
     "text_indexes",
     noun="text index",
     meaning="what finds images by such words; false: nothing does",
-    optional=True,
+    without=False,
     ending="TextIndex",
 )
 FRONTEND: Kind[Frontend] = Kind(
@@ -154,7 +171,7 @@ FRONTEND: Kind[Frontend] = Kind(
 )
 
 KINDS: dict[str, Kind[Any]] = {
-    kind.word: kind for kind in (EXTRACTOR, DISTANCE, INDEX, CODEC, STORE, KEYWORDS, TEXT, FRONTEND)
+    kind.word: kind for kind in (EXTRACTOR, DISTANCE, INDEX, SKETCH, CODEC, STORE, KEYWORDS, TEXT, FRONTEND)
 }
 """The kinds, under the words that the configuration uses."""
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from seealso.testing.frontends import FrontendTests as FrontendTests
     from seealso.testing.indexes import MetricIndexTests as MetricIndexTests
     from seealso.testing.keyword_sources import KeywordSourceTests as KeywordSourceTests
+    from seealso.testing.sketches import SketchTests as SketchTests
     from seealso.testing.stores import ObjectStoreTests as ObjectStoreTests
     from seealso.testing.text_indexes import TextIndexTests as TextIndexTests
 

@@ -69,6 +69,16 @@ class Made:
         return order
 
 
+def heaps(count: int, seed: int, distance: type[Distance]) -> np.ndarray:
+    """Descriptors ``(count, DIM)`` of a type that a distance takes: ten heaps of them, the same ten for each seed."""
+    rng = np.random.default_rng(seed)
+    middles = np.random.default_rng(99).normal(size=(10, DIM)) * 3
+    found = middles[rng.integers(0, 10, count)] + rng.normal(size=(count, DIM))
+    if "float32" in distance.dtypes:
+        return found.astype(np.float32)
+    return np.packbits(np.repeat(found > 0, 8, axis=1) ^ (rng.random((count, 8 * DIM)) < 0.1), axis=1)
+
+
 def candidates(index: MetricIndex, query: np.ndarray, **options: Any) -> list[int]:
     """The IDs of all candidates, best first; whatever a block has to be is checked."""
     found: list[int] = []
@@ -108,12 +118,7 @@ class IndexFixtures(PluginTests):
 
     def points(self, count: int, seed: int = 0, metric: str | None = None) -> np.ndarray:
         """Descriptors ``(count, DIM)`` for a metric, by default the first of `metrics`: ten heaps of them."""
-        rng = np.random.default_rng(seed)
-        middles = np.random.default_rng(99).normal(size=(10, DIM)) * 3
-        found = middles[rng.integers(0, 10, count)] + rng.normal(size=(count, DIM))
-        if "float32" in DISTANCES[metric or self.metrics[0]].dtypes:
-            return found.astype(np.float32)
-        return np.packbits(np.repeat(found > 0, 8, axis=1) ^ (rng.random((count, 8 * DIM)) < 0.1), axis=1)
+        return heaps(count, seed, DISTANCES[metric or self.metrics[0]])
 
     @pytest.fixture
     def make(self) -> Iterator[Callable[..., Made]]:

@@ -73,7 +73,10 @@ DIGITS = "[0-9]{1,19}"
 )
 @click.option("--fold", is_flag=True, help="Hits that are nearly the same as a nearer one are folded into it.")
 @click.option("--offset", type=Number(min=0), default=0, metavar="N", help="Leave out so many of the nearest.")
-@click.option("--candidates", type=Number(min=1), metavar="N", help="How many candidates to refine, at most.")
+@click.option("--candidates", type=Number(min=1), metavar="N", help="How many candidates to look at, at most.")
+@click.option(
+    "--reads", type=Number(min=1), metavar="N", help="How many of them to read, at most, where there is a sketch."
+)
 @output_options
 @click.pass_obj
 def similar_command(
@@ -89,6 +92,7 @@ def similar_command(
     fold: bool,
     offset: int,
     candidates: int | None,
+    reads: int | None,
     as_json: bool,
     paths: bool,
     null: bool,
@@ -113,6 +117,7 @@ def similar_command(
             k=k,
             offset=offset,
             candidates=candidates,
+            reads=reads,
             where=where,
             others=others,
             fold=NEARLY_THE_SAME if fold else None,

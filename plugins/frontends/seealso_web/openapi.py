@@ -295,7 +295,7 @@ def _schemas(options: WebOptions) -> dict[str, Any]:
     group: dict[str, Any] = {"files": whole, "spare": whole, "spread": real, "count": whole}
     group |= {"images": {"type": "array", "items": _object(image)}}
     times = _object(dict.fromkeys(STAGES, real), more=True)
-    cost = _object({"candidates": whole, "reads": whole, "bytes_read": whole, "ms": times}, more=True)
+    cost = _object({"candidates": whole, "refined": whole, "reads": whole, "bytes_read": whole, "ms": times}, more=True)
     query = {"id": _or_null(whole), "upload": _or_null(text), "crop": _or_null({"type": "array", "items": real})}
     example = _object({"id": _or_null(whole), "words": _or_null(text), "weight": real})
     query |= {"text": _or_null(text), "within": _or_null(real), "by": _or_null(text)}

@@ -95,6 +95,17 @@ def test_one_file_in_a_collection(plugins, make_collection, photos, tmp_path):
     assert collection.verify().problems == []
 
 
+def test_one_file_with_a_sketch_in_a_collection(plugins, make_collection, photos, tmp_path):
+    # By itself: the distance that is written is of no kind that the sketch estimates.
+    file = seealso.write_new_plugin(plugins, "sketch", "own-sketch", tmp_path, one_file=True)
+    collection = make_collection(plugins=[file], sketch={"plugin": "own-sketch", "values": 16})
+    assert collection.index([photos]).added == 12
+    answer = collection.similar(photos / "0004.png", 1, reads=3)
+    assert [hit.id for hit in answer.hits] == [5]
+    assert answer.cost.refined == 3
+    assert collection.verify().problems == []
+
+
 @pytest.mark.parametrize(
     ("kind", "name", "expected"),
     [

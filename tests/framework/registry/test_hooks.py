@@ -13,6 +13,7 @@ BASES = {
     "register_extractors": ("extractor", "seealso.testing.pixels.Pixels"),
     "register_distances": ("distance", "seealso.distances.vectors.Euclidean"),
     "register_metric_indexes": ("index", "seealso_exact.index.ExactIndex"),
+    "register_sketches": ("sketch", "seealso_rabitq.sketch.RaBitQ"),
     "register_codecs": ("codec", "seealso.codecs.raw.Raw"),
     "register_object_stores": ("store", "seealso_lmdb.store.LmdbStore"),
     "register_keyword_sources": ("keywords", "seealso_keywords.names.Names"),
@@ -76,6 +77,10 @@ def test_register_distances(registered):
 
 def test_register_metric_indexes(registered):
     assert issubclass(registered("register_metric_indexes"), seealso.MetricIndex)
+
+
+def test_register_sketches(registered):
+    assert issubclass(registered("register_sketches"), seealso.Sketch)
 
 
 def test_register_codecs(registered):

@@ -44,6 +44,18 @@ EXPECTED = {
         "test_it_behaves_like_a_dictionary",
     },
     "TestSeesNoDamage": {"test_what_is_no_snapshot_is_refused", "test_a_damaged_snapshot_is_noticed"},
+    "TestSketchWorstFirst": {
+        "test_the_nearest_come_first",
+        "test_an_object_comes_first_for_its_own_descriptor",
+        "test_distances_are_estimated",
+        "test_descriptors_of_every_type",
+    },
+    "TestSketchSharesState": {"test_queries_have_nothing_in_common"},
+    "TestSketchWidthVaries": {
+        "test_rows_are_what_it_says",
+        "test_the_company_makes_no_difference",
+    },
+    "TestSketchDependsOnTheBatch": {"test_the_company_makes_no_difference"},
     "TestPlain": set(),
     "TestNotLossless": {
         "test_what_is_encoded_is_decoded",

@@ -1,36 +1,37 @@
-"""The metric index, made of the descriptors in the store."""
+"""What is made of the descriptors in the store: the metric index, the table of sketches."""
 
 from __future__ import annotations
+
+from typing import TypeVar
 
 import numpy as np
 
 from seealso.catalogue.reader import Catalog
 from seealso.collection.derived.source import Recipe, Record, Source
+from seealso.collection.sketches.table import SketchTable
+from seealso.interfaces.derived import DerivedFromDescriptors
 from seealso.interfaces.index import MetricIndex
 from seealso.interfaces.store import ObjectStore
+
+D = TypeVar("D", bound=DerivedFromDescriptors)
 
 CHUNK = 8192  # IDs at a time
 CHUNK_BYTES = 1 << 22  # and bytes of descriptors
 SAMPLE_SEED = 20150809  # the same sample for the same collection, so that an index can be made again
 
 
-class Descriptors(Source[MetricIndex]):
-    """Tells a metric index of the descriptors of a collection.
+class Descriptors(Source[D]):
+    """Tells something derived of the descriptors of a collection.
 
     Args:
         collection: the collection's name.
-        recipe: how the index is made.
+        recipe: how it is made.
         store: where the descriptors are.
         dim: the number of values in a descriptor.
         dtype: their type.
     """
 
-    what = "index"
-    spare = 1000
-
-    def __init__(
-        self, collection: str, recipe: Recipe[MetricIndex], store: ObjectStore, dim: int, dtype: np.dtype
-    ) -> None:
+    def __init__(self, collection: str, recipe: Recipe[D], store: ObjectStore, dim: int, dtype: np.dtype) -> None:
         super().__init__(collection, recipe)
         self._store = store
         self._dim, self._dtype = dim, dtype
@@ -48,7 +49,7 @@ class Descriptors(Source[MetricIndex]):
         """The objects that were added."""
         return catalog.ids(after, until)
 
-    def feed(self, part: MetricIndex, catalog: Catalog, ids: np.ndarray) -> None:
+    def feed(self, part: D, catalog: Catalog, ids: np.ndarray) -> None:
         """Add objects with their descriptors, a part at a time; one whose descriptor is lost or damaged is left out."""
         step = min(CHUNK, max(1, CHUNK_BYTES // self.bytes_each)) if part.needs_content else CHUNK
         for start in range(0, ids.size, step):
@@ -61,7 +62,7 @@ class Descriptors(Source[MetricIndex]):
                 order = np.argsort(sound)
                 part.add(sound[order], descriptors[order])
 
-    def sample(self, part: MetricIndex, catalog: Catalog) -> np.ndarray:
+    def sample(self, part: D, catalog: Catalog) -> np.ndarray:
         """Descriptors of a random selection of all objects, without those that are lost or damaged."""
         chosen = np.random.default_rng(SAMPLE_SEED).permutation(catalog.ids())[: part.sample_size]
         found, sample = 0, np.empty((chosen.size, self._dim), self._dtype)
@@ -71,21 +72,36 @@ class Descriptors(Source[MetricIndex]):
             found += len(descriptors)
         return sample[:found]
 
-    def compare(self, part: MetricIndex, catalog: Catalog, applied: int) -> list[str]:
+    def compare(self, part: D, catalog: Catalog, applied: int) -> list[str]:
         """Which objects one of the two has, and the other has not."""
         # In this order, for the catalogue may grow, and so may the index: what came since is known to the last two.
         indexed, objects = part.ids(), catalog.ids()
         added, removed = catalog.ids(applied), catalog.removed_ids(applied)
         problems = []
         for ids, others, what in (
-            (np.setdiff1d(objects, indexed, assume_unique=True), added, "objects are not in the index"),
+            (np.setdiff1d(objects, indexed, assume_unique=True), added, f"objects are not in the {self.what}"),
             (
                 np.setdiff1d(indexed, objects, assume_unique=True),
                 removed,
-                "objects in the index are not in the catalogue",
+                f"objects in the {self.what} are not in the catalogue",
             ),
         ):
             wrong = np.setdiff1d(ids, others, assume_unique=True)
             if wrong.size:
                 problems.append(f"{wrong.size} {what}, the first is {wrong[0]}")
         return problems
+
+
+class IndexedDescriptors(Descriptors[MetricIndex]):
+    """For the metric index."""
+
+    what = "index"
+    spare = 1000
+
+
+class SketchedDescriptors(Descriptors[SketchTable]):
+    """For the table of sketches."""
+
+    what = "table of sketches"
+    spare = 1000
+    dispensable = True

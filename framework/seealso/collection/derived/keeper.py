@@ -102,7 +102,7 @@ class Keeper(Generic[D]):
         part, listed = (None if asked is None else asked.part), missing.added
         if self._source.bytes_each and listed is not None:
             return View(part, listed, missing.removed)
-        if asked is None and missing.more_than(self._limits.tail):
+        if asked is None and missing.more_than(self._limits.tail) and not self._source.dispensable:
             raise CollectionError(self._refusal(state, catalog))
         # Those that are listed are more than may be counted in no time.
         unsearched = catalog.counts().objects - held_by(asked) if listed is None else listed.size
@@ -152,6 +152,9 @@ class Keeper(Generic[D]):
             state = self._state
         if (state is not None and not self._source.answers(state.made_by)) or self._is_behind(catalog, tail):
             # What only a writer can change.
+            return
+        if state is None and self._source.dispensable and not self._following:
+            # Queries do without, rather than that each process makes one of its own.
             return
         if state is None and self._source.anything(catalog):
             state = self._state = self._loader.empty(self._source.made_by)

@@ -144,6 +144,6 @@ class Import:
         objects = [ObjectRow(int(id_), digest, 0, 0, size) for id_, digest in zip(ids, hashes, strict=True)]
         locations = [Location(path, int(id_), STATE) for path, id_ in zip(paths, ids, strict=True)]
         change = self._writer.commit(objects, locations, [])
-        self._opened.index.committed(self._opened.catalog, change, ids, descriptors)
+        self._opened.committed(change, ids, descriptors)
         batch = IngestedBatch(ids, descriptors, tuple(paths), change)
         self._plugins.observe("ingested", collection=self._name, batch=batch)

@@ -27,7 +27,6 @@ from seealso.errors import PluginError
 from seealso.images.decoding import DecodedImage
 from seealso.interfaces.extractor import Extractor
 from seealso.interfaces.image_limits import ImageLimits
-from seealso.interfaces.index import MetricIndex
 from seealso.interfaces.store import ObjectStore
 from seealso.interfaces.text import TextIndex
 from seealso.paths import shown_path
@@ -134,7 +133,7 @@ class IngestParts:
     catalog: Catalog
     writer: CatalogWriter
     store: ObjectStore
-    index: Keeper[MetricIndex]
+    committed: Callable[[int, np.ndarray, np.ndarray], None]
     extractor: Extractor
     extract: Callable[[np.ndarray], np.ndarray]
     annotator: Annotator
@@ -350,7 +349,7 @@ class Ingest:
         change = self.parts.writer.commit(objects, locations, failures)
         self._in_flight -= {row.hash for row in objects}
         if change > before:
-            self.parts.index.committed(self.parts.catalog, change, ids, batch.descriptors)
+            self.parts.committed(change, ids, batch.descriptors)
             if self.parts.text is not None:
                 self.parts.text.committed(self.parts.catalog, change)
         if objects:

@@ -106,7 +106,7 @@ class Intake:
             catalog=opened.catalog,
             writer=self.writer,
             store=opened.store,
-            index=opened.index,
+            committed=opened.committed,
             extractor=self.parts.extractor,
             extract=self.parts.extract,
             annotator=annotator,

@@ -54,6 +54,7 @@ def create(path: Path, parts: Parts) -> None:
     """
     provenance = parts.extractor.provenance
     parts.distance(provenance.dtype)
+    parts.check_sketch()
     # All that may be refused is asked for before anything is written.
     kept = record(parts.choices(), provenance)
     if words := try_words(parts):

@@ -9,25 +9,27 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from seealso.collection.derived.descriptors import Descriptors
+from seealso.collection.derived.descriptors import IndexedDescriptors, SketchedDescriptors
 from seealso.collection.derived.keeper import Keeper
 from seealso.collection.derived.source import Recipe, Record
 from seealso.collection.derived.words import WordsOfObjects
 from seealso.collection.parts.resolved import Chosen, Parts
+from seealso.collection.sketches.table import SketchTable
 from seealso.interfaces.derived import Derived
 from seealso.interfaces.extractor import Provenance
 from seealso.interfaces.index import IndexContext, MetricIndex
 from seealso.interfaces.plugin import PluginChoice
+from seealso.interfaces.sketch import SketchContext
 from seealso.interfaces.store import ObjectStore
 from seealso.interfaces.text import TextContext, TextIndex
-from seealso.registry.kinds import DISTANCE, INDEX, TEXT, Kind, P
+from seealso.registry.kinds import DISTANCE, INDEX, SKETCH, TEXT, Kind, P
 
 D = TypeVar("D", bound=Derived[Any])
 
 
 def text_keeper(parts: Parts, directory: Path) -> Keeper[TextIndex] | None:
     """What looks after the text index, whose snapshots are in a directory; None where there is to be none."""
-    if parts.chosen_text() is None:
+    if parts.chosen_or_none(TEXT) is None:
         return None
 
     def make(made_by: Record, scratch: Callable[[], Path]) -> TextIndex:
@@ -46,7 +48,29 @@ def index_keeper(parts: Parts, directory: Path, store: ObjectStore, provenance: 
         context = IndexContext(parts.metric(distance), store, dim, dtype, parts.threads)
         return index.cls(index.options, context)
 
-    source = Descriptors(parts.name, _recipe(parts, (INDEX, DISTANCE), make), store, dim, dtype)
+    source = IndexedDescriptors(parts.name, _recipe(parts, (INDEX, DISTANCE), make), store, dim, dtype)
+    return Keeper(source, directory)
+
+
+def sketch_keeper(
+    parts: Parts, directory: Path, store: ObjectStore, provenance: Provenance
+) -> Keeper[SketchTable] | None:
+    """What looks after the table of sketches, whose snapshots are in a directory; None where there is to be none.
+
+    Raises:
+        ConfigError: the sketch cannot estimate the collection's distance.
+    """
+    if parts.chosen_or_none(SKETCH) is None:
+        return None
+    parts.check_sketch()
+    dim, dtype = provenance.dim, np.dtype(provenance.dtype)
+
+    def make(made_by: Record, scratch: Callable[[], Path]) -> SketchTable:
+        sketch, distance = _as_made(parts, SKETCH, made_by), _as_made(parts, DISTANCE, made_by)
+        context = SketchContext(parts.metric(distance), dim, dtype, parts.threads)
+        return SketchTable(sketch.cls(sketch.options, context))
+
+    source = SketchedDescriptors(parts.name, _recipe(parts, (SKETCH, DISTANCE), make), store, dim, dtype)
     return Keeper(source, directory)
 
 

@@ -7,24 +7,27 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
+
+import numpy as np
 
 from seealso.catalogue.reader import Catalog
 from seealso.collection.derived.keeper import Keeper
 from seealso.collection.derived.view import View
 from seealso.collection.parts.creation import store_folder
 from seealso.collection.parts.identity import check_identity, recorded_identity
-from seealso.collection.parts.keepers import index_keeper, text_keeper
+from seealso.collection.parts.keepers import index_keeper, sketch_keeper, text_keeper
 from seealso.collection.parts.reading_words import recorded_words
 from seealso.collection.parts.recorded import CONFIGURATION, recorded_provenance
 from seealso.collection.parts.resolved import Parts
+from seealso.collection.sketches.table import SketchTable
 from seealso.errors import CollectionError, QueryError
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.extractor import Provenance
 from seealso.interfaces.index import MetricIndex
 from seealso.interfaces.store import ObjectStore
 from seealso.interfaces.text import TextIndex
-from seealso.layout import INDEX, TEXT
+from seealso.layout import INDEX, SKETCH, TEXT
 from seealso.registry.kinds import STORE
 
 A = TypeVar("A")
@@ -32,7 +35,7 @@ A = TypeVar("A")
 
 @dataclass(slots=True)
 class Opened:
-    """The catalogue, the store (its folder, and what messages call it) and the index of a collection, and what they hold
+    """The catalogue, the store (its folder, and what messages call it), the indexes and the sketches of a collection, and what they hold
     descriptors of; the record by which it was opened; and how many use it just now, which is counted by whoever opened it."""
 
     catalog: Catalog
@@ -40,6 +43,7 @@ class Opened:
     distance: Distance
     store: ObjectStore
     index: Keeper[MetricIndex]
+    sketch: Keeper[SketchTable] | None
     text: Keeper[TextIndex] | None
     folder: Path
     called: str
@@ -79,15 +83,19 @@ class Opened:
             try:
                 check_identity(store, catalog, called, force=force)
                 index = index_keeper(parts, path / INDEX, store, provenance)
+                sketch = sketch_keeper(parts, path / SKETCH, store, provenance)
                 text = text_keeper(parts, path / TEXT)
                 index.open(catalog)
+                if sketch is not None:
+                    # Its rows are read while this goes on.
+                    sketch.open(catalog)
             except BaseException:
                 store.close()
                 raise
         except BaseException:
             catalog.close()
             raise
-        return cls(catalog, provenance, distance, store, index, text, folder, called, record)
+        return cls(catalog, provenance, distance, store, index, sketch, text, folder, called, record)
 
     def moved(self) -> bool:
         """Whether the descriptors are in another store by now, or are compared or indexed in another way."""
@@ -106,8 +114,25 @@ class Opened:
             "words_provenance": recorded_words(self.catalog),
             "store": self.store.statistics(),
             "index": self.index.statistics(self.catalog),
+            **({} if self.sketch is None else {"sketch": self.sketch.statistics(self.catalog)}),
             **({} if self.text is None else {"text": self.text.statistics(self.catalog)}),
         }
+
+    def keepers(self) -> list[Keeper[Any]]:
+        """What looks after each thing that is derived."""
+        return [keeper for keeper in (self.index, self.sketch, self.text) if keeper is not None]
+
+    def committed(self, change: int, ids: np.ndarray, descriptors: np.ndarray) -> None:
+        """Objects were committed as ``change``: what is made of descriptors follows, while these are at hand.
+
+        Args:
+            change: the number of the change.
+            ids: the objects that were added, int64 ``(n,)``, perhaps none.
+            descriptors: theirs, ``(n, dim)``.
+        """
+        self.index.committed(self.catalog, change, ids, descriptors)
+        if self.sketch is not None:
+            self.sketch.committed(self.catalog, change, ids, descriptors)
 
     def ask_text(self, question: Callable[[View[TextIndex]], A]) -> A:
         """The answer to a question about what a query sees of the text index; see `Keeper.ask`.
@@ -124,15 +149,13 @@ class Opened:
     def writing(self, *, anew: bool = False) -> Iterator[None]:
         """What is derived follows a writer; see `Keeper.writing`."""
         with ExitStack() as following:
-            following.enter_context(self.index.writing(self.catalog, anew=anew))
-            if self.text is not None:
-                following.enter_context(self.text.writing(self.catalog, anew=anew))
+            for keeper in self.keepers():
+                following.enter_context(keeper.writing(self.catalog, anew=anew))
             yield
 
     def close(self) -> None:
         """Let go of all."""
-        if self.text is not None:
-            self.text.close()
-        self.index.close()
+        for keeper in reversed(self.keepers()):
+            keeper.close()
         self.store.close()
         self.catalog.close()

@@ -26,8 +26,7 @@ from seealso.interfaces.extractor import Extractor, ExtractorContext, Provenance
 from seealso.interfaces.keywords import KeywordSource
 from seealso.interfaces.plugin import PluginChoice, PluginOptions
 from seealso.interfaces.store import ObjectStore, StoreContext, StoreOptions
-from seealso.interfaces.text import TextIndex
-from seealso.registry.kinds import CHOSEN, CODEC, DISTANCE, EXTRACTOR, KEYWORDS, STORE, TEXT, Kind, P
+from seealso.registry.kinds import CHOSEN, CODEC, DISTANCE, EXTRACTOR, KEYWORDS, SKETCH, STORE, Kind, P
 from seealso.registry.registry import Plugins
 
 
@@ -104,16 +103,16 @@ class Parts:
             self.recorded = recorded
             self._chosen.clear()
 
-    def chosen_text(self) -> Chosen[TextIndex] | None:
-        """The text index in force; None where the configuration wants none, or none is installed."""
-        return self.chosen(TEXT) if self._has(TEXT) else None
+    def chosen_or_none(self, kind: Kind[P]) -> Chosen[P] | None:
+        """The plugin in force for a kind; None where the configuration wants none, or none offers itself."""
+        return self.chosen(kind) if self._has(kind) else None
 
     def _has(self, kind: Kind[Any]) -> bool:
         """Whether the collection has a plugin of a kind; of one that it may do without it may have none."""
         named = self._collection.choices(kind)
         if not kind.optional or named:
             return True
-        return named is None and (kind.word in self.recorded or bool(self.plugins.classes(kind)))
+        return named is None and (kind.word in self.recorded or bool(self.plugins.defaults(kind)))
 
     def chosen_sources(
         self, given: Sequence[PluginChoice] = (), *, recorded: bool = False
@@ -307,6 +306,23 @@ class Parts:
         if key not in self._metrics:
             self._metrics[key] = chosen.cls(chosen.options)
         return self._metrics[key]
+
+    def check_sketch(self) -> None:
+        """Refuse a sketch that cannot estimate the collection's distance.
+
+        Raises:
+            ConfigError: it cannot; says what to write instead.
+        """
+        sketch = self.chosen_or_none(SKETCH)
+        if sketch is None or sketch.cls.distance_kinds is None:
+            return
+        distance, kinds = self.chosen(DISTANCE).cls, sketch.cls.distance_kinds
+        if distance.kind not in kinds:
+            able = sorted(name for name, cls in self.plugins.classes(DISTANCE).items() if cls.kind in kinds)
+            raise ConfigError(
+                f"{self.config.source.place(place_of(self.name, SKETCH))}: the sketch {sketch.cls.name} estimates the distances "
+                f"{', '.join(able)}, and not {distance.name}; write `sketch: none`, or choose another"
+            )
 
     def store(self, directory: Path, provenance: Provenance, *, read_only: bool, identity: str = "") -> ObjectStore:
         """The object store in a directory, which the collection knows by an identity.

@@ -24,6 +24,9 @@ from seealso.interfaces.likeness import Likeness, Within
 from seealso.interfaces.query import Answer, Cost, Hit, Query
 from seealso.interfaces.text import TextHits, TextIndex
 
+READS_A_HIT = 4
+"""Where sketches say which candidates are read, and the query does not say how many, so many are for each hit at least."""
+
 
 def check_answerable(query: Query) -> None:
     """Refuse what cannot be answered.
@@ -99,9 +102,11 @@ class Answering:
         reach = min(query.reach, opened.catalog.counts().objects)
         candidates = max(reach, query.candidates or self._settings.candidates)
         skip = [each.id for each in asked if each.id is not None] if query.others else []
+        found = reach if query.fold is None else min(SPARE * reach, candidates)
         wanted = Wanted(
-            hits=reach if query.fold is None else min(SPARE * reach, candidates),
+            hits=found,
             candidates=candidates,
+            reads=max(found, self._reads(query, reach)),
             patience=self._settings.patience,
             allowed=allowed,
             skip=np.array(skip, np.int64),
@@ -143,7 +148,17 @@ class Answering:
         return folded
 
     def _refine(self, view: View[MetricIndex], measure: Measure, wanted: Wanted) -> Best:
-        return Refinement(self._opened.store, view, measure, wanted, self._cost, self._watch).run()
+        opened, keeper = self._opened, self._opened.sketch
+        table = None if keeper is None else keeper.view(opened.catalog).part
+        sketches = None if table is None else table.now()
+        self._watch.book("catch_up")
+        return Refinement(opened.store, view, measure, wanted, self._cost, self._watch, sketches).run()
+
+    def _reads(self, query: Query, reach: int) -> int:
+        """How many of the candidates are read, where there are sketches."""
+        if query.reads is not None:
+            return max(reach, query.reads)
+        return max(READS_A_HIT * reach, self._settings.reads)
 
     def _by_keywords(self, query: Query) -> Answer:
         assert query.keywords is not None

@@ -6,14 +6,19 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from seealso.collection.sketches.table import Sketches
 from seealso.distances.vectors import Cosine
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.store import EncodedBlock
 
 Score = Callable[[str, np.ndarray], np.ndarray | None]
+
+Estimates = Callable[[np.ndarray], np.ndarray]
+"""The places of sketches, int64 ``(n,)`` → float32 ``(n,)``; lower is nearer."""
 
 
 class Measure(ABC):
@@ -47,6 +52,10 @@ class Measure(ABC):
         """The same on the scale of angles, radians from 0 to π."""
         return self
 
+    def estimates(self, sketches: Sketches) -> Estimates | None:
+        """What estimates how far objects are (or roughly), by their sketches; lower is nearer. None: sketches do not tell."""
+        return None
+
 
 class FromDescriptor(Measure):
     """A distance from a descriptor ``(dim,)``.
@@ -68,6 +77,10 @@ class FromDescriptor(Measure):
         """See `Measure`."""
         ids, distances = block.sound_distances(self._distance, self.probes[0])
         return ids, distances * self._factor
+
+    def estimates(self, sketches: Sketches) -> Estimates | None:
+        """See `Measure`; of another distance than the collection's they do not tell."""
+        return partial(sketches.scores, sketches.query(self.probes[0])) if self.plain else None
 
     def of(self, descriptors: np.ndarray) -> np.ndarray:
         """The float32 distances ``(n,)`` of descriptors ``(n, dim)`` that are decoded already."""
@@ -113,6 +126,10 @@ class FromWords(Measure):
     def is_costly(self) -> bool:
         """Whether the extractor ranks by these words itself."""
         return self.gives_angles()
+
+    def estimates(self, sketches: Sketches) -> Estimates | None:
+        """See `Measure`: the distance from the words' descriptor."""
+        return self._nearest.estimates(sketches)
 
     def gives_angles(self) -> bool:
         """Whether the extractor ranks by these words itself, rather than leave it to the distance."""
@@ -165,14 +182,30 @@ class Together(Measure):
     def _together(
         self, measured_by: Callable[[Measure], tuple[np.ndarray, np.ndarray]]
     ) -> tuple[np.ndarray, np.ndarray]:
-        total = sum(part.weight for part in self._liked)
         measured = [measured_by(part.measure) for part in self._liked]
-        ids = measured[0][0]
-        mean: np.ndarray = np.zeros(ids.size, np.float32)
-        for part, (_, distances) in zip(self._liked, measured, strict=True):
+        unliked = [measured_by(part.measure)[1] for part in self._unliked]
+        return measured[0][0], self._combined([distances for _, distances in measured], unliked)
+
+    def estimates(self, sketches: Sketches) -> Estimates | None:
+        """See `Measure`."""
+        parts = [part.measure.estimates(sketches) for part in (*self._liked, *self._unliked)]
+        known = [part for part in parts if part is not None]
+        if len(known) < len(parts):
+            return None
+
+        def estimated(places: np.ndarray) -> np.ndarray:
+            found = [sketches.sketch.distances(part(places)) for part in known]
+            return self._combined(found[: len(self._liked)], found[len(self._liked) :])
+
+        return estimated
+
+    def _combined(self, liked: Sequence[np.ndarray], unliked: Sequence[np.ndarray]) -> np.ndarray:
+        """The distances ``(n,)`` from all, of those from each."""
+        total = sum(part.weight for part in self._liked)
+        mean: np.ndarray = np.zeros(liked[0].size, np.float32)
+        for part, distances in zip(self._liked, liked, strict=True):
             mean += np.float32(part.weight / total) * distances
         pushed = mean.copy()
-        for part in self._unliked:
-            _, distances = measured_by(part.measure)
+        for part, distances in zip(self._unliked, unliked, strict=True):
             pushed += np.float32(-part.weight * len(self._liked) / total) * np.maximum(0, mean - distances)
-        return ids, pushed
+        return pushed

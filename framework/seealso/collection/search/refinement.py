@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from seealso.collection.derived.view import View
-from seealso.collection.search.measures import Measure
+from seealso.collection.search.measures import Estimates, Measure
 from seealso.collection.search.stopwatch import Stopwatch
+from seealso.collection.sketches.table import Sketches
 from seealso.interfaces.index import CandidateBlock, IdSet, MetricIndex
 from seealso.interfaces.query import Cost
 from seealso.interfaces.store import EncodedBlock, ObjectStore
@@ -18,6 +18,8 @@ from seealso.interfaces.store import EncodedBlock, ObjectStore
 STEP = 500  # candidates that are refined together where refinement may stop early
 CLOSELY = 100  # measured by a costly measure, at least
 AT_ONCE = 1000  # descriptors that are measured together then
+READS = 32  # the same where sketches have put them in order
+WHOLE = 500_000  # allowed objects whose sketches are all looked at: it takes no longer than asking an index
 SPARE = 64  # kept beyond those that are wanted, for those that turn out to have no place any more
 
 
@@ -50,14 +52,17 @@ class Wanted:
 
     Attributes:
         hits: how many of the nearest have to be right.
-        candidates: how many candidates of the index to refine, at most; not fewer than ``hits``.
-        patience: stop when the nearest have not changed over so many steps of `STEP` candidates; None: refine them all.
+        candidates: how many candidates of the index to look at, at most; not fewer than ``hits``.
+        reads: where there are sketches, how many of them to refine, at most; not fewer than ``hits``.
+        patience: stop when the nearest have not changed over so many steps of `STEP` candidates, or of `READS` that sketches have put in
+            order; None: refine them all.
         allowed: only these objects.
         skip: not these objects; int64 ``(n,)``.
     """
 
     hits: int
     candidates: int
+    reads: int = 200
     patience: int | None = None
     allowed: IdSet | None = None
     skip: np.ndarray | None = None
@@ -67,8 +72,12 @@ class Refinement:
     """Finds the nearest objects by a measure.
 
     What the index does not hold yet is compared without it. Where the index gives the measure's own distances nothing is
-    refined. Where there are several probes, their candidates are taken by turns. Where no more objects are allowed than candidates, the index is not asked: all of them are refined, and the answer is exact.
-    Where the measure is costly all are measured roughly, and the nearest by that anew: `CLOSELY`, or as many as are wanted.
+    refined. Where there are several probes, their candidates are taken by turns. Where the measure is costly all are measured roughly, and
+    the nearest by that anew: `CLOSELY`, or as many as are wanted.
+
+    Without sketches all candidates are refined; and where no more objects are allowed than candidates, the index is not asked: all of them
+    are refined, and the answer is exact. With sketches the best by these are refined, of as many allowed ones as `WHOLE` without asking the
+    index; an object that has no sketch yet is refined in any case.
 
     Args:
         store: holds the descriptors.
@@ -76,7 +85,8 @@ class Refinement:
         measure: how far an object is from what is asked.
         wanted: how far to go.
         cost: counts what it takes.
-        watch: books the stages candidates, read and refine.
+        watch: books the stages candidates, sketch, read and refine.
+        sketches: estimate distances; None: there are none.
     """
 
     def __init__(
@@ -87,6 +97,7 @@ class Refinement:
         wanted: Wanted,
         cost: Cost,
         watch: Stopwatch,
+        sketches: Sketches | None = None,
     ) -> None:
         self._store = store
         self._view = view
@@ -94,11 +105,12 @@ class Refinement:
         self._wanted = wanted
         self._cost = cost
         self._watch = watch
+        self._sketches = sketches
         skip = np.empty(0, np.int64) if wanted.skip is None else wanted.skip
         self._passed_over = np.concatenate([skip, view.removed])
         # Of these the index may propose some: it may be catching up.
         self._seen = IdSet.of_ascending(view.rest)
-        self._refined = 0
+        self._unchanged = 0  # refined since the nearest changed last
         self._costly = measure.is_costly()
         self._distances = measure.roughly if self._costly else measure.distances
         self.best = Best(max(wanted.hits + SPARE, CLOSELY if self._costly else 0))
@@ -126,23 +138,71 @@ class Refinement:
         self._watch.book("refine")
 
     def _find(self) -> None:
+        estimates = None if self._sketches is None else self._measure.estimates(self._sketches)
+        before = self._cost.refined
+        if self._sketches is not None and estimates is not None:
+            looked_at = self._by_sketches(self._sketches, estimates)
+        else:
+            self._by_reading()
+            looked_at = self._cost.refined - before
+        self._cost.candidates += looked_at
+
+    def _by_reading(self) -> None:
         allowed = self._wanted.allowed
         if allowed is not None and len(allowed) <= self._wanted.candidates:
             self._refine(self._kept(allowed.ids))
             return
-        rest = self._view.rest
+        rest = self._rest()
         if rest.size:
-            self._refine(self._kept(rest if allowed is None else rest[allowed.contains(rest)]))
-        if self._view.part is not None:
-            self._ask(self._view.part)
+            self._refine(rest)
+        for ids in self._proposed():
+            if self._settled(ids, STEP):
+                return
+
+    def _by_sketches(self, sketches: Sketches, estimates: Estimates) -> int:
+        """Refine the best by their sketches; returns how many objects were looked at."""
+        ids, places = self._gathered(sketches)
+        looked_at = ids.size
+        self._watch.book("candidates")
+        unknown = ids[places < 0]
+        ids, places = ids[places >= 0], places[places >= 0]
+        reads = max(self._wanted.reads, CLOSELY if self._costly else 0)
+        if ids.size > reads:
+            scores = estimates(places)
+            best = np.argpartition(scores, reads - 1)[:reads]
+            ids = ids[best[np.argsort(scores[best], kind="stable")]]
+        self._watch.book("sketch")
+        if unknown.size:
+            self._refine(unknown)
+        self._settled(ids, READS)
+        return looked_at
+
+    def _gathered(self, sketches: Sketches) -> tuple[np.ndarray, np.ndarray]:
+        """All objects that are to be looked at, and the places of their sketches, -1 where there is none."""
+        allowed = self._wanted.allowed
+        if allowed is not None and len(allowed) <= max(WHOLE, self._wanted.candidates):
+            ids = self._kept(allowed.ids)
+            places = sketches.places(ids)
+            # Those without a sketch are read: no more than would be read without any.
+            if np.count_nonzero(places < 0) <= self._wanted.candidates:
+                return ids, places
+        ids = np.concatenate([self._rest(), *self._proposed()])
+        return ids, sketches.places(ids)
 
     def _kept(self, ids: np.ndarray) -> np.ndarray:
         """Without those that are passed over; in their order."""
         return ids[~np.isin(ids, self._passed_over)] if self._passed_over.size else ids
 
-    def _ask(self, index: MetricIndex) -> None:
-        """Go through the candidates of the index, as far as is wanted."""
-        wanted = self._wanted
+    def _rest(self) -> np.ndarray:
+        """What the index does not hold, as far as it is allowed."""
+        rest, allowed = self._view.rest, self._wanted.allowed
+        return self._kept(rest if allowed is None or not rest.size else rest[allowed.contains(rest)])
+
+    def _proposed(self) -> Iterator[np.ndarray]:
+        """Candidates of the index, as many as are wanted. Those whose distance it knows are taken as they are, and do not come."""
+        index, wanted = self._view.part, self._wanted
+        if index is None:
+            return
         # Those that are passed over come on top: for one that is missing an index would search as far as for all of the first.
         spare = min(self._passed_over.size, wanted.candidates)
         probes = self._measure.probes
@@ -151,8 +211,6 @@ class Refinement:
         )
         proposed = np.empty(0, np.int64)  # by any of several probes
         considered = 0
-        unchanged = 0  # candidates since the nearest changed last
-        enough = math.inf if wanted.patience is None else wanted.patience * STEP
         for block in self._timed(blocks):
             self._cost.reads += block.reads
             self._cost.bytes_read += block.bytes_read
@@ -173,15 +231,8 @@ class Refinement:
                     return
                 continue
             ids = ids[: wanted.candidates - considered]
-            size = STEP if wanted.patience else wanted.candidates
-            for start in range(0, ids.size, size):
-                step = ids[start : start + size]
-                before = self.best.ids[: wanted.hits]
-                self._refine(step)
-                considered += step.size
-                unchanged = unchanged + step.size if np.array_equal(self.best.ids[: wanted.hits], before) else 0
-                if unchanged >= enough:
-                    return
+            considered += ids.size
+            yield ids
             if considered >= wanted.candidates:
                 return
 
@@ -193,8 +244,22 @@ class Refinement:
                 return
             yield block
 
+    def _settled(self, ids: np.ndarray, step: int) -> bool:
+        """Refine candidates, the best first; whether the nearest have not changed for so long that no more are wanted."""
+        patience = self._wanted.patience
+        size = step if patience else max(1, ids.size)
+        for start in range(0, ids.size, size):
+            some = ids[start : start + size]
+            before = self.best.ids[: self._wanted.hits]
+            self._refine(some)
+            same = np.array_equal(self.best.ids[: self._wanted.hits], before)
+            self._unchanged = self._unchanged + some.size if same else 0
+            if patience and self._unchanged >= patience * step:
+                return True
+        return False
+
     def _refine(self, ids: np.ndarray) -> None:
-        self._cost.candidates += ids.size
+        self._cost.refined += ids.size
         for block in self._store.read_blocks(ids):
             self._watch.book("read")
             self._cost.reads += block.reads

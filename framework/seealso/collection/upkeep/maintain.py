@@ -8,18 +8,16 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from seealso.catalogue.mending import add_checksums, forget_damaged
 from seealso.catalogue.reader import Catalog
 from seealso.catalogue.writer import CatalogWriter
-from seealso.collection.derived.keeper import Keeper
 from seealso.collection.parts.identity import HANDFUL, is_most
 from seealso.collection.parts.opened import Opened
 from seealso.errors import WrongStore
-from seealso.layout import INDEX, TEXT, is_store
+from seealso.layout import INDEX, SKETCH, TEXT, is_store
 from seealso.sorted_ids import distinct
 
 log = logging.getLogger("seealso")
@@ -95,7 +93,7 @@ def check(opened: Opened) -> Checkup:
     if not _is_lost(objects, without, damaged):
         found.problems += (f"object {id_}: its stored descriptor fails its checksum; {REMEDY}" for id_ in damaged)
         found.problems += (f"object {id_}: the store holds no descriptor of it; {REMEDY}" for id_ in without)
-    for keeper in _keepers(opened):
+    for keeper in opened.keepers():
         found.problems += keeper.verify(catalog)
     return found
 
@@ -135,10 +133,6 @@ def _doubts(
     return doubts
 
 
-def _keepers(opened: Opened) -> list[Keeper[Any]]:
-    return [keeper for keeper in (opened.index, opened.text) if keeper is not None]
-
-
 def keep_up(
     writer: CatalogWriter, opened: Opened, tell_removed: Callable[[np.ndarray], None], *, force: bool = False
 ) -> tuple[int, int]:
@@ -170,14 +164,14 @@ def keep_up(
             writer.remove_locations(record.paths)
     for ids in writer.remove_unplaced():
         tell_removed(ids)
-    for keeper in _keepers(opened):
+    for keeper in opened.keepers():
         keeper.catch_up(opened.catalog)
         keeper.save()
     live = writer.ids()
     removed = int(np.setdiff1d(store.ids(), live, assume_unique=True).size)
     store.compact(None if index.part is None else index.part.storage_order(), live)
     # A snapshot that has not seen a removal could not be used any more.
-    saved = (keeper.saved or 0 for keeper in _keepers(opened) if keeper.part is not None)
+    saved = (keeper.saved or 0 for keeper in opened.keepers() if keeper.part is not None)
     writer.forget_removals(min(saved, default=writer.change()))
     writer.compact()
     return int(dropped.size), removed
@@ -208,7 +202,7 @@ def bytes_of_parts(directory: Path) -> int:
 def _walk_parts(directory: Path) -> Iterator[tuple[str, list[str], list[str]]]:
     for folder, names, files in os.walk(directory):
         if folder == str(directory):
-            names[:] = [name for name in names if name in (INDEX, TEXT) or is_store(name)]
+            names[:] = [name for name in names if name in (INDEX, SKETCH, TEXT) or is_store(name)]
         yield folder, names, files
 
 

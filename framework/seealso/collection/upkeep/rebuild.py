@@ -9,9 +9,9 @@ from seealso.collection.parts.resolved import Parts
 from seealso.configuration.models import place_of
 from seealso.errors import ConfigError
 from seealso.interfaces.plugin import PluginChoice
-from seealso.registry.kinds import DISTANCE, INDEX, TEXT
+from seealso.registry.kinds import DISTANCE, INDEX, SKETCH, TEXT
 
-BUILT_OF = (DISTANCE, INDEX, TEXT)
+BUILT_OF = (DISTANCE, INDEX, SKETCH, TEXT)
 """The kinds of plugins that are others once what is derived is built anew; store and extractor stay."""
 
 
@@ -33,12 +33,11 @@ def check_distance(parts: Parts, distance: PluginChoice) -> None:
 
 
 def rebuild(parts: Parts, opened: Opened, writer: CatalogWriter) -> None:
-    """Build the indexes from the catalogue and the store, then record what they were built of.
+    """Build the indexes and the sketches from the catalogue and the store, then record what they were built of.
 
     Until it is recorded, whoever has the collection open goes on with what was there before; then all follow.
     """
-    opened.index.rebuild(opened.catalog)
-    if opened.text is not None:
-        opened.text.rebuild(opened.catalog)
+    for keeper in opened.keepers():
+        keeper.rebuild(opened.catalog)
     in_force = parts.choices()
     recorded_anew(writer, {kind.word: in_force[kind.word] for kind in BUILT_OF if kind.word in in_force})
