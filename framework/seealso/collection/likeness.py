@@ -23,6 +23,9 @@ from seealso.interfaces.likeness import Likeness
 from seealso.interfaces.store import ObjectStore
 from seealso.layout import LIKENESS
 
+LARGEST = 1 << 16
+"""Bytes of the file that it is kept in, at most; it has some hundred. A larger one is damaged, and is not read into memory."""
+
 OBJECTS = 1000
 """Objects that are read, at most."""
 
@@ -199,6 +202,8 @@ def _state(file: Path) -> tuple[int, ...] | None:
 
 def _read(file: Path) -> _Kept | None:
     try:
-        return _Kept.load(file.read_bytes())
+        with file.open("rb") as opened:
+            data = opened.read(LARGEST + 1)
     except OSError:
         return None
+    return _Kept.load(data) if len(data) <= LARGEST else None

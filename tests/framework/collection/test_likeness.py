@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import tracemalloc
 from functools import partial
 
 import numpy as np
@@ -82,6 +83,22 @@ def test_damage_of_any_byte_is_found_and_mended(indexed, measured):
         file.write_bytes(content)
         assert collection._opening.asked(KeptLikeness(collection.path).get) == likeness
     assert len(measured) == 1 + len(range(0, len(sound), 3)) + 4
+
+
+def test_of_a_huge_file_no_more_is_read_than_one_has(indexed, measured):
+    collection = indexed(60)
+    likeness = collection.likeness()
+    file = collection.path / LIKENESS
+    sound = file.read_bytes()
+    with file.open("ab") as damaged:
+        damaged.truncate(200 << 20)
+    tracemalloc.start()
+    assert collection._opening.asked(KeptLikeness(collection.path).get) == likeness
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 20 << 20
+    assert file.read_bytes() == sound
+    assert len(measured) == 2
 
 
 def test_one_of_a_later_release_is_measured_anew(indexed, monkeypatch):

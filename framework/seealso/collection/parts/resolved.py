@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -209,9 +209,9 @@ class Parts:
             codec = upgraded(CODEC, cls, codec, self.name)
         return options.model_copy(update={"codec": codec.hiding(cls.Options)})
 
-    def choices(self) -> dict[str, PluginChoice]:
-        """The choices in force that a collection keeps to, with every option."""
-        return {kind.word: self.chosen(kind).as_choice() for kind in CHOSEN if kind.recorded and self._has(kind)}
+    def choices(self, kinds: Iterable[Kind[Any]] = CHOSEN) -> dict[str, PluginChoice]:
+        """The choices in force that a collection keeps to, of these kinds, with every option."""
+        return {kind.word: self.chosen(kind).as_choice() for kind in kinds if kind.recorded and self._has(kind)}
 
     @cached_property
     def extractor(self) -> Extractor:

@@ -18,7 +18,7 @@ from seealso.collection.search.measures import Measure
 from seealso.collection.search.refinement import Best, Refinement, Wanted
 from seealso.collection.search.stopwatch import Stopwatch
 from seealso.configuration.models import SearchConfig
-from seealso.errors import QueryError, UnknownWord
+from seealso.errors import PluginError, ProvenanceMismatch, QueryError, UnknownWord
 from seealso.interfaces.index import IdSet, MetricIndex
 from seealso.interfaces.likeness import Likeness, Within
 from seealso.interfaces.query import Answer, Cost, Hit, Query
@@ -180,8 +180,8 @@ class Answering:
     def _by_both(self, query: Query) -> Answer:
         """By keywords and by examples, fused by reciprocal rank.
 
-        Where it can be answered one way alone, it is: where there is no text index, or the examples are words that the extractor does
-        not know.
+        Where it can be answered one way alone, it is: where there is no text index, or the examples are words and the extractor does
+        not know them, or cannot be used.
         """
         depth = max(DEPTH, query.reach)
         words_alone = replace(query, examples=(), k=depth, offset=0, max_distance=None, min_likeness=None, others=False)
@@ -193,7 +193,7 @@ class Answering:
         ):
             try:
                 answers.append(answer(asked))
-            except QueryError as error:
+            except (QueryError, PluginError, ProvenanceMismatch) as error:
                 if asked.examples and any(example.words is None for example in asked.examples):
                     raise
                 reasons.append(str(error))

@@ -37,7 +37,8 @@ def rebuild(parts: Parts, opened: Opened, writer: CatalogWriter) -> None:
 
     Until it is recorded, whoever has the collection open goes on with what was there before; then all follow.
     """
+    # First: what does not fit is known before anything is built.
+    built_of = parts.choices(BUILT_OF)
     for keeper in opened.keepers():
         keeper.rebuild(opened.catalog)
-    in_force = parts.choices()
-    recorded_anew(writer, {kind.word: in_force[kind.word] for kind in BUILT_OF if kind.word in in_force})
+    recorded_anew(writer, built_of)

@@ -263,6 +263,23 @@ def test_words_without_an_extractor_that_reads_them(folder, tmp_path):
         collection.text("even", by=None)
 
 
+def test_words_whose_extractor_cannot_be_used(folder, tmp_path):
+    """Its plugin is not installed, or the configuration names another one: keywords need neither."""
+    with seealso.open(
+        tmp_path / "c", plugins=[COLOUR_WORDS], extractor="colours", keywords=["sidecar"], text="tantivy"
+    ) as collection:
+        collection.index([folder])
+    for settings, reason in (
+        ({}, "there is no extractor named 'colours'"),
+        ({"plugins": [THUMBNAIL], "extractor": "thumbnail"}, "made by another extractor"),
+    ):
+        with seealso.open(tmp_path / "c", **settings) as collection:
+            answer = collection.text("even", 20, by=None)
+            assert [hit.by for hit in answer.hits] == [("keywords",)] * 10
+            assert len(answer.reasons) == 1
+            assert reason in answer.reasons[0]
+
+
 def test_other_words_for_one_that_is_not_known(folder, tmp_path):
     """They stand in the place of that word, and the rest of the text query stays."""
     with seealso.open(

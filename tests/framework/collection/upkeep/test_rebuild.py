@@ -165,6 +165,16 @@ def test_a_distance_that_it_cannot_keep_to(opening, settings, name, expected):
     assert answers_by(opening(), 2)
 
 
+def test_without_the_plugin_of_its_extractor(opening):
+    """Nothing is extracted, so nothing is missing."""
+    opening().close()
+    path = opening().path
+    with seealso.open(path) as without:
+        without.rebuild(MANHATTAN)
+        assert answers_by(without, 1)
+    assert answers_by(opening(), 1)
+
+
 def test_the_extractor_and_the_store_stay_as_recorded(opening):
     """Whatever a configuration says of them that does not fit."""
     with opening(extractor={"plugin": "thumbnail", "side": 4}, index="exact") as other:
