@@ -1156,6 +1156,12 @@ def test_what_an_object_looks_like(seen):
     assert any(told.values())
 
 
+def test_behind_the_last_that_looks_like_words(seen):
+    """No keyword matches, but that is not why there is nothing."""
+    assert seen("text", "red", "--offset", "500") == (0, "", "there are no more hits after the first 500\n")
+    assert seen("text", "red", "--offset", "500", "--by", "keywords") == (0, "", "no object matches red\n")
+
+
 def test_examples_with_weights(seen, home):
     def found(*arguments):
         answer = json.loads(seen("similar", *arguments, "--json")[1])

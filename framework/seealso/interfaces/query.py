@@ -36,6 +36,10 @@ MOST_EXAMPLES = 100
 """Examples of one query: every candidate is compared with each of them."""
 
 
+LARGEST_WEIGHT = 1e12
+"""A weight can be as large as this, or as small as one over this: distances times weights have to fit into float32."""
+
+
 @dataclass(frozen=True, slots=True)
 class Region:
     """A part of an image, in shares of its width and height, from the upper left.
@@ -78,7 +82,7 @@ class Example:
         descriptor: a descriptor ``(dim,)`` made by the collection's own extractor.
         words: words that the extractor puts in the space of its images, where it can.
         region: only this part of the image; with ``id``, ``path`` or ``image``.
-        weight: how much it counts beside other examples; below 0: the hits shall be unlike it.
+        weight: how much it counts beside other examples, 1e-12 to 1e12; below 0: the hits shall be unlike it.
         limits: on an image that has to be decoded; by default those of the configuration.
 
     Raises:
@@ -107,6 +111,10 @@ class Example:
         if not math.isfinite(self.weight) or not self.weight:
             raise QueryError(
                 f"the weight of an example is {self.weight}; give a number above 0, or one below for unlike it"
+            )
+        if not 1 / LARGEST_WEIGHT <= abs(self.weight) <= LARGEST_WEIGHT:
+            raise QueryError(
+                f"the weight of an example is {self.weight:g}; give one from {1 / LARGEST_WEIGHT:g} to {LARGEST_WEIGHT:g}"
             )
         if self.words is not None and not self.words.strip():
             raise QueryError("there are no words to look for")

@@ -137,11 +137,17 @@ def similar_command(
         draw(session, sheet, answer.hits, answer.example.path)
 
 
+def is_behind_the_last(answer: Answer) -> bool:
+    """Whether words were looked for both ways, and fewer were found than were left out: that no keywords match says nothing then."""
+    both = answer.query.keywords is not None and bool(answer.query.examples) and not answer.reasons
+    return both and bool(answer.query.offset) and not answer.hits
+
+
 def note_missing(answer: Answer) -> None:
     """Say why there are no hits, where it is not plain to see; and what was not searched."""
     if answer.unsearched:
         note(f"{count(answer.unsearched, 'object')} not searched: too new to be in the index; run `seealso rebuild`")
-    if answer.hits or answer.matched == 0:
+    if answer.hits or (answer.matched == 0 and not is_behind_the_last(answer)):
         return
     if answer.query.offset:
         note(f"there are no more hits after the first {answer.query.offset:,}")
@@ -224,7 +230,7 @@ def text_command(
         write_paths(answer.hits, null=null)
     else:
         write_hits(answer.hits, ways=bool(answer.query.examples) and not answer.reasons)
-        if not any("looks" in hit.by for hit in answer.hits):
+        if not any("looks" in hit.by for hit in answer.hits) and not is_behind_the_last(answer):
             note_matches(answer)
         if not answer.hits:
             for reason in answer.reasons:

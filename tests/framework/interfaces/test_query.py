@@ -25,6 +25,8 @@ from seealso import Answer, Cost, Example, Hit, Query, QueryError, Times
         ({"id": 1, "weight": math.nan}, "the weight of an example is nan"),
         ({"id": 1, "weight": 0.0}, r"the weight of an example is 0\.0"),
         ({"id": 1, "weight": math.inf}, "the weight of an example is inf"),
+        ({"id": 1, "weight": -1e308}, r"the weight of an example is -1e\+308; give one from 1e-12 to 1e\+12"),
+        ({"id": 1, "weight": 5e-324}, "the weight of an example is 4.94066e-324; give one from 1e-12"),
     ],
 )
 def test_what_is_no_example(given, expected):

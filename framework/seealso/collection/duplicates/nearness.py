@@ -52,5 +52,5 @@ class Nearness:
             radius = within.as_distance(likeness)
             return cls(within, radius, min(sure, radius), radius)
         known = likeness()
-        radius = MAY_BE_THE_SAME.as_distance(likeness) if known.alike is not None else EVERYTHING * known.typical
-        return cls(MAY_BE_THE_SAME, radius, sure, sure)
+        asked = MAY_BE_THE_SAME if known.alike is not None else Within(EVERYTHING * known.typical)
+        return cls(asked, asked.as_distance(likeness), sure, sure)
