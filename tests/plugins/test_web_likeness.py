@@ -34,10 +34,10 @@ def test_images_of_a_likeness(serve, web_collection, tmp_path):
     assert all(hit["likeness"] >= 10 for hit in answer["hits"])
     assert "within=10%25" in answer["query"]["links"]["page"]
     shown = client.get(answer["query"]["links"]["page"]).text
-    assert "Only images that are 10 % alike." in shown
+    assert "Only images that are at least 10 % alike." in shown
     assert f'<span class="hidden">, likeness </span>{math.floor(answer["hits"][0]["likeness"])}\u202f%' in shown
     assert (
-        "Only images that are 10 % alike." in client.get(f"/photos/similar/{id_}?within=10%").text
+        "Only images that are at least 10 % alike." in client.get(f"/photos/similar/{id_}?within=10%").text
     )  # as people type it
     assert "There is nothing so alike." in client.get(f"/photos/similar/{id_}?within=100%25").text
     for wrong in ("0%25", "100.5%25", "nan%25", "80,5%25", "-5%25"):

@@ -265,7 +265,9 @@ class Collection:
             with self._opening.using() as opened:
                 watch.book("open")
                 try:
-                    answering = Answering(opened, self._examples(), self.settings.search, watch, self._likeness)
+                    answering = Answering(
+                        opened, self._examples(), self.settings.search, watch, self._likeness, self._duplicates
+                    )
                     answer = answering.answer(query)
                 except (SeealsoError, OSError):
                     # Its store was left for another one meanwhile: then it may have been half gone.

@@ -139,9 +139,16 @@ class Example:
         """A text without the weight that it ends with, and that weight: ``red shoe^0.5`` is ``red shoe`` and 0.5, ``id:7`` counts 1.
 
         So users write weights: numbers below 10,000, in digits.
+
+        Raises:
+            QueryError: what stands behind ``^`` is none.
         """
+        if "^" not in text:
+            return text, 1.0
         found = _WEIGHTED.fullmatch(text)
-        return (found[1], float(found[2])) if found else (text, 1.0)
+        if found is None:
+            raise QueryError(f"{text!r}: behind ^ comes a weight, a number below 10,000, as in 'snow^0.5' or 'id:7^2'")
+        return found[1], float(found[2])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Example):

@@ -242,9 +242,16 @@ def text_command(
 
 def example_of(query: str) -> Example:
     """The example that a path, or ``id:`` and a number, stands for; with its weight, where no file is called just so."""
-    from seealso import Example
+    from seealso import Example, QueryError
 
-    what, weight = (query, 1.0) if os.path.lexists(query) else Example.weighted(query)
+    what, weight = query, 1.0
+    if not os.path.lexists(query):
+        try:
+            what, weight = Example.weighted(query)
+        except QueryError:
+            # A path may have any sign in it; that there is no such file is said later.
+            if query.startswith("id:"):
+                raise
     return replace(Example.of(image_or_id(what)), weight=weight)
 
 

@@ -127,14 +127,13 @@ def test_costs_add_up():
         ("red shoe^0.5", ("red shoe", 0.5)),
         ("a^2^3.25", ("a^2", 3.25)),
         ("a\nb^0", ("a\nb", 0.0)),
-        ("^2", ("^2", 1.0)),
-        ("a^", ("a^", 1.0)),
-        ("a^-1", ("a^-1", 1.0)),
-        ("a^1e3", ("a^1e3", 1.0)),
-        ("a^12345", ("a^12345", 1.0)),
-        ("a^.5", ("a^.5", 1.0)),
-        ("a^٣", ("a^٣", 1.0)),
     ],
 )
 def test_weights_as_users_write_them(text, expected):
     assert Example.weighted(text) == expected
+
+
+@pytest.mark.parametrize("text", ["^2", "a^", "a^-1", "a^1e3", "a^12345", "a^.5", "a^nan", "a^٣"])
+def test_what_is_no_weight(text):
+    with pytest.raises(QueryError, match=r"behind \^ comes a weight"):
+        Example.weighted(text)

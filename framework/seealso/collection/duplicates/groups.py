@@ -94,6 +94,14 @@ class Duplicates:
     def __iter__(self) -> Iterator[DuplicateGroup]:
         return (self[number] for number in range(len(self)))
 
+    def groups_of(self, ids: np.ndarray) -> np.ndarray:
+        """The number of the group of each of these objects, int64 ``(n,)``; -1: it is in none. O(images + n log n)."""
+        places = np.flatnonzero(np.isin(self.ids, ids))
+        numbers = dict(
+            zip(self.ids[places].tolist(), (np.searchsorted(self.starts, places, "right") - 1).tolist(), strict=True)
+        )
+        return np.array([numbers.get(id_, -1) for id_ in ids.tolist()], np.int64)
+
     def as_json(self) -> dict[str, object]:
         """What there is to say of all of them, as the command line's ``--json`` and the web show it."""
         return {

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import threading
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,9 @@ def _dumped(made_of: str, found: Duplicates) -> bytes:
 def _loaded(file: Path) -> tuple[str, Duplicates] | None:
     try:
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as read:
+            # We pack nothing, so that no small file becomes large in memory.
+            if any(each.compress_type != zipfile.ZIP_STORED for each in read.zip.infolist()):
+                return None
             arrays: dict[str, Any] = {name: read[name] for name in ARRAYS}
             record = json.loads(read["record"].tobytes())
         if record["format"] != FORMAT or not _fit_together(arrays):

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from seealso.collection.derived.view import View
+from seealso.collection.duplicates.kept import KeptDuplicates
 from seealso.collection.likeness import KeptLikeness
 from seealso.collection.parts.opened import Opened
 from seealso.collection.search.examples import Examples
@@ -47,16 +48,24 @@ class Answering:
         settings: how the collection is searched.
         watch: books the stages.
         likeness: knows what likeness means in the collection.
+        duplicates: knows which near-identical images were found in it.
     """
 
     def __init__(
-        self, opened: Opened, examples: Examples, settings: SearchConfig, watch: Stopwatch, likeness: KeptLikeness
+        self,
+        opened: Opened,
+        examples: Examples,
+        settings: SearchConfig,
+        watch: Stopwatch,
+        likeness: KeptLikeness,
+        duplicates: KeptDuplicates,
     ) -> None:
         self._opened = opened
         self._examples = examples
         self._settings = settings
         self._watch = watch
         self._kept_likeness = likeness
+        self._kept_duplicates = duplicates
         self._cost = Cost(ms=watch.times)
         self._unsearched = 0
 
@@ -143,7 +152,8 @@ class Answering:
         if fold is None:
             return None
         opened = self._opened
-        folded = Folded(opened.store, opened.distance, best, fold.as_distance(lambda: self._kept_likeness.get(opened)))
+        radius = fold.as_distance(lambda: self._kept_likeness.get(opened))
+        folded = Folded(opened.store, opened.distance, best, radius, self._kept_duplicates.get(opened))
         self._watch.book("refine")
         return folded
 

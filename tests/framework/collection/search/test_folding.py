@@ -1,5 +1,7 @@
 """Neighbours that are nearly the same, folded into the nearest of them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -63,6 +65,27 @@ def test_it_goes_with_the_other_limits(collection):
         Query.like(1, k=40, allowed=seealso.IdSet(np.array([1, 2, 51])), fold=Within(likeness=95))
     ).hits
     assert [(hit.id, hit.folded) for hit in allowed] == [(1, (51,)), (2, ())]
+
+
+@pytest.mark.parametrize("index", ["exact", "ppp-codes"])
+def test_groups_that_were_found_before_are_folded_too(tmp_path, index):
+    """Their pictures were compared, which says more than descriptors do."""
+    rows = np.random.default_rng(4).normal(size=(20, 12)).astype(np.float32)
+    np.save(tmp_path / "rows.npy", np.concatenate([rows, rows[:6] + 0.01, rows[:3] - 0.01]).astype(np.float32))
+    with seealso.open(tmp_path / "c", index=index, distance="euclidean", text=False) as opened:
+        opened.import_descriptors(tmp_path / "rows.npy")
+        query = Query.like(1, k=29, fold=Within(0.001))
+        assert len(opened.search(query).hits) == 29
+        found = opened.duplicates(NEAR)
+        groups = {frozenset(group.ids.tolist()) for group in found}
+        assert groups == {frozenset({n, n + 20, n + 26}) for n in (1, 2, 3)} | {
+            frozenset({n, n + 20}) for n in (4, 5, 6)
+        }
+        hits = opened.search(query).hits
+        assert len(hits) == 20
+        assert {frozenset({hit.id, *hit.folded}) for hit in hits if hit.folded} == groups
+        # One that is folded by its descriptor into a member of a group goes with that.
+        assert opened.search(replace(query, fold=Within(0.05))).hits == hits
 
 
 def test_what_makes_no_sense_is_refused():
