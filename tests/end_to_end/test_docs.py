@@ -82,15 +82,20 @@ def run(home):
 
 # Blocks
 
+MEASURING = ("evaluate.md", "models.md", "plan.md")
+"""Pages whose commands measure, which takes some seconds."""
 
-@pytest.mark.parametrize("page", OWN, ids=lambda page: page.name)
+TRIED = [pytest.param(page, marks=pytest.mark.slow) if page.name in MEASURING else page for page in OWN]
+
+
+@pytest.mark.parametrize("page", TRIED, ids=lambda page: page.name)
 def test_what_the_console_shows(page, run):
     for block in blocks(page, "console"):
         for command in block.commands if not block.reason else ():
             run("sh", "-c", command)
 
 
-@pytest.mark.parametrize("page", OWN, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", TRIED, ids=lambda page: page.name)
 def test_what_is_python_runs(page, run, home):
     if page.stem == "hooks":
         return  # these are all called below

@@ -62,6 +62,7 @@ def test_distances_are_those_of_brute_force(home):
             assert [hit.id for hit in answer.hits][:5] == ids[np.lexsort((ids, expected))][:5].tolist()
 
 
+@pytest.mark.slow
 def test_ppp_codes_find_what_brute_force_finds(photographs, tmp_path):
     """Among more objects than there are pivots, and also after some went away and others came."""
     rng = np.random.default_rng(3)

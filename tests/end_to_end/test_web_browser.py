@@ -290,6 +290,7 @@ def test_words(visit):
     expect(page.get_by_role("main")).to_contain_text(f"{len(found)} images match")
 
 
+@pytest.mark.slow
 def test_a_question_of_several_examples(visit):
     """It grows by clicks on the hits and by words, and the address carries all of it."""
     page = visit("/photos/text?q=black")

@@ -234,6 +234,7 @@ def test_faiss_passes_its_tests(call):
     assert int(re.search(r"(\d+) passed", said)[1]) > 40
 
 
+@pytest.mark.slow
 def test_sqlite_is_what_a_new_store_is(call, tmp_path):
     # So its tests are those that pass in test_authoring.py.
     written = seealso.write_new_plugin(seealso.load_plugins(), "store", "sqlite", tmp_path)

@@ -36,6 +36,7 @@ forks = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 
 
 @forks
+@pytest.mark.slow
 def test_killed_while_it_writes(folder, monkeypatch):
     """What a put_many has returned for is there; one that was cut off is there or not, each record whole."""
     monkeypatch.setattr(Writer, "segment_bytes", 60_000)
