@@ -3,7 +3,7 @@
     python benchmarks/duplicates.py [--photos DIR] [--same FILE] [--size 100000] [--identical 1000000] [--quick] [--json FILE]
 
 With ``--photos``, four altered copies of each photograph are made: half its size, JPEG quality 40, 5 % of both sides cut off, and a small text
-on it. All are taken in, and `duplicates` is asked with its default. Precision and recall are those of pairs within a group. Different
+on it. All are indexed, and `duplicates` runs with its default. Precision and recall are those of pairs within a group. Different
 photographs that come to be in one group are listed, so that a person can look at them; pairs of names in the file ``--same`` (two a line) are
 the same picture to the eye, and their pairs are left out.
 
@@ -148,7 +148,7 @@ def clusters(count: int) -> np.ndarray:
 
 
 def command(folder: Path) -> tuple[float, float, str]:
-    """Seconds and MB that ``seealso duplicates`` takes in a process of its own, and what it says last."""
+    """Run ``seealso duplicates`` in its own process: its seconds, its MB at the peak, and its last line of output."""
     file = folder / "seealso.yaml"
     file.write_text(
         f"collections: {{many: {{path: {folder / 'many.seealso'}, distance: cosine, index: exact, text: false}}}}\n"

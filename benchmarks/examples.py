@@ -142,7 +142,7 @@ def main() -> None:
         tempfile.TemporaryDirectory() as temporary,
         seealso.open(Path(temporary) / "examples.seealso", text=False, **settings) as collection,
     ):
-        tell(f"{len(photographs):,} photographs are taken in")
+        tell(f"{len(photographs):,} photographs are indexed")
         collection.index(photographs)
         classes = Classes.found_in(collection)
         figures = [*several(classes, 200 if options.quick else options.pairs), *by_words(classes, words)]

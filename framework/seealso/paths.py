@@ -57,3 +57,12 @@ def unreadable(path: Path, largest: int | None = None) -> str:
     if largest is not None and found.st_size > largest:
         return f"it has {found.st_size:,} bytes, and more than {largest:,} are not read"
     return ""
+
+
+def state_of(file: Path) -> tuple[int, ...] | None:
+    """By what a file is known to be the same still; None where there is none, or it cannot be looked at."""
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
-import os
 import threading
 import zlib
 from dataclasses import asdict, dataclass, replace
@@ -22,6 +20,7 @@ from seealso.interfaces.distance import Distance
 from seealso.interfaces.likeness import Likeness
 from seealso.interfaces.store import ObjectStore
 from seealso.layout import LIKENESS
+from seealso.paths import state_of
 
 LARGEST = 1 << 16
 """Bytes of the file that it is kept in, at most; it has some hundred. A larger one is damaged, and is not read into memory."""
@@ -90,11 +89,11 @@ class _Kept:
 
     @classmethod
     def made(cls, opened: Opened, likeness: Likeness) -> Self:
-        return cls(_made_of(opened), opened.catalog.counts().objects, opened.catalog.newest_id(), likeness)
+        return cls(opened.measured_by(), opened.catalog.counts().objects, opened.catalog.newest_id(), likeness)
 
     def fits(self, opened: Opened) -> bool:
         """Whether it is of these descriptors and this distance, and the collection has neither grown by more than half nor lost more."""
-        if self.of != _made_of(opened):
+        if self.of != opened.measured_by():
             return False
         new = opened.catalog.newest_id() - self.newest_id
         return new <= self.objects // 2 and 2 * opened.catalog.counts().objects >= self.objects
@@ -139,7 +138,7 @@ class KeptLikeness:
     def known(self, opened: Opened) -> Likeness | None:
         """What likeness means, where that was measured before. Nothing is measured; O(1)."""
         with self._lock:
-            seen = _state(self._file)
+            seen = state_of(self._file)
             if seen is not None and seen != self._seen:
                 self._seen, self._kept = seen, _read(self._file)
             kept = self._kept
@@ -175,7 +174,7 @@ class KeptLikeness:
 
     def _sample_of(self, opened: Opened) -> np.ndarray:
         """Descriptors of some random objects ``(n, dim)``; they are read once."""
-        made_of = _made_of(opened)
+        made_of = opened.measured_by()
         with self._lock:
             known = self._sample
         if known is None or known[0] != made_of:
@@ -183,21 +182,6 @@ class KeptLikeness:
             with self._lock:
                 self._sample = known
         return known[1]
-
-
-def _made_of(opened: Opened) -> str:
-    """What the distances depend on, as a short text."""
-    distance = opened.distance
-    return hashlib.sha256(f"{distance.name} {distance.options!r} {opened.provenance!r}".encode()).hexdigest()[:32]
-
-
-def _state(file: Path) -> tuple[int, ...] | None:
-    """By what a file is known to be the same still; None where there is none."""
-    try:
-        found = os.stat(file)
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _read(file: Path) -> _Kept | None:

@@ -134,7 +134,7 @@ class Extractor(Plugin):
         """What reads words beside that which makes the descriptors, such as the checksum of a text model; empty where nothing does.
 
         A collection records it. Where it is another than was recorded, words are refused until the next `seealso index`; images are
-        taken in and found as before, for no descriptor depends on it. Cheap: no model is loaded for it.
+        indexed and found as before, for no descriptor depends on it. Cheap: no model is loaded for it.
 
         Raises:
             PluginError: it cannot be read.

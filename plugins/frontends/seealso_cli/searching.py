@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -35,25 +35,19 @@ if TYPE_CHECKING:
 
 DIGITS = "[0-9]{1,19}"
 
+IMAGES: dict[str, Any] = {
+    "multiple": True,
+    "type": click.Path(readable=False),
+    "metavar": "IMAGE",
+    "callback": given_path,
+}
+"""What the options have in common that name images as examples."""
+
 
 @click.command("similar")
 @click.argument("examples", type=click.Path(readable=False), nargs=-1, metavar="IMAGE…", callback=given_path)
-@click.option(
-    "--like",
-    multiple=True,
-    type=click.Path(readable=False),
-    metavar="IMAGE",
-    callback=given_path,
-    help="One more IMAGE; may be given several times.",
-)
-@click.option(
-    "--unlike",
-    multiple=True,
-    type=click.Path(readable=False),
-    metavar="IMAGE",
-    callback=given_path,
-    help="What they shall not look like; may be given several times.",
-)
+@click.option("--like", **IMAGES, help="One more IMAGE; may be given several times.")
+@click.option("--unlike", **IMAGES, help="What they shall not look like; may be given several times.")
 @click.option(
     "--words",
     multiple=True,

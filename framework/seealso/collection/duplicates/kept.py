@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import json
-import os
 import threading
 import zipfile
 from dataclasses import replace
@@ -20,6 +18,7 @@ from seealso.collection.parts.opened import Opened
 from seealso.durability import write_atomically
 from seealso.interfaces.likeness import Within
 from seealso.layout import DUPLICATES
+from seealso.paths import state_of
 
 FORMAT = 1
 ARRAYS = {
@@ -52,11 +51,11 @@ class KeptDuplicates:
     def get(self, opened: Opened) -> Duplicates | None:
         """What was found last; None where nothing was. The file is read again only when it has changed."""
         with self._lock:
-            state = _state(self._file)
+            state = state_of(self._file)
             if state != self._seen:
                 self._seen, self._found = state, None if state is None else _loaded(self._file)
             found = self._found
-        if found is None or found[0] != _made_of(opened):
+        if found is None or found[0] != opened.measured_by():
             return None
         catalog = opened.catalog
         same = (found[1].change, found[1].locations) == (catalog.change(), catalog.counts().locations)
@@ -65,13 +64,7 @@ class KeptDuplicates:
     def keep(self, opened: Opened, found: Duplicates) -> None:
         """Keep what was found, where the disk lets us: it can be found again."""
         with contextlib.suppress(OSError):
-            write_atomically(self._file, _dumped(_made_of(opened), found))
-
-
-def _made_of(opened: Opened) -> str:
-    """What distances depend on, as a short text."""
-    distance = opened.distance
-    return hashlib.sha256(f"{distance.name} {distance.options!r} {opened.provenance!r}".encode()).hexdigest()[:32]
+            write_atomically(self._file, _dumped(opened.measured_by(), found))
 
 
 def _dumped(made_of: str, found: Duplicates) -> bytes:
@@ -110,12 +103,3 @@ def _fit_together(arrays: dict[str, Any]) -> bool:
     if groups < 0 or any(arrays[name].size != size for name, size in sizes.items()):
         return False
     return bool(starts[0] == 0 and starts[-1] == images and (np.diff(starts) > 0).all())
-
-
-def _state(file: Path) -> tuple[int, ...] | None:
-    """By what a file is known to be the same still; None where there is none."""
-    try:
-        found = os.stat(file)
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -96,6 +97,11 @@ class Opened:
             catalog.close()
             raise
         return cls(catalog, provenance, distance, store, index, sketch, text, folder, called, record)
+
+    def measured_by(self) -> str:
+        """What the distances between its objects depend on, as a short text: the distance, and what made the descriptors."""
+        told = f"{self.distance.name} {self.distance.options!r} {self.provenance!r}"
+        return hashlib.sha256(told.encode()).hexdigest()[:32]
 
     def moved(self) -> bool:
         """Whether the descriptors are in another store by now, or are compared or indexed in another way."""

@@ -78,7 +78,7 @@ def test_another_distance_by_name(opening, monkeypatch):
 
 
 def test_who_has_it_open_follows(opening, caplog, make_photos, tmp_path):
-    """Also one whose configuration says what was there before, and while there is more to be taken in."""
+    """This also holds for one whose configuration still names the old distance, and while new objects are being added."""
     servers = [opening(), opening(distance="euclidean")]
     assert all(answers_by(server, 2) for server in servers)
     opening().rebuild(MANHATTAN)
