@@ -79,11 +79,18 @@ if TYPE_CHECKING:
     from seealso.images.metadata import ImageMetadata as ImageMetadata
     from seealso.images.metadata import image_metadata as image_metadata
     from seealso.images.preparation import Preparation as Preparation
+    from seealso.interfaces.answer import Answer as Answer
+    from seealso.interfaces.answer import Asked as Asked
+    from seealso.interfaces.answer import Cost as Cost
+    from seealso.interfaces.answer import Hit as Hit
+    from seealso.interfaces.answer import Times as Times
     from seealso.interfaces.codec import Codec as Codec
     from seealso.interfaces.codec import CodecContext as CodecContext
     from seealso.interfaces.codec import Records as Records
     from seealso.interfaces.derived import Derived as Derived
     from seealso.interfaces.distance import Distance as Distance
+    from seealso.interfaces.example import Example as Example
+    from seealso.interfaces.example import Region as Region
     from seealso.interfaces.extractor import Extractor as Extractor
     from seealso.interfaces.extractor import ExtractorContext as ExtractorContext
     from seealso.interfaces.extractor import Provenance as Provenance
@@ -102,17 +109,10 @@ if TYPE_CHECKING:
     from seealso.interfaces.plugin import PluginChoice as PluginChoice
     from seealso.interfaces.plugin import PluginOptions as PluginOptions
     from seealso.interfaces.plugin import RelativePath as RelativePath
-    from seealso.interfaces.query import Answer as Answer
-    from seealso.interfaces.query import Asked as Asked
-    from seealso.interfaces.query import Cost as Cost
-    from seealso.interfaces.query import Example as Example
-    from seealso.interfaces.query import Hit as Hit
     from seealso.interfaces.query import Query as Query
-    from seealso.interfaces.query import Region as Region
-    from seealso.interfaces.query import Searchable as Searchable
-    from seealso.interfaces.query import Times as Times
     from seealso.interfaces.records import Counts as Counts
     from seealso.interfaces.records import ObjectRecord as ObjectRecord
+    from seealso.interfaces.searchable import Searchable as Searchable
     from seealso.interfaces.sketch import Sketch as Sketch
     from seealso.interfaces.sketch import SketchContext as SketchContext
     from seealso.interfaces.sketch import SketchQuery as SketchQuery
@@ -157,7 +157,10 @@ _MODULES = {
     "seealso.collection": ("Collection",),
     "seealso.interfaces.derived": ("Derived",),
     "seealso.interfaces.image_limits": ("ImageLimits",),
-    "seealso.interfaces.query": ("Answer", "Asked", "Cost", "Example", "Hit", "Query", "Region", "Searchable", "Times"),
+    "seealso.interfaces.answer": ("Answer", "Asked", "Cost", "Hit", "Times"),
+    "seealso.interfaces.example": ("Example", "Region"),
+    "seealso.interfaces.query": ("Query",),
+    "seealso.interfaces.searchable": ("Searchable",),
     "seealso.interfaces.records": ("Counts", "ObjectRecord"),
     "seealso.collection.duplicates.groups": ("DuplicateGroup", "Duplicates"),
     "seealso.collection.duplicates.nearness": ("MAY_BE_THE_SAME", "NEARLY_THE_SAME"),

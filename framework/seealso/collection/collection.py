@@ -46,12 +46,14 @@ from seealso.configuration.models import Config
 from seealso.durability import make_directory, writing_in
 from seealso.errors import CollectionError, MissingObject, QueryError, SeealsoError
 from seealso.imported.extractor import Imported
+from seealso.interfaces.answer import Answer, Hit
 from seealso.interfaces.distance import Distance
+from seealso.interfaces.example import Example
 from seealso.interfaces.extractor import Provenance
 from seealso.interfaces.image_limits import ImageLimits
 from seealso.interfaces.likeness import Likeness, Within
 from seealso.interfaces.plugin import PluginChoice
-from seealso.interfaces.query import Answer, Example, Hit, Query
+from seealso.interfaces.query import Query
 from seealso.interfaces.records import Counts, ObjectRecord
 from seealso.interfaces.store import ObjectStore
 from seealso.interfaces.text import Words

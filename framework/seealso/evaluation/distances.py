@@ -14,8 +14,8 @@ from seealso.collection import Collection
 from seealso.collection.likeness import likeness_of
 from seealso.errors import FileError, ImageError, PluginError, ProvenanceMismatch, QueryError
 from seealso.images.decoding import decode_image
+from seealso.interfaces.example import Example
 from seealso.interfaces.likeness import Likeness
-from seealso.interfaces.query import Example
 
 COPIED = 40
 """Objects that altered copies are made of."""

@@ -16,7 +16,8 @@ from seealso.errors import QueryError
 from seealso.evaluation.distances import DistanceReport, measure_distances
 from seealso.evaluation.exact import Neighbours, exact_neighbours
 from seealso.evaluation.intervals import recall_interval
-from seealso.interfaces.query import Answer, Query, Times
+from seealso.interfaces.answer import Answer, Times
+from seealso.interfaces.query import Query
 from seealso.layout import EVALUATION
 from seealso.sorted_ids import distinct
 

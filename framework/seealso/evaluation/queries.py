@@ -12,7 +12,7 @@ from seealso.collection.search.examples import check_descriptor
 from seealso.errors import FileError, ImageError, QueryError
 from seealso.evaluation.evaluate import Sample
 from seealso.images.decoding import IMAGE_SUFFIXES
-from seealso.interfaces.query import Example
+from seealso.interfaces.example import Example
 
 
 def queries_from(collection: Collection, source: Path, count: int, seed: int) -> tuple[Sample, list[str]]:

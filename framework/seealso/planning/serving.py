@@ -8,7 +8,7 @@ import sys
 import numpy as np
 
 from seealso.evaluation.evaluate import resident_memory
-from seealso.interfaces.query import Example, Region
+from seealso.interfaces.example import Example, Region
 from seealso.opening import open
 from seealso.registry.output import own_stdout, take_stdout
 

@@ -22,8 +22,8 @@ from seealso.collection.upkeep.leaving import empty_store
 from seealso.collection.upkeep.maintain import bytes_below
 from seealso.errors import QueryError, SeealsoError
 from seealso.imported.extractor import Imported
+from seealso.interfaces.answer import Times
 from seealso.interfaces.plugin import PluginChoice
-from seealso.interfaces.query import Times
 from seealso.layout import INDEX, SKETCH, STORE
 from seealso.planning.sample import PlanSample
 from seealso.registry.kinds import CHOSEN, EXTRACTOR

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from seealso.collection.collection import Collection
     from seealso.collection.intake.ingest import IngestedBatch
     from seealso.images.decoding import DecodedImage
+    from seealso.interfaces.answer import Answer
     from seealso.interfaces.codec import Codec
     from seealso.interfaces.distance import Distance
     from seealso.interfaces.extractor import Extractor
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from seealso.interfaces.index import MetricIndex
     from seealso.interfaces.keywords import KeywordSource
     from seealso.interfaces.observed import Observed
-    from seealso.interfaces.query import Answer, Query
+    from seealso.interfaces.query import Query
     from seealso.interfaces.sketch import Sketch
     from seealso.interfaces.store import ObjectStore
     from seealso.interfaces.text import TextIndex

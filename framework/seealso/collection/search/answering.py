@@ -20,9 +20,10 @@ from seealso.collection.search.refinement import Best, Refinement, Wanted
 from seealso.collection.search.stopwatch import Stopwatch
 from seealso.configuration.models import SearchConfig
 from seealso.errors import PluginError, ProvenanceMismatch, QueryError, UnknownWord
+from seealso.interfaces.answer import Answer, Cost, Hit
 from seealso.interfaces.index import IdSet, MetricIndex
 from seealso.interfaces.likeness import Likeness, Within
-from seealso.interfaces.query import Answer, Cost, Hit, Query
+from seealso.interfaces.query import Query
 from seealso.interfaces.text import TextHits, TextIndex
 
 READS_A_HIT = 4

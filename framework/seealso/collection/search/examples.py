@@ -20,9 +20,10 @@ from seealso.collection.search.measures import FromDescriptor, FromWords, Measur
 from seealso.collection.search.stopwatch import Stopwatch
 from seealso.errors import FileError, ImageError, QueryError
 from seealso.images.decoding import decode_image
+from seealso.interfaces.answer import Asked
+from seealso.interfaces.example import Example, Region
 from seealso.interfaces.extractor import Provenance
 from seealso.interfaces.image_limits import ImageLimits
-from seealso.interfaces.query import Asked, Example, Region
 from seealso.interfaces.records import ObjectRecord
 from seealso.paths import shown_path
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from seealso.catalogue.reader import Catalog
+from seealso.interfaces.answer import Hit
 from seealso.interfaces.likeness import Likeness
-from seealso.interfaces.query import Hit
 from seealso.interfaces.text import Words
 
 SPARE = 16  # rows read at once beyond those that are wanted

@@ -11,8 +11,8 @@ from seealso.collection.derived.view import View
 from seealso.collection.search.measures import Estimates, Measure
 from seealso.collection.search.stopwatch import Stopwatch
 from seealso.collection.sketches.table import Sketches
+from seealso.interfaces.answer import Cost
 from seealso.interfaces.index import CandidateBlock, IdSet, MetricIndex
-from seealso.interfaces.query import Cost
 from seealso.interfaces.store import EncodedBlock, ObjectStore
 
 STEP = 500  # candidates that are refined together where refinement may stop early

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from seealso.interfaces.query import Times
+from seealso.interfaces.answer import Times
 
 
 class Stopwatch:
