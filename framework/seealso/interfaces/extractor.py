@@ -129,6 +129,15 @@ class Extractor(Plugin):
         """
         return None
 
+    def words_roughly(self, phrase: str, descriptors: np.ndarray) -> np.ndarray | None:
+        """What says for little work which of some descriptors ``(n, dim)`` may be near a phrase by `words_distances`, where these are costly:
+        they are then asked for the best by this alone.
+
+        Returns:
+            Float32 ``(n,)``, less is nearer; or None: `words_distances` are asked for all.
+        """
+        return None
+
     @property
     def words_provenance(self) -> str:
         """What reads words beside that which makes the descriptors, such as the checksum of a text model; empty where nothing does.

@@ -220,6 +220,11 @@ class ExtractorTests(PluginTests):
         singly = [ranked(described[place : place + 1]) for place in range(len(described))]
         np.testing.assert_allclose(np.concatenate(singly), found, rtol=1e-4, atol=1e-5)
         assert ranked(described[:0]).shape == (0,)
+        roughly = extractor.words_roughly("a bird", described)
+        if roughly is not None:
+            assert roughly.shape == (len(described),)
+            assert roughly.dtype == np.float32
+            assert np.isfinite(roughly).all()
 
     def test_it_says_whether_it_takes_words(self, extractor: Extractor) -> None:
         try:

@@ -155,6 +155,10 @@ class OnnxExtractor(Extractor):
         """What the network's classifier says, or the angles from the text side's direction: float32 ``(n,)``."""
         return self._reader.distances(phrase, descriptors)
 
+    def words_roughly(self, phrase: str, descriptors: np.ndarray) -> np.ndarray | None:
+        """What the classifier says of the phrase's own classes, whatever it says of all others: float32 ``(n,)``. None for a text side."""
+        return self.classifier.roughly(phrase, descriptors) if self.options.words is None else None
+
     def looks_like(self, descriptors: np.ndarray) -> list[list[tuple[str, float]]]:
         """The classes that the network's classifier is sure of, and what they are kinds of."""
         return self.classifier.seen(descriptors) if self.gives_words else super().looks_like(descriptors)

@@ -246,11 +246,26 @@ class Parts:
         Raises:
             PluginError: it gives something else than its contract promises.
         """
-        found = self.extractor.words_distances(phrase, descriptors)
-        if found is not None and (found.shape != (len(descriptors),) or found.dtype != np.float32):
+        return self._one_each("words_distances", self.extractor.words_distances(phrase, descriptors), len(descriptors))
+
+    def words_roughly(self, phrase: str, descriptors: np.ndarray) -> np.ndarray | None:
+        """Call the extractor's `words_roughly`.
+
+        Raises:
+            PluginError: it gives something else than its contract promises.
+        """
+        return self._one_each("words_roughly", self.extractor.words_roughly(phrase, descriptors), len(descriptors))
+
+    def _one_each(self, method: str, found: np.ndarray | None, count: int) -> np.ndarray | None:
+        """Hold the extractor to a number for each descriptor, where it gives any.
+
+        Raises:
+            PluginError: it gives something else.
+        """
+        if found is not None and (found.shape != (count,) or found.dtype != np.float32):
             raise PluginError(
-                f"{self.extractor.name}.words_distances returned {found.dtype} of shape {found.shape}; its contract promises "
-                f"float32 of shape ({len(descriptors)},)"
+                f"{self.extractor.name}.{method} returned {found.dtype} of shape {found.shape}; its contract promises "
+                f"float32 of shape ({count},)"
             )
         return found
 

@@ -65,7 +65,7 @@ class Examples:
             found, descriptor = self.find(opened, example, watch)
             nearest = FromDescriptor(opened.distance, descriptor)
             words = example.words
-            measure = nearest if words is None else FromWords(self._parts.words_distances, words, nearest)
+            measure = nearest if words is None else FromWords(self._parts, words, nearest)
             asked.append(found)
             parts.append(Weighted(measure, example.weight))
         _check_agreement(examples, asked)

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 
@@ -15,7 +16,11 @@ from seealso.distances.vectors import Cosine
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.store import EncodedBlock
 
-Score = Callable[[str, np.ndarray], np.ndarray | None]
+MEASURED = 2
+"""Of costly distances so many times as many are computed as are wanted, where something cheaper says which;"""
+
+MEASURED_LEAST = 40
+"""and at least so many."""
 
 Estimates = Callable[[np.ndarray], np.ndarray]
 """The places of sketches, int64 ``(n,)`` → float32 ``(n,)``; lower is nearer."""
@@ -43,6 +48,10 @@ class Measure(ABC):
     def is_costly(self) -> bool:
         """Whether `distances` are so much more work than `roughly` that they are for the nearest alone."""
         return False
+
+    def nearest(self, block: EncodedBlock, wanted: int) -> tuple[np.ndarray, np.ndarray]:
+        """IDs and float32 distances, as `distances` gives them, of as many of a block's nearest as are wanted, and perhaps of more."""
+        return self.distances(block)
 
     def gives_angles(self) -> bool:
         """Whether its distances are angles, whatever the collection's distance is."""
@@ -97,31 +106,56 @@ class FromDescriptor(Measure):
         return FromDescriptor(Cosine(), descriptor, plain=False)
 
 
+class Reader(Protocol):
+    """Ranks descriptors by words: see `Extractor`."""
+
+    def words_distances(self, phrase: str, descriptors: np.ndarray) -> np.ndarray | None:
+        """How far descriptors ``(n, dim)`` are from a phrase, float32 ``(n,)``; or None."""
+        ...
+
+    def words_roughly(self, phrase: str, descriptors: np.ndarray) -> np.ndarray | None:
+        """Which of them may be near, float32 ``(n,)``, less is nearer; or None."""
+        ...
+
+
 class FromWords(Measure):
     """What the extractor makes of words and descriptors; where it leaves that to the collection's distance, the distance from the
     words' descriptor.
 
     Args:
-        score: words and descriptors → distances, or None (`Extractor.words_distances`).
+        reader: ranks by them.
         words: the words.
         nearest: the distance from the descriptor that the extractor makes of them.
     """
 
-    def __init__(self, score: Score, words: str, nearest: FromDescriptor) -> None:
+    def __init__(self, reader: Reader, words: str, nearest: FromDescriptor) -> None:
         self.probes = nearest.probes
-        self._score = score
+        self._reader = reader
         self._words = words
-        self._nearest = nearest
+        self._by_descriptor = nearest
 
     def distances(self, block: EncodedBlock) -> tuple[np.ndarray, np.ndarray]:
         """See `Measure`."""
         ids, descriptors = block.sound()
-        distances = self._score(self._words, descriptors)
-        return ids, self._nearest.of(descriptors) if distances is None else distances
+        return ids, self._of(descriptors)
+
+    def nearest(self, block: EncodedBlock, wanted: int) -> tuple[np.ndarray, np.ndarray]:
+        """See `Measure`: of `MEASURED` times as many as are wanted, where the extractor says which these are."""
+        ids, descriptors = block.sound()
+        most = max(MEASURED * wanted, MEASURED_LEAST)
+        roughly = self._reader.words_roughly(self._words, descriptors) if ids.size > most else None
+        if roughly is not None:
+            chosen = np.argpartition(roughly, most - 1)[:most]
+            ids, descriptors = ids[chosen], descriptors[chosen]
+        return ids, self._of(descriptors)
+
+    def _of(self, descriptors: np.ndarray) -> np.ndarray:
+        distances = self._reader.words_distances(self._words, descriptors)
+        return self._by_descriptor.of(descriptors) if distances is None else distances
 
     def roughly(self, block: EncodedBlock) -> tuple[np.ndarray, np.ndarray]:
         """The distance from the words' descriptor."""
-        return self._nearest.distances(block)
+        return self._by_descriptor.distances(block)
 
     def is_costly(self) -> bool:
         """Whether the extractor ranks by these words itself."""
@@ -129,15 +163,15 @@ class FromWords(Measure):
 
     def estimates(self, sketches: Sketches) -> Estimates | None:
         """See `Measure`: the distance from the words' descriptor."""
-        return self._nearest.estimates(sketches)
+        return self._by_descriptor.estimates(sketches)
 
     def gives_angles(self) -> bool:
         """Whether the extractor ranks by these words itself, rather than leave it to the distance."""
-        return self._score(self._words, self.probes[0][np.newaxis][:0]) is not None
+        return self._reader.words_distances(self._words, self.probes[0][np.newaxis][:0]) is not None
 
     def as_angles(self) -> FromWords:
         """The same on the scale of angles, where the extractor leaves it to the distance."""
-        return FromWords(self._score, self._words, self._nearest.as_angles())
+        return FromWords(self._reader, self._words, self._by_descriptor.as_angles())
 
 
 @dataclass(frozen=True, slots=True)

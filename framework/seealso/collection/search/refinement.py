@@ -73,7 +73,7 @@ class Refinement:
 
     What the index does not hold yet is compared without it. Where the index gives the measure's own distances nothing is
     refined. Where there are several probes, their candidates are taken by turns. Where the measure is costly all are measured roughly, and
-    the nearest by that anew: `CLOSELY`, or as many as are wanted.
+    of the nearest by that, `CLOSELY` or as many as are wanted, `Measure.nearest` are measured anew.
 
     Without sketches all candidates are refined; and where no more objects are allowed than candidates, the index is not asked: all of them
     are refined, and the answer is exact. With sketches the best by these are refined, of as many allowed ones as `WHOLE` without asking the
@@ -134,7 +134,7 @@ class Refinement:
             same = [block for block in blocks if block.codec is codec]
             records = [record for block in same for record in block.records]
             together = EncodedBlock(np.concatenate([block.ids for block in same]), records, codec, 0, 0)
-            self.best.add(*self._measure.distances(together))
+            self.best.add(*self._measure.nearest(together, self._wanted.hits))
         self._watch.book("refine")
 
     def _find(self) -> None:

@@ -7,7 +7,7 @@ import seealso
 from conftest import COLOUR_WORDS, SAMPLES, THUMBNAIL
 from seealso import Example, Query, QueryError
 from seealso.codecs.raw import Raw
-from seealso.collection.search import refinement
+from seealso.collection.search import measures, refinement
 from seealso.collection.search.measures import FromDescriptor
 from seealso.distances.bits import Hamming
 from seealso.distances.vectors import Cosine, Euclidean, Manhattan
@@ -212,6 +212,42 @@ def test_only_the_nearest_are_measured_by_what_is_costly(wordy, monkeypatch):
     # Whoever wants more gets all of them measured.
     everything = found(collection, Example(words="bright"))
     assert everything == pytest.approx(words, abs=1e-5)
+
+
+def test_of_the_nearest_those_are_measured_that_the_extractor_says(tmp_path, make_photos, monkeypatch):
+    """Its own cheap look comes between the distance from the words' descriptor and what it says in the end."""
+    monkeypatch.setattr(refinement, "CLOSELY", 20)
+    monkeypatch.setattr(refinement, "SPARE", 0)
+    monkeypatch.setattr(measures, "MEASURED_LEAST", 5)
+    make_photos(tmp_path / "photos", 24)
+    plugin = tmp_path / "wordy.py"
+    rough = """
+    def words_roughly(self, phrase, descriptors):
+        return -descriptors.sum(axis=1)[: 1 if phrase == "broken" else None]
+"""
+    plugin.write_text(THUMBNAIL.read_text().replace("\n\n@seealso.hookimpl", WORDY + rough + "\n\n@seealso.hookimpl"))
+    with seealso.open(tmp_path / "c", plugins=[plugin], extractor="thumbnail", text=False) as collection:
+        collection.index([tmp_path / "photos"])
+        ids = collection.ids()
+        rows = collection.descriptors(ids)
+        parts = collection.parts
+        distance = Euclidean().one_to_many(np.full(192, len("bright"), np.float32), rows)
+        near = np.argsort(distance, kind="stable")[:20]
+        words = parts.words_distances("bright", rows)
+        asked, score = [], parts.words_distances
+        monkeypatch.setattr(parts, "words_distances", lambda *given: (asked.append(len(given[1])), score(*given))[1])
+        hits = collection.search(Query.like(Example(words="bright"), k=2)).hits
+        assert sum(asked) == 5
+        assert [hit.id for hit in hits] == ids[near[np.argsort(words[near], kind="stable")[:2]]].tolist()
+        # Twice as many as are wanted, at least; of one measured beside an image, all.
+        asked.clear()
+        assert len(collection.search(Query.like(Example(words="bright"), k=4)).hits) == 4
+        assert sum(asked) == 8
+        asked.clear()
+        collection.search(Query.like(Example(words="bright"), 3, k=2))
+        assert sum(asked) == 20
+        with pytest.raises(seealso.PluginError, match=r"words_roughly returned float32 of shape \(1,\)"):
+            collection.search(Query.like(Example(words="broken"), k=2))
 
 
 def test_bits_beside_words():
