@@ -33,6 +33,10 @@ from seealso.durability import sync_directory, sync_file
 from seealso.layout import CATALOGUE
 
 REMOVAL_PAGE = 10_000
+
+WASTED = 0.1
+"""The file is written anew where more than this share of it is free: that takes as much room again, and minutes for a hundred million objects."""
+
 UNPLACE = f"INSERT OR IGNORE INTO unplaced SELECT object, {checksum_of('unplaced')} FROM locations WHERE path = ?"
 GIVEN = {"path": "?1", "object": "?2", "signature": "?3", "device": "?4"}
 PLACE = (
@@ -161,17 +165,13 @@ class CatalogWriter(Catalog):
                 inserting("objects"),
                 ((o.id, o.hash, change, o.width, o.height, o.file_size) for o in objects),
             )
-            connection.executemany(
-                f"{UNPLACE} AND object <> ?",
-                ((place.path, place.object) for place in locations),
-            )
-            reannotated = self._annotate(connection, locations)
-            connection.executemany(PLACE, ((place.path, place.object, *place.state) for place in locations))
-            connection.executemany(
-                f"UPDATE locations SET described = ?1, checksum = {checksum_of('locations', described='?1')} WHERE path = ?2",
-                ((place.annotation.state, place.path) for place in locations if place.annotation is not None),
-            )
-            connection.executemany("DELETE FROM failures WHERE path = ?", ((place.path,) for place in locations))
+            owners = self.objects_at([place.path for place in locations])
+            moved = [(place.path,) for place in locations if owners.get(place.path, place.object) != place.object]
+            connection.executemany(UNPLACE, moved)
+            reannotated = self._annotate(connection, locations, owners)
+            self._place(connection, locations, owners)
+            if self._one("SELECT 1 FROM failures LIMIT 1"):
+                connection.executemany("DELETE FROM failures WHERE path = ?", ((place.path,) for place in locations))
             reannotated |= self._leave(connection, [failure.path for failure in failures if failure.reached])
             connection.executemany(
                 f"{inserting('failures')} ON CONFLICT(path) DO UPDATE SET reason = excluded.reason, "
@@ -220,13 +220,18 @@ class CatalogWriter(Catalog):
             self.set_in(connection, {"removals_known_since": str(until_change)})
 
     def compact(self) -> None:
-        """Give back the space of removed rows, and fold the write-ahead log into the file; what is counted is counted anew."""
+        """Give back the space of removed rows, where it is worth it, and fold the write-ahead log into the file; what is counted is counted
+        anew. The file is written anew only where more than `WASTED` of it is free."""
         with self.transaction() as connection:
             connection.execute("DELETE FROM counts")
             for table in COUNTED:
                 connection.execute(f"INSERT INTO counts SELECT '{table}', count(*) FROM {table}")
         with self._lock, translated(self.file):
-            self._connection.execute("VACUUM")
+            free, pages = (
+                self._connection.execute(f"PRAGMA {count}").fetchone()[0] for count in ("freelist_count", "page_count")
+            )
+            if free > WASTED * pages:
+                self._connection.execute("VACUUM")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _end_change(self, connection: sqlite3.Connection, change: int, reannotated: Set[int]) -> int:
@@ -235,10 +240,31 @@ class CatalogWriter(Catalog):
         connection.executemany(inserting("described", "INSERT OR REPLACE"), ((id_, change) for id_ in reannotated))
         return change
 
-    def _annotate(self, connection: sqlite3.Connection, locations: Sequence[Location]) -> set[int]:
+    def _place(
+        self, connection: sqlite3.Connection, locations: Sequence[Location], owners: Mapping[bytes, int]
+    ) -> None:
+        """Keep locations; ``owners``: path → object, of those that are there already. The others are most, and one statement does for each."""
+        # A path that stands twice in a batch is new only once.
+        new = {place.path: place for place in reversed(locations) if place.path not in owners}
+        again = [place for place in locations if new.get(place.path) is not place]
+        connection.executemany(
+            inserting("locations"),
+            (
+                (place.path, place.object, *place.state, b"" if place.annotation is None else place.annotation.state)
+                for place in reversed(new.values())
+            ),
+        )
+        connection.executemany(PLACE, ((place.path, place.object, *place.state) for place in again))
+        connection.executemany(
+            f"UPDATE locations SET described = ?1, checksum = {checksum_of('locations', described='?1')} WHERE path = ?2",
+            ((place.annotation.state, place.path) for place in again if place.annotation is not None),
+        )
+
+    def _annotate(
+        self, connection: sqlite3.Connection, locations: Sequence[Location], owners: Mapping[bytes, int]
+    ) -> set[int]:
         """Keep what describes files, before their locations are; returns the IDs of the objects whose words change."""
-        paths = [place.path for place in locations]
-        objects, words = self.objects_at(paths), self._words_at(paths)
+        words = self._words_at([place.path for place in locations])
         reannotated: set[int] = set()
         for place in locations:
             before, now = words.get(place.path, {}), words.get(place.path, {})
@@ -247,7 +273,7 @@ class CatalogWriter(Catalog):
             if before != now:
                 connection.execute("DELETE FROM words WHERE path = ?", (place.path,))
                 connection.executemany(inserting("words"), ((place.path, *each) for each in now.items()))
-            owner = objects.get(place.path)
+            owner = owners.get(place.path)
             if before != now or (before and owner != place.object):
                 reannotated |= {place.object} if owner is None else {place.object, owner}
         return reannotated

@@ -7,6 +7,7 @@ import os
 import re
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from seealso_keywords.xmp import read_xmp
 
 MOST_BYTES = 1 << 20
 FOLDERS = 16  # whose listings are kept
+LOOKED_AT_SECONDS = 1.0  # during which nobody looks whether a folder has changed; the next ingest sees it
 SUFFIXES = (".txt", ".json", ".xmp", ".supplemental-metadata.json")
 
 _TRANSLATED = re.compile(rb"([a-z]{2,3})(?:[_@][\w@]*)?\.utf8=(.*)")
@@ -36,8 +38,19 @@ class Sidecar(KeywordSource):
 
     def __init__(self, options: PluginOptions) -> None:
         super().__init__(options)
-        self._listings: dict[bytes, tuple[int, Listing]] = {}
+        self._listings: dict[bytes, tuple[float, int, Listing]] = {}
         self._lock = threading.Lock()
+        self._ingesting = False
+
+    def begin(self) -> None:
+        """From now on a folder is not looked at again for each of its images."""
+        self._ingesting = True
+
+    def end(self) -> list[str]:
+        """Nothing is held any more."""
+        self._ingesting = False
+        self._listings.clear()
+        return []
 
     def state(self, path: bytes) -> bytes:
         """Name, size, time of change and inode of each sidecar."""
@@ -75,13 +88,18 @@ class Sidecar(KeywordSource):
                     yield os.path.join(folder, sidecar)
 
     def _listing(self, folder: bytes) -> Listing:
-        """The sidecars in a folder: it is listed once, not looked at several times for every image."""
+        """The sidecars in a folder: it is listed once, and during an ingest looked at once in `LOOKED_AT_SECONDS`, not for every image."""
+        now = time.monotonic()
+        with self._lock:
+            kept = self._listings.get(folder)
+        if kept is not None and self._ingesting and now - kept[0] < LOOKED_AT_SECONDS:
+            return kept[2]
         try:
             changed = os.stat(folder).st_mtime_ns
-            with self._lock:
-                kept = self._listings.get(folder)
-            if kept is not None and kept[0] == changed:
-                return kept[1]
+            if kept is not None and kept[1] == changed:
+                with self._lock:
+                    self._listings[folder] = now, changed, kept[2]
+                return kept[2]
             listing: Listing = {}
             with os.scandir(folder) as entries:
                 for entry in entries:
@@ -96,7 +114,7 @@ class Sidecar(KeywordSource):
         with self._lock:
             while len(self._listings) >= FOLDERS:
                 del self._listings[next(iter(self._listings))]
-            self._listings[folder] = changed, listing
+            self._listings[folder] = now, changed, listing
         return listing
 
 

@@ -97,6 +97,26 @@ def test_wrong_counts_are_found_and_mended(writer, tmp_path):
     assert writer.counts().locations == 1
 
 
+def test_the_file_is_written_anew_where_that_gives_much_back(writer, tmp_path):
+    rows = range(1, 5001)
+    writer.commit([row(i) for i in rows], [Location(b"/%d" % i, i, STATE) for i in rows], [])
+    writer.compact()
+    full = (tmp_path / CATALOGUE).stat().st_size
+
+    def remove(ids):
+        writer.remove_locations([b"/%d" % i for i in ids])
+        list(writer.remove_unplaced())
+        writer.forget_removals(writer.change())
+        writer.compact()
+
+    remove(range(1, 101))
+    assert (tmp_path / CATALOGUE).stat().st_size == full
+    remove(range(101, 4001))
+    assert (tmp_path / CATALOGUE).stat().st_size < full / 2
+    assert writer.verify() == []
+    assert writer.counts().objects == 1000
+
+
 def test_a_commit_is_whole_or_not_at_all(writer):
     writer.commit([row(1)], [Location(b"/a", 1, STATE)], [])
     with pytest.raises(seealso.CollectionError):

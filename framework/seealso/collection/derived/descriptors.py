@@ -64,7 +64,7 @@ class Descriptors(Source[D]):
 
     def sample(self, part: D, catalog: Catalog) -> np.ndarray:
         """Descriptors of a random selection of all objects, without those that are lost or damaged."""
-        chosen = np.random.default_rng(SAMPLE_SEED).permutation(catalog.ids())[: part.sample_size]
+        chosen = catalog.random_ids(part.sample_size, np.random.default_rng(SAMPLE_SEED))
         found, sample = 0, np.empty((chosen.size, self._dim), self._dtype)
         for block in self._store.read_blocks(np.sort(chosen)):
             _, descriptors = block.sound()

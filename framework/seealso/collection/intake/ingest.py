@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -23,6 +23,7 @@ from seealso.collection.intake.bounded import Pending, in_order
 from seealso.collection.intake.keywords import Annotator
 from seealso.collection.intake.reading import FileReader, PreparedImage, ReadFile
 from seealso.collection.intake.scan import Scan, ScannedFile, ScanProblem
+from seealso.collection.intake.seen import Seen
 from seealso.errors import PluginError
 from seealso.images.decoding import DecodedImage
 from seealso.interfaces.extractor import Extractor
@@ -44,7 +45,8 @@ class Progress:
 
     Attributes:
         done: files looked at.
-        total: files there are; None while they are still being counted.
+        total: files there are; None while they are still being counted. They are counted when the first of them has to be read: until
+            then all goes so fast that to list them twice would take longer.
         extracted: images whose descriptors were extracted.
         failed: files that failed.
         seconds: since the start.
@@ -150,20 +152,23 @@ class Ingest:
     Args:
         parts: what it works with.
         scan: the files.
+        seen: is told which these are.
         progress: told how far it is, after every file; called from the thread that runs it.
         retry: also read files that failed before and are unchanged.
     """
 
     def __init__(
-        self, parts: IngestParts, scan: Scan, progress: Callable[[Progress], None], *, retry: bool = False
+        self, parts: IngestParts, scan: Scan, seen: Seen, progress: Callable[[Progress], None], *, retry: bool = False
     ) -> None:
         self.parts = parts
         self.report = IngestReport()
         self.problem_paths: set[bytes] = set()
         self._scan = scan
+        self._seen = seen
         self._progress = progress
         self._retry = retry
         self._total: int | None = None
+        self._counting = threading.Thread(target=self._count, daemon=True)
         self._started = time.monotonic()
         self._given = set(scan.paths)
         # Contents on their way to the catalogue: between a batch's being begun and its commit.
@@ -180,8 +185,6 @@ class Ingest:
             PluginError: the extractor fails on everything.
             DiskFull: no space is left.
         """
-        counting = threading.Thread(target=self._count, daemon=True)
-        counting.start()
         reader = FileReader(
             self.parts.extractor,
             self.parts.limits,
@@ -195,7 +198,7 @@ class Ingest:
             window = 2 * self.parts.threads + self.parts.extractor.batch_size
             commits = Pending(BATCHES_WAITING)
             begun = (
-                workers.submit(reader, file) if isinstance(file, ScannedFile) else file
+                self._begun(workers, reader, file) if isinstance(file, ScannedFile) else file
                 for file in self._changed_files()
             )
             for batch in self._batches(in_order(begun, window)):
@@ -208,13 +211,19 @@ class Ingest:
             workers.shutdown(cancel_futures=True)
             committer.shutdown(cancel_futures=True)
             told = self.parts.annotator.end()
-        counting.join()
+        if self._counting.ident is not None:
+            self._counting.join()
         self._tell_problems()
         self.report.warnings += told
         self.report.seconds = time.monotonic() - self._started
         if self.report.added:
             self.report.device = str(self.parts.extractor.device)
         return self.report
+
+    def _begun(self, workers: ThreadPoolExecutor, reader: FileReader, file: ScannedFile) -> Future[ReadFile]:
+        if self._counting.ident is None:
+            self._counting.start()
+        return workers.submit(reader, file)
 
     def _count(self) -> None:
         self._total = Scan(self._scan.paths, self._scan.rules, self._scan.skip).count()
@@ -230,6 +239,8 @@ class Ingest:
             annotated = self.parts.catalog.annotation_states([file.path for file in page])
             failed = self.parts.catalog.failure_reasons([file.path for file in page])
             for file in page:
+                if isinstance(file, ScannedFile):
+                    self._seen.add(file.path)
                 if isinstance(file, ScanProblem):
                     self.problem_paths.add(file.path)
                     yield ReadFile(file.path, FileState(b"", 0), failure=file.reason, reached=False)
@@ -253,6 +264,7 @@ class Ingest:
         batch = Batch()
         for file in files:
             if file.vanished:
+                self._seen.discard(file.path)
                 continue
             self._take(file, batch)
             if len(batch.images) >= self.parts.extractor.batch_size or len(batch.files) >= COMMIT_PLACES:

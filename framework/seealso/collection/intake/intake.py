@@ -13,6 +13,7 @@ from seealso.collection.intake.ingest import Ingest, IngestParts, IngestReport, 
 from seealso.collection.intake.keywords import Annotator
 from seealso.collection.intake.prune import prune, prune_failures
 from seealso.collection.intake.scan import Scan, ScanRules, is_absent
+from seealso.collection.intake.seen import Seen
 from seealso.collection.parts.opened import Opened
 from seealso.collection.parts.recorded import recorded_sources
 from seealso.collection.parts.resolved import Parts
@@ -55,14 +56,15 @@ class Intake:
         """
         missing = dict.fromkeys(path for path in given if is_absent(path))
         present = [path for path in given if path not in missing]
-        report = self._ingest(Scan(present, rules, os.fsencode(self.of.path)), progress, present)
+        seen = Seen()
+        report = self._ingest(Scan(present, rules, os.fsencode(self.of.path)), seen, progress, present)
         for path in missing:
             if force and any(True for _ in self.writer.locations_below(path)):
                 report.warnings.append(f"{shown_path(path)}: it is not there; what was found there before is dropped")
             else:
                 report.unusable.append(f"{shown_path(path)}: there is no such file or folder")
         if force is not False:
-            pruned = prune(self.writer, given, force=bool(force))
+            pruned = prune(self.writer, given, seen, force=bool(force))
             report.locations_removed = pruned.locations
             report.warnings += pruned.warnings
         report.removed = self.drop()
@@ -72,7 +74,7 @@ class Intake:
         """Try again just the files that failed, changed or not."""
         paths = [failure.path for failure in self.writer.failures()]
         scan = Scan([path for path in paths if not is_absent(path)])
-        report = self._ingest(scan, progress, paths, retry=True)
+        report = self._ingest(scan, Seen(), progress, paths, retry=True)
         # Nobody named these paths; what still fails is told by `failures`.
         report.unusable.clear()
         report.removed = self.drop()
@@ -93,9 +95,15 @@ class Intake:
         self.plugins.observe("removed", collection=self.name, ids=ids)
 
     def _ingest(
-        self, scan: Scan, progress: Callable[[Progress], None], paths: Sequence[bytes], *, retry: bool = False
+        self,
+        scan: Scan,
+        seen: Seen,
+        progress: Callable[[Progress], None],
+        paths: Sequence[bytes],
+        *,
+        retry: bool = False,
     ) -> IngestReport:
-        """Take in what a scan finds, and forget the failures below ``paths`` that are failures no more."""
+        """Take in what a scan finds, and note what that is; forget the failures below ``paths`` that are failures no more."""
         chosen = self.parts.chosen_sources(recorded_sources(self.writer), recorded=True)
         sources = {name: each.cls(each.options) for name, each in chosen.items()}
         annotator = Annotator(sources, {name: each.as_built() for name, each in chosen.items()})
@@ -116,7 +124,7 @@ class Intake:
             threads=self.parts.threads,
             tell_decoded=self._tell_decoded,
         )
-        run = Ingest(parts, scan, progress, retry=retry)
+        run = Ingest(parts, scan, seen, progress, retry=retry)
         report = run.run()
         prune_failures(self.writer, paths, run.problem_paths)
         return report

@@ -7,10 +7,14 @@ import os
 import stat
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
 
 from seealso.catalogue.rows import Location
 from seealso.catalogue.writer import CatalogWriter
 from seealso.collection.intake.scan import is_absent
+from seealso.collection.intake.seen import Seen
 from seealso.paths import shown_path
 
 PAGE = 1000
@@ -24,25 +28,30 @@ class Pruned:
     warnings: list[str] = field(default_factory=list)
 
 
-def prune(writer: CatalogWriter, paths: Sequence[bytes], *, force: bool) -> Pruned:
-    """Drop the locations below ``paths`` whose files are gone.
+def prune(writer: CatalogWriter, paths: Sequence[bytes], seen: Seen, *, force: bool) -> Pruned:
+    """Drop the locations below ``paths`` whose files are gone. What was ``seen`` just now is there, and is not looked for.
 
     Nothing is dropped below a path that is missing or empty, nor when more than half of the objects found below it would
     lose all their places there, nor below a folder that stands empty where another disk used to be mounted, or below a
-    link that leads nowhere: the drive may be away. ``force`` drops all the same. O(number of locations below the paths), one ``stat`` each.
+    link that leads nowhere: the drive may be away. ``force`` drops all the same. O(number of locations below the paths), one ``stat`` or a few
+    for each that was not seen.
     """
     pruned = Pruned()
     for path in paths:
         reason = "" if force else _reason_to_keep_all(path)
-        if not reason and not force and _more_than_half_gone(writer, path):
-            reason = "more than half of what was found there is gone"
+        if not reason and not force:
+            lost = _lost(writer, path, seen)
+            if lost is None:
+                continue
+            if 2 * lost > writer.count_objects_below(path):
+                reason = "more than half of what was found there is gone"
         if reason:
-            if any(True for _ in _gone(writer, path)):
+            if any(True for _ in _gone(writer, path, seen)):
                 pruned.warnings.append(_kept(path, reason))
             continue
         away: dict[bytes, str] = {}
         page: list[bytes] = []
-        for location in _gone(writer, path):
+        for location in _gone(writer, path, seen):
             mount = None if force else _absent_mount(location)
             if mount is not None:
                 folder, reason = mount
@@ -111,18 +120,22 @@ def is_gone(path: bytes) -> bool:
     return not stat.S_ISREG(found.st_mode)
 
 
-def _gone(writer: CatalogWriter, path: bytes) -> Iterator[Location]:
-    return (location for location in writer.locations_below(path) if is_gone(location.path))
+def _gone(writer: CatalogWriter, path: bytes, seen: Seen) -> Iterator[Location]:
+    """The locations below a path that are gone; memory bounded."""
+    locations = writer.locations_below(path)
+    while page := list(islice(locations, PAGE)):
+        there = seen.holds([location.path for location in page])
+        yield from (page[place] for place in np.flatnonzero(~there).tolist() if is_gone(page[place].path))
 
 
-def _more_than_half_gone(writer: CatalogWriter, path: bytes) -> bool:
-    """Whether more than half of the objects found below a path have no file left there; memory bounded."""
-    gone = 0
-    for location in _gone(writer, path):
+def _lost(writer: CatalogWriter, path: bytes, seen: Seen) -> int | None:
+    """How many of the objects found below a path have no file left there; None where not a single file is gone."""
+    lost = None
+    for location in _gone(writer, path, seen):
         below = [other for other in writer.paths_of(location.object) if _is_below(other, path)]
         # Counted once an object: at the first of its paths, when all of them are gone.
-        gone += location.path == below[0] and all(is_gone(other) for other in below)
-    return gone > 0 and 2 * gone > writer.count_objects_below(path)
+        lost = (lost or 0) + (location.path == below[0] and all(is_gone(other) for other in below))
+    return lost
 
 
 def _is_below(path: bytes, above: bytes) -> bool:

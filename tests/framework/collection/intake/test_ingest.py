@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -77,6 +78,32 @@ def test_indexing_again_does_nothing(folder, open_collection, extracted):
     assert not report.changed
     assert extracted == []
     assert opened_of(collection).catalog.change() == before
+
+
+def test_an_unchanged_folder_is_listed_once_and_each_file_looked_at_once(folder, open_collection, monkeypatch):
+    collection = open_collection()
+    collection.index([folder])
+    looked, listed = Counter(), Counter()
+    stat, lstat, scandir = os.stat, os.lstat, os.scandir
+
+    def counting(counter, call):
+        def counted(path=".", *args, **kwargs):
+            if not isinstance(path, int):
+                counter[os.fsencode(path)] += 1
+            return call(path, *args, **kwargs)
+
+        return counted
+
+    monkeypatch.setattr(os, "stat", counting(looked, stat))
+    monkeypatch.setattr(os, "lstat", counting(looked, lstat))
+    monkeypatch.setattr(os, "scandir", counting(listed, scandir))
+    report = collection.index([folder])
+    assert (report.unchanged, report.removed) == (24, 0)
+    files = {os.fsencode(path) for path in folder.iterdir()}
+    assert {path: looked[path] for path in files} == dict.fromkeys(files, 1)
+    # Once more for what lies beside the images, and once, a single name of it, to see whether it is empty.
+    assert listed[os.fsencode(folder)] == 3
+    assert looked[os.fsencode(folder)] < 10
 
 
 def test_a_moved_file_is_not_extracted_again(folder, open_collection, extracted):
