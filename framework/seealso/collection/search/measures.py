@@ -16,10 +16,10 @@ from seealso.distances.vectors import Cosine
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.store import EncodedBlock
 
-MEASURED = 2
+MEASURED = 1.25
 """Of costly distances so many times as many are computed as are wanted, where something cheaper says which;"""
 
-MEASURED_LEAST = 40
+MEASURED_LEAST = 24
 """and at least so many."""
 
 Estimates = Callable[[np.ndarray], np.ndarray]
@@ -142,7 +142,7 @@ class FromWords(Measure):
     def nearest(self, block: EncodedBlock, wanted: int) -> tuple[np.ndarray, np.ndarray]:
         """See `Measure`: of `MEASURED` times as many as are wanted, where the extractor says which these are."""
         ids, descriptors = block.sound()
-        most = max(MEASURED * wanted, MEASURED_LEAST)
+        most = max(math.ceil(MEASURED * wanted), MEASURED_LEAST)
         roughly = self._reader.words_roughly(self._words, descriptors) if ids.size > most else None
         if roughly is not None:
             chosen = np.argpartition(roughly, most - 1)[:most]

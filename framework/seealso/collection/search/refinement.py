@@ -12,6 +12,7 @@ from seealso.collection.search.measures import Estimates, Measure
 from seealso.collection.search.stopwatch import Stopwatch
 from seealso.collection.sketches.table import Sketches
 from seealso.interfaces.answer import Cost
+from seealso.interfaces.codec import Codec, Record
 from seealso.interfaces.index import CandidateBlock, IdSet, MetricIndex
 from seealso.interfaces.store import EncodedBlock, ObjectStore
 
@@ -27,7 +28,7 @@ class Best:
     """The best of what was seen, by (distance, ID), at most ``limit``."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self.ids = np.empty(0, np.int64)
         self.distances = np.empty(0, np.float32)
 
@@ -35,7 +36,7 @@ class Best:
         """See some more; O((limit + n) log(limit + n))."""
         ids = np.concatenate([self.ids, ids])
         distances = np.concatenate([self.distances, distances])
-        order = np.lexsort((ids, distances))[: self._limit]
+        order = np.lexsort((ids, distances))[: self.limit]
         self.ids, self.distances = ids[order], distances[order]
 
     def within(self, most: float | None) -> tuple[np.ndarray, np.ndarray]:
@@ -114,6 +115,7 @@ class Refinement:
         self._costly = measure.is_costly()
         self._distances = measure.roughly if self._costly else measure.distances
         self.best = Best(max(wanted.hits + SPARE, CLOSELY if self._costly else 0))
+        self._records: dict[int, tuple[Record, Codec]] = {}  # of the best, where they are looked at once more
 
     def run(self) -> Best:
         """The nearest that were found, by distance and ID; objects that are gone may still be among them."""
@@ -126,16 +128,21 @@ class Refinement:
 
     def _look_closely(self, ids: np.ndarray) -> None:
         """Measure some objects as they shall be measured, together: a costly measure is much quicker so."""
-        blocks = list(self._store.read_blocks(ids))
-        self._watch.book("read")
-        self._cost.reads += sum(block.reads for block in blocks)
-        self._cost.bytes_read += sum(block.bytes_read for block in blocks)
-        for codec in {id(block.codec): block.codec for block in blocks}.values():
-            same = [block for block in blocks if block.codec is codec]
-            records = [record for block in same for record in block.records]
-            together = EncodedBlock(np.concatenate([block.ids for block in same]), records, codec, 0, 0)
+        records = [self._records[id_] for id_ in ids.tolist()]
+        # A store may have changed its codec meanwhile.
+        for codec in {id(codec): codec for _, codec in records}.values():
+            same = np.array([each is codec for _, each in records])
+            together = EncodedBlock(ids[same], [record for record, each in records if each is codec], codec, 0, 0)
             self.best.add(*self._measure.nearest(together, self._wanted.hits))
         self._watch.book("refine")
+
+    def _keep_records(self, block: EncodedBlock) -> None:
+        """Have what was read of the best at hand: it is not read again. What lies beside it in memory is let go."""
+        for place in np.flatnonzero(np.isin(block.ids, self.best.ids)).tolist():
+            self._records[int(block.ids[place])] = bytes(block.records[place]), block.codec
+        if len(self._records) > 4 * self.best.limit:
+            best = set(self.best.ids.tolist())
+            self._records = {id_: record for id_, record in self._records.items() if id_ in best}
 
     def _find(self) -> None:
         estimates = None if self._sketches is None else self._measure.estimates(self._sketches)
@@ -265,6 +272,8 @@ class Refinement:
             self._cost.reads += block.reads
             self._cost.bytes_read += block.bytes_read
             self.best.add(*self._distances(block))
+            if self._costly:
+                self._keep_records(block)
             self._watch.book("refine")
         self._watch.book("read")
 

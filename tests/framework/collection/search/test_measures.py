@@ -241,8 +241,8 @@ def test_of_the_nearest_those_are_measured_that_the_extractor_says(tmp_path, mak
         assert [hit.id for hit in hits] == ids[near[np.argsort(words[near], kind="stable")[:2]]].tolist()
         # Twice as many as are wanted, at least; of one measured beside an image, all.
         asked.clear()
-        assert len(collection.search(Query.like(Example(words="bright"), k=4)).hits) == 4
-        assert sum(asked) == 8
+        assert len(collection.search(Query.like(Example(words="bright"), k=8)).hits) == 8
+        assert sum(asked) == 10
         asked.clear()
         collection.search(Query.like(Example(words="bright"), 3, k=2))
         assert sum(asked) == 20
