@@ -124,7 +124,9 @@ class Gallery:
 
 def configure(file: Path, collections: dict[str, dict[str, object]], **more: object) -> None:
     """Write a configuration of collections: their settings, beside those of all; it has the extractor of such images."""
-    common = {"distance": "euclidean", "index": "ppp-codes", "sketch": "rabitq", "text": "tantivy"}
+    common: dict[str, object] = {"distance": "euclidean", "index": "ppp-codes", "sketch": "rabitq", "text": "tantivy"}
+    # Answers are compared with a brute force, and of images that are noise a sketch may overlook a neighbour: so all are read.
+    common["search"] = {"reads": 10_000}
     held = {name: common | settings for name, settings in collections.items()}
     # JSON is YAML.
     file.write_text(json.dumps({"plugins": [str(THUMBNAIL)], "collections": held, **more}))

@@ -24,6 +24,7 @@ CLIENTS = 16
 BEGINNING = 300  # images
 PATIENCE = 300  # seconds that a command may take beside them
 LONG = 600  # seconds; after so many the server's memory has settled, and longer runs are judged by it
+SAMPLED = 300  # seconds, after those and at the end, over which it is taken
 GROWTH = 1.05  # of its memory since then, at most
 SPREAD = 5  # p99 of the time that an answer takes, in medians, at most
 
@@ -141,9 +142,14 @@ class Load(Campaign):
             self.tally.count(f"ms of {kind}: p50", round(1000 * median))
             self.tally.count(f"ms of {kind}: p99", round(1000 * most))
         median, most = quantiles(every)
-        early = [size for when, size in self.memory if when >= LONG][:3]
-        late = [size for _, size in self.memory[-3:]]
-        if lasted <= LONG or not early:
+        # Medians over some minutes: what a single request holds comes and goes.
+        early = [size for when, size in self.memory if LONG <= when < LONG + SAMPLED]
+        late = [size for when, size in self.memory if when >= lasted - SAMPLED]
+        for minute in range(int(lasted // 60) + 1):
+            sizes = [size for when, size in self.memory if minute <= when / 60 < minute + 1]
+            if sizes:
+                self.tally.count(f"MB of the server in minute {minute:02}", round(statistics.median(sizes) / 1e6))
+        if lasted <= LONG or not early or not late:
             return
         before, after = statistics.median(early), statistics.median(late)
         self.tally.count("MB of the server after ten minutes", round(before / 1e6))
