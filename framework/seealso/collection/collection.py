@@ -393,7 +393,7 @@ class Collection:
         Raises:
             QueryError: `within` is no distance and no likeness.
         """
-        asked = Within(within) if isinstance(within, float | int) else within
+        asked = within if within is None or isinstance(within, Within) else Within(within)
         limits = self.settings.images
 
         def find(opened: Opened) -> Duplicates:
