@@ -44,7 +44,7 @@ from seealso.collection.upkeep.maintain import Checkup, Upkeep, bytes_below, byt
 from seealso.collection.upkeep.rebuild import check_distance, rebuild
 from seealso.configuration.models import Config
 from seealso.durability import make_directory, writing_in
-from seealso.errors import CollectionError, MissingObject, QueryError, SeealsoError
+from seealso.errors import CollectionError, MissingObject, QueryError
 from seealso.imported.extractor import Imported
 from seealso.interfaces.answer import Answer, Hit
 from seealso.interfaces.distance import Distance
@@ -263,21 +263,13 @@ class Collection:
         """
         check_answerable(query)
         watch = Stopwatch()
-        while True:
-            with self._opening.using() as opened:
-                watch.book("open")
-                try:
-                    answering = Answering(
-                        opened, self._examples(), self.settings.search, watch, self._likeness, self._duplicates
-                    )
-                    answer = answering.answer(query)
-                except (SeealsoError, OSError):
-                    # Its store was left for another one meanwhile: then it may have been half gone.
-                    if not opened.moved():
-                        raise
-                    continue
-                if not opened.moved():
-                    break
+
+        def ask(opened: Opened) -> Answer:
+            watch.book("open")
+            search = self.settings.search
+            return Answering(opened, self._examples(), search, watch, self._likeness, self._duplicates).answer(query)
+
+        answer = self._opening.asked(ask, unmoved=True)
         self.plugins.observe("searched", collection=self.name, query=query, answer=answer)
         return answer
 
