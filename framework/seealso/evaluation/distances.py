@@ -190,7 +190,9 @@ class _Copies:
         self.reason = ""
 
     def make(self, seed: int, progress: Callable[[str, int, int], None]) -> None:
-        """Of objects taken at random; such as cannot be read are counted."""
+        """Of objects taken at random; such as cannot be read are counted. Of descriptors that were imported there are none to make."""
+        if not self._collection.parts.takes_images(self._collection.provenance):
+            return
         hits = self._collection.random(COPIED, seed)
         for done, hit in enumerate(hits, 1):
             try:

@@ -53,8 +53,12 @@ class Finding:
         stars = self._gathered(ids, same)
         members, starts = _members(stars, sizes)
         files, spare = _counted(sizes[members], starts)
+        of_images = self._reader is not None
+        if not of_images:
+            # The bytes are those of descriptors that were imported: they lie in no file of their own.
+            spare = np.zeros_like(spare)
         spreads = self._spreads(ids[members], stars.distances[members], starts)
-        order = np.lexsort((members[starts[:-1]], -spare))
+        order = np.lexsort((members[starts[:-1]], -files, -spare))
         members, starts = _reordered(members, starts, order)
         return Duplicates(
             within=self._nearness.radius,
@@ -71,6 +75,7 @@ class Finding:
             files=files[order],
             spare=spare[order],
             spreads=spreads[order],
+            of_images=of_images,
         )
 
     def _gathered(self, ids: np.ndarray, same: SamePicture) -> Stars:

@@ -198,6 +198,19 @@ def test_those_without_a_pair_are_in_no_group(imported):
     assert found[0].files == 3
 
 
+def test_of_descriptors_that_were_imported_no_bytes_can_be_spared(imported):
+    """They lie in no files of their own. Those groups come first that have most of them."""
+    rows = np.random.default_rng(2).normal(size=(60, 16)).astype(np.float32)
+    rows[[10, 20]] = rows[7]
+    rows[[30, 40, 50]] = rows[8]
+    collection = imported(rows, distance="cosine")
+    for found in (collection.duplicates(0.01), collection.found_duplicates()):
+        assert not found.of_images
+        assert [group.ids.tolist() for group in found] == [[9, 31, 41, 51], [8, 11, 21]]
+        assert found.spare.tolist() == [0, 0]
+        assert found.as_json()["spare"] == 0
+
+
 # Kept
 
 
