@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import ImageDraw, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 import seealso
 from conftest import THUMBNAIL, read_only
@@ -118,6 +118,21 @@ def test_pictures_that_are_near_and_differ_are_not_the_same(collection):
     everything = collection.duplicates(Within(3.1))
     assert copies("chelsea") in map(set, names(collection, everything))
     assert max(group.files for group in everything) < 8
+
+
+def test_pictures_of_different_colours_are_not_the_same_and_recompressed_ones_are(open_collection, tmp_path):
+    """Flat shapes of one outline: by their distance, and by their shapes, they could be copies of one another."""
+    (tmp_path / "shirts").mkdir()
+    for name, colour in (("red", "#501414"), ("blue", "#141450")):
+        image = Image.new("RGB", (320, 240), "white")
+        ImageDraw.Draw(image).rectangle((90, 40, 230, 200), colour)
+        image.save(tmp_path / "shirts" / f"{name}.png")
+        image.save(tmp_path / "shirts" / f"{name}-q40.jpg", quality=40)
+    collection = open_collection(distance="cosine")
+    collection.index([tmp_path / "shirts"])
+    for within in (Within(3.1), None):
+        groups = sorted(map(sorted, names(collection, collection.duplicates(within))))
+        assert groups == [["blue-q40.jpg", "blue.png"], ["red-q40.jpg", "red.png"]]
 
 
 def test_among_few_the_default_is_a_distance(collection):
