@@ -529,12 +529,15 @@ class Collection:
         of objects.
 
         ``bytes`` is what its catalogue, store and indexes take on disk; kept thumbnails, for example, are not counted. ``advice``
-        says which better defaults have come since it was made, and how to get them.
+        says which better defaults have come since it was made, and how to get them. Where the extractor's plugin is not installed,
+        ``extractor`` has ``missing``, which says so.
         """
+        missing = self.parts.missing(EXTRACTOR)
         return {
             "name": self.name,
             "path": str(self.path),
             **self._opening.asked(lambda opened: opened.status()),
+            **({EXTRACTOR.word: {"missing": missing}} if missing else {}),
             "parts": self.choices(),
             "advice": [asdict(each) for each in advice(self.parts)],
             "bytes": bytes_of_parts(self.path),

@@ -12,7 +12,7 @@ from PIL import Image
 
 from seealso.collection import Collection
 from seealso.collection.likeness import likeness_of
-from seealso.errors import FileError, ImageError, PluginError, ProvenanceMismatch, QueryError
+from seealso.errors import ConfigError, FileError, ImageError, PluginError, ProvenanceMismatch, QueryError
 from seealso.images.decoding import decode_image
 from seealso.interfaces.example import Example
 from seealso.interfaces.likeness import Likeness
@@ -200,7 +200,7 @@ class _Copies:
             except (FileError, ImageError, QueryError) as error:
                 self.unusable += 1
                 self.reason = self.reason or str(error)
-            except (PluginError, ProvenanceMismatch) as error:
+            except (ConfigError, PluginError, ProvenanceMismatch) as error:
                 # Of no other it will go better: what made the descriptors is not there.
                 self.unusable, self.reason = len(hits), str(error)
                 return
