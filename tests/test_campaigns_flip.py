@@ -11,6 +11,7 @@ from campaigns.damage import damage
 from campaigns.flip import QUESTIONS, Case, Flip, remedies
 
 SOUND = dict.fromkeys(QUESTIONS, "right")
+GROUPS = [["[1 2]", "[0. 0.1]"]]
 
 
 def ended(status: int, errors: str = "") -> subprocess.CompletedProcess[str]:
@@ -22,10 +23,14 @@ class Planted(Flip):
 
     asked = SOUND
     verified = ended(0)
+    found = GROUPS
 
     def _ask(self, home, order):
         verified = {"verify": self._verify(None, home)} if "verify" in order else {}
         return self.asked | verified, ended(0)
+
+    def _groups(self, home):
+        return self.found
 
     def _run(self, case, home, command, *more):
         self.tally.count(f"run: {command}")
@@ -38,14 +43,15 @@ class Planted(Flip):
 def judged(tmp_path):
     """What a campaign with planted answers says of a case: the kinds of its failures."""
 
-    def judge(**planted):
+    def judge(kind="catalogue", **planted):
         tally = Tally("flip", lambda _: None)
         campaign = Planted(tmp_path, tally)
         campaign.answers, campaign.pictures = {"usual": SOUND}, ""
+        campaign.groups = {"usual": GROUPS}
         for name, value in planted.items():
             setattr(campaign, name, value)
         for turn in range(10):
-            campaign._judge(Case("usual", "catalogue", "bit 0"), tmp_path, random.Random(turn))
+            campaign._judge(Case("usual", kind, "bit 0"), tmp_path, random.Random(turn))
         return {*tally.failures}
 
     return judge
@@ -59,6 +65,12 @@ def test_all_is_well(judged):
 def test_an_answer_that_differs_while_verify_is_content(judged, answer):
     told = judged(asked=SOUND | {"text": answer})
     assert told == {"verify is content, and answers differ", "an answer is another when all is mended"}
+
+
+def test_duplicates_that_nobody_found(judged):
+    assert judged("groups of duplicates") == set()
+    for found in (None, [], [["[1 3]", "[0. 0.1]"]]):  # nothing, also after the command; other ones
+        assert judged("groups of duplicates", found=found) == {"other duplicates are shown"}
 
 
 def test_an_error_of_several_lines(judged):

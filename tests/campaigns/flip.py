@@ -41,6 +41,7 @@ KINDS = (
     ("cached pictures", rf"{SERVED}/cache/", 3),
     ("true neighbours", r"[^/]+/c\.seealso/evaluation", 3),
     ("what distances mean", r"[^/]+/c\.seealso/likeness", 3),
+    ("groups of duplicates", r"[^/]+/c\.seealso/duplicates", 3),
     ("lock", r"[^/]+/c\.seealso/write.lock", 0.3),
 )
 """Kinds of files: what each is called, where it lies, and how often it is taken."""
@@ -66,6 +67,7 @@ questions = {
     "failures": lambda: [[str(each.path), each.reason] for each in collection.failures()],
     "verify": lambda: collection.verify().problems,
     "counts": lambda: [collection.counts().objects, collection.counts().locations, collection.status() and 0],
+    "found": lambda: groups(collection.found_duplicates()),
 }
 
 def known():
@@ -79,6 +81,10 @@ def hits(answer):
 def shown(id_):
     record = collection.show(id_)
     return [record.hash.hex(), record.width, record.height, record.file_size, str(record.paths), str(collection.keywords([id_]).get(id_))]
+
+def groups(found):
+    facts = lambda each: [str(each.ids), str(each.distances), str(each.mirrored), each.files, each.spare, each.spread]
+    return None if found is None else list(map(facts, found))
 
 with seealso.Deployment.load("seealso.yaml") as deployment:
     collection = deployment.collection()
@@ -127,12 +133,15 @@ class Flip(Campaign):
         make_photographs(self.photographs, random)
         self.answers: dict[str, Answers] = {}
         self.pictures = ""
+        self.groups: dict[str, Any] = {}
         self.files: dict[str, list[Path]] = {kind: [] for kind, _, _ in KINDS}
         for make, settings in MAKES.items():
             home = self.folder / make
             self._make(home, settings)
             self.answers[make], _ = self._ask(home, QUESTIONS)
             assert len(self.answers[make]) == len(QUESTIONS)
+            self.groups[make] = self._groups(home)
+            assert len(self.groups[make]) > 1
             if make == SERVED:
                 self.pictures = self._pictures(home)
             for file in sorted(home.rglob("*")):
@@ -149,7 +158,8 @@ class Flip(Campaign):
         document = {"plugins": plugins, "collections": {"photos": held}, "frontends": frontends}
         (home / "seealso.yaml").write_text(json.dumps(document))
         commands = [["index", str(self.photographs / "first")], ["index", str(self.photographs / "last")]]
-        done = self.python.run("-c", COMMANDS, json.dumps([*commands, ["evaluate", "--queries", "5"]]), cwd=home)
+        commands += [["evaluate", "--queries", "5"], ["duplicates"]]
+        done = self.python.run("-c", COMMANDS, json.dumps(commands), cwd=home)
         assert done.returncode == 0, said(done)
 
     def turn(self, random: random.Random) -> None:
@@ -208,6 +218,13 @@ class Flip(Campaign):
             self.tally.fail("another picture is shown", f"{case.what}: {shown}")
         if case.kind == "true neighbours":
             self._run(case, home, "evaluate", "--queries", "5")
+        if case.kind == "groups of duplicates":
+            # Whoever looks at them sees what was found, or nothing; and whoever looks for them finds them again.
+            for wanted in ((self.groups[case.make], None), (self.groups[case.make],)):
+                found = self._groups(home)
+                if found not in wanted:
+                    self.tally.fail("other duplicates are shown", f"{case.what}: {found}")
+                self._run(case, home, "duplicates")
 
     def _mended(self, case: "Case", home: Path) -> bool:
         """Do what ``verify`` says, until it is content."""
@@ -268,6 +285,10 @@ class Flip(Campaign):
         done.args = done.args[2:]
         return dict(json.loads(line) for line in done.stdout.splitlines()), done
 
+    def _groups(self, home: Path) -> Any:
+        answers, done = self._ask(home, ["found"])
+        return answers.get("found", said(done))
+
     def _pictures(self, home: Path) -> str:
         done = self.python.run("-c", PICTURES, Path(__file__).parents[1], cwd=home)
         return done.stdout if done.returncode == 0 else said(done)
@@ -300,7 +321,7 @@ def remedies(named: list[str]) -> list[str]:
 
 
 def make_photographs(folder: Path, random: random.Random) -> None:
-    """Write small images with words beside them, some with two, some twice, and a file that is none."""
+    """Write small images with words beside them, one twice, some smaller, too, and a file that is none."""
     for number in range(PHOTOGRAPHS):
         below = folder / ("first" if number < PHOTOGRAPHS * 2 // 3 else "last")
         below.mkdir(parents=True, exist_ok=True)
@@ -308,4 +329,6 @@ def make_photographs(folder: Path, random: random.Random) -> None:
         Image.fromarray(rows).resize((48, 40), Image.Resampling.BICUBIC).save(below / f"{number:02}.png")
         (below / f"{number:02}.txt").write_text(f"word{number % 5} item{number}")
     shutil.copy(folder / "first" / "04.png", folder / "last" / "again.png")
+    for number in (5, 6):
+        Image.open(folder / "first" / f"{number:02}.png").resize((36, 30)).save(folder / "last" / f"small{number}.png")
     (folder / "last" / "broken.png").write_bytes(b"none")

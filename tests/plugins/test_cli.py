@@ -415,6 +415,20 @@ def test_status(indexed, home):
     assert "192 × float32" in text
 
 
+def test_status_says_that_the_plugin_of_the_extractor_is_missing(indexed, home):
+    (home / "seealso.yaml").write_text("collections:\n  photos: {path: ./c.seealso}\n")
+    status, out, _ = indexed("status")
+    lines = out.splitlines()
+    place = lines.index("extractor    thumbnail")
+    assert status == 0
+    assert lines[place + 1].split()[:6] == ["missing:", "there", "is", "no", "extractor", "named"]
+    (home / "seealso.yaml").write_text("collections:\n  photos: {path: ./c.seealso, extractor: thumbnail}\n")
+    missing = json.loads(indexed("status", "--json")[1])["extractor"]["missing"]
+    assert "seealso.yaml, line 2: collections.photos.extractor" in missing
+    assert indexed("config", "show")[0] == 0
+    assert indexed("config", "check")[0] == 1
+
+
 def test_status_says_what_would_be_better(indexed, monkeypatch):
     assert "better" not in indexed("status")[1]
     told = [Advice("distance", "euclidean", "cosine", "`seealso rebuild --distance cosine` changes it")]

@@ -39,6 +39,26 @@ def test_in_and_out(vectors, tmp_path):
     assert vectors("verify")[0] == 0
 
 
+def test_what_is_said_of_them_is_not_said_of_files(vectors, tmp_path, monkeypatch):
+    """They have none: nothing can be spared, and there is nothing to make altered copies of."""
+    rows = np.random.default_rng(0).normal(size=(60, 6)).astype(np.float32)
+    rows[[20, 30]] = rows[7]
+    np.save(tmp_path / "v.npy", rows)
+    vectors("import-descriptors", "v.npy")
+    status, out, err = vectors("duplicates", "--within", "0.01")
+    assert (status, out.count("\n")) == (0, 3)
+    assert err == "1 group of 3 descriptors among 60 descriptors (within 0.01)\n"
+    monkeypatch.setattr("seealso_cli.duplicates.for_people", lambda: True)
+    first, *lines = vectors("duplicates", "--within", "0.01")[1].splitlines()
+    assert first.startswith("3 descriptors, at most 0.0000 apart")
+    assert [line.split() for line in lines] == [
+        [str(row + 1), "0.0000", f"{tmp_path}/v.npy#{row}"] for row in (7, 20, 30)
+    ]
+    status, out, err = vectors("evaluate", "--queries", "5", "-k", "2", "--candidates", "60")
+    assert (status, "warning" in err) == (0, False)
+    assert "unrelated images" in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

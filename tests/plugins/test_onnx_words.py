@@ -6,7 +6,8 @@ import pytest
 import seealso
 from seealso_onnx.classifier import KINDS, MOST_SEEN, SURE
 from seealso_onnx.extractor import OnnxExtractor
-from seealso_onnx.imagenet.vocabulary import CLASSES, Vocabulary
+from seealso_onnx.imagenet.vocabulary import CLASSES, Vocabulary, folded
+from seealso_tantivy.analysis import Analysis, split
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +43,47 @@ def test_a_word_covers_all_of_its_kind(vocabulary):
         ("running shoe", "running-shoes"),
         ("mouse", "mice"),
         ("fox", "foxes"),
+        ("cafe", "Cafés"),
+        ("cafe", "cafe\u0301"),
+        ("cafe", "ＣＡＦＥ"),
+        ("cafe", "ca\u00adfe"),
+        ("running shoe", "Rünning-Shöes"),
     ],
 )
 def test_spellings_that_mean_the_same(vocabulary, one, other):
     (first,), (second,) = vocabulary.terms(one).values(), vocabulary.terms(other).values()
     assert np.argmax(first) in np.flatnonzero(second == second.max())
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *(
+            "Café",
+            "cafe\u0301",
+            "ＣＡＦＥ",
+            "ca\u00adfé",
+            "Straße",
+            "smørrebrød",
+            "Łódź",
+            "œuvre",
+            "Ærø",
+            "ﬁsh",
+            "İzmir",
+        ),
+        *("þorn", "Đakovo", "ħobż", "dog", "Dogs", "T2"),
+    ],
+)
+def test_keywords_are_folded_in_the_same_way(word):
+    """So both ways of finding words agree."""
+    assert folded(word) == Analysis([]).plain(split(word))
+
+
+def test_what_is_unknown_is_told_as_it_was_written(vocabulary):
+    with pytest.raises(seealso.UnknownWord) as raised:
+        vocabulary.terms("a Bycíclé")
+    assert raised.value.word == "Bycíclé"
+    assert raised.value.instead("a Bycíclé")[0] == "a bicycle"
 
 
 def test_several_words(vocabulary):
@@ -60,6 +97,7 @@ def test_several_words(vocabulary):
         ("dog qwrtzx", "the network does not know what 'qwrtzx' looks like; try a more common word for it"),
         ("щенок", "does not know what 'щенок' looks like"),
         ("犬", "does not know what '犬' looks like"),
+        ("Qẅrtzx", "does not know what 'Qẅrtzx' looks like"),
         ("the of", "there are no words to look for that say what is seen"),
         ("?!", "there are no words to look for that say what is seen"),
         ("dog " * 10_000, "there are 10,000 words to look for; give 32 at most"),

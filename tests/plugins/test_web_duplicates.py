@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -85,6 +86,21 @@ def test_the_api_gives_the_same(client, collection):
     assert len(one["groups"]) == 1
     assert client.get(one["next"]).json()["groups"] == answer["groups"][1:]
     assert client.get("/api/v1/photos/duplicates?offset=9").json()["groups"] == []
+
+
+def test_of_imported_descriptors_no_bytes_can_be_spared(serve, tmp_path):
+    rows = np.random.default_rng(0).normal(size=(60, 6)).astype(np.float32)
+    rows[[20, 30]] = rows[7]
+    np.save(tmp_path / "rows.npy", rows)
+    with seealso.open(tmp_path / "rows.seealso", text=False) as collection:
+        collection.import_descriptors(tmp_path / "rows.npy")
+        collection.duplicates(0.01)
+    client = serve({"rows": tmp_path / "rows.seealso"})
+    page = client.get("/rows/duplicates").text
+    assert "1 group of 3 descriptors" in page
+    assert "spare" not in page
+    assert "largest" not in page
+    assert client.get("/api/v1/rows/duplicates").json()["spare"] == 0
 
 
 def test_neighbours_are_folded(client, collection):

@@ -44,7 +44,7 @@ from seealso.collection.upkeep.maintain import Checkup, Upkeep, bytes_below, byt
 from seealso.collection.upkeep.rebuild import check_distance, rebuild
 from seealso.configuration.models import Config
 from seealso.durability import make_directory, writing_in
-from seealso.errors import CollectionError, MissingObject, QueryError, SeealsoError
+from seealso.errors import CollectionError, MissingObject, QueryError
 from seealso.imported.extractor import Imported
 from seealso.interfaces.answer import Answer, Hit
 from seealso.interfaces.distance import Distance
@@ -263,21 +263,13 @@ class Collection:
         """
         check_answerable(query)
         watch = Stopwatch()
-        while True:
-            with self._opening.using() as opened:
-                watch.book("open")
-                try:
-                    answering = Answering(
-                        opened, self._examples(), self.settings.search, watch, self._likeness, self._duplicates
-                    )
-                    answer = answering.answer(query)
-                except (SeealsoError, OSError):
-                    # Its store was left for another one meanwhile: then it may have been half gone.
-                    if not opened.moved():
-                        raise
-                    continue
-                if not opened.moved():
-                    break
+
+        def ask(opened: Opened) -> Answer:
+            watch.book("open")
+            search = self.settings.search
+            return Answering(opened, self._examples(), search, watch, self._likeness, self._duplicates).answer(query)
+
+        answer = self._opening.asked(ask, unmoved=True)
         self.plugins.observe("searched", collection=self.name, query=query, answer=answer)
         return answer
 
@@ -393,7 +385,7 @@ class Collection:
         Raises:
             QueryError: `within` is no distance and no likeness.
         """
-        asked = Within(within) if isinstance(within, float | int) else within
+        asked = within if within is None or isinstance(within, Within) else Within(within)
         limits = self.settings.images
 
         def find(opened: Opened) -> Duplicates:
@@ -537,12 +529,15 @@ class Collection:
         of objects.
 
         ``bytes`` is what its catalogue, store and indexes take on disk; kept thumbnails, for example, are not counted. ``advice``
-        says which better defaults have come since it was made, and how to get them.
+        says which better defaults have come since it was made, and how to get them. Where the extractor's plugin is not installed,
+        ``extractor`` has ``missing``, which says so.
         """
+        missing = self.parts.missing(EXTRACTOR)
         return {
             "name": self.name,
             "path": str(self.path),
             **self._opening.asked(lambda opened: opened.status()),
+            **({EXTRACTOR.word: {"missing": missing}} if missing else {}),
             "parts": self.choices(),
             "advice": [asdict(each) for each in advice(self.parts)],
             "bytes": bytes_of_parts(self.path),

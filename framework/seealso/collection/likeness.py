@@ -15,6 +15,7 @@ import numpy as np
 from seealso.blocks import spans
 from seealso.catalogue.reader import Catalog
 from seealso.collection.parts.opened import Opened
+from seealso.collection.sample import read_sample
 from seealso.durability import write_atomically
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.likeness import Likeness
@@ -45,25 +46,13 @@ def random_distances(store: ObjectStore, distance: Distance, catalog: Catalog) -
 
     Damaged descriptors are left out, and so are distances that float32 cannot hold.
     """
-    descriptors = _read_sample(store, catalog, OBJECTS)
+    descriptors = read_sample(store, catalog, OBJECTS)
     found = [np.empty(0, np.float32)]
     for rows in spans(len(descriptors), GROUP):
         group = descriptors[rows]
         found.append(distance.many_to_many(group, group)[np.triu_indices(len(group), 1)])
     distances = np.concatenate(found).astype(np.float64)
     return np.sort(distances[np.isfinite(distances)])
-
-
-def _read_sample(store: ObjectStore, catalog: Catalog, count: int) -> np.ndarray:
-    """The descriptors of up to so many random objects ``(n, dim)``, in random order; always the same as long as nothing changes."""
-    random = np.random.default_rng(0)
-    blocks = [block.sound() for block in store.read_blocks(np.sort(catalog.random_ids(count, random)))]
-    if not blocks:
-        return np.empty((0, 0))
-    ids = np.concatenate([ids for ids, _ in blocks])
-    descriptors: np.ndarray = np.concatenate([descriptors for _, descriptors in blocks])
-    # Neighbours in the store may be alike, and the store decides in which order they come.
-    return descriptors[np.argsort(ids)][random.permutation(ids.size)]
 
 
 def likeness_of(distances: np.ndarray) -> Likeness:
@@ -178,7 +167,7 @@ class KeptLikeness:
         with self._lock:
             known = self._sample
         if known is None or known[0] != made_of:
-            known = made_of, _read_sample(opened.store, opened.catalog, GROUP)
+            known = made_of, read_sample(opened.store, opened.catalog, GROUP)
             with self._lock:
                 self._sample = known
         return known[1]

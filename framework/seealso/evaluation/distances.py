@@ -12,7 +12,7 @@ from PIL import Image
 
 from seealso.collection import Collection
 from seealso.collection.likeness import likeness_of
-from seealso.errors import FileError, ImageError, PluginError, ProvenanceMismatch, QueryError
+from seealso.errors import ConfigError, FileError, ImageError, PluginError, ProvenanceMismatch, QueryError
 from seealso.images.decoding import decode_image
 from seealso.interfaces.example import Example
 from seealso.interfaces.likeness import Likeness
@@ -190,7 +190,9 @@ class _Copies:
         self.reason = ""
 
     def make(self, seed: int, progress: Callable[[str, int, int], None]) -> None:
-        """Of objects taken at random; such as cannot be read are counted."""
+        """Of objects taken at random; such as cannot be read are counted. Of descriptors that were imported there are none to make."""
+        if not self._collection.parts.takes_images(self._collection.provenance):
+            return
         hits = self._collection.random(COPIED, seed)
         for done, hit in enumerate(hits, 1):
             try:
@@ -198,7 +200,7 @@ class _Copies:
             except (FileError, ImageError, QueryError) as error:
                 self.unusable += 1
                 self.reason = self.reason or str(error)
-            except (PluginError, ProvenanceMismatch) as error:
+            except (ConfigError, PluginError, ProvenanceMismatch) as error:
                 # Of no other it will go better: what made the descriptors is not there.
                 self.unusable, self.reason = len(hits), str(error)
                 return

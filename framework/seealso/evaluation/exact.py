@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from seealso.durability import write_atomically
+from seealso.array_files import read_arrays, write_arrays
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.store import ObjectStore
 
@@ -111,24 +110,14 @@ def _key(ids: np.ndarray, queries: np.ndarray, own: np.ndarray, kept: int, dista
 
 
 def _save(work: Path, key: str, done: int, found: Neighbours) -> None:
-    file = io.BytesIO()
-    np.savez(file, key=np.array(key), done=np.array(done), ids=found.ids, distances=found.distances)
-    write_atomically(work, file.getvalue())
+    write_arrays(work, key=np.array(key), done=np.array(done), ids=found.ids, distances=found.distances)
 
 
 def _resume(work: Path | None, key: str, empty: Neighbours) -> tuple[int, Neighbours]:
-    """How many objects were compared before, and what was found; nothing, where that was something else."""
-    for read in _readable(work):
-        if str(read.get("key")) == key and read["ids"].shape == read["distances"].shape == empty.ids.shape:
-            return int(read["done"]), Neighbours(read["ids"].astype(np.int64), read["distances"].astype(np.float32))
-    return 0, empty
-
-
-def _readable(work: Path | None) -> Iterator[dict[str, np.ndarray]]:
-    try:
-        if work is not None and work.is_file():
-            with work.open("rb") as file, np.load(file, allow_pickle=False) as read:
-                yield dict(read)
-    except Exception:
-        # Damaged: zip, its compression and the heads of the arrays raise what they like. It is computed again.
-        return
+    """How many objects were compared before, and what was found; nothing, where that was something else, or is damaged."""
+    read = None if work is None else read_arrays(work, "key", "done", "ids", "distances")
+    if read is None or str(read["key"]) != key:
+        return 0, empty
+    if not read["ids"].shape == read["distances"].shape == empty.ids.shape:
+        return 0, empty
+    return int(read["done"]), Neighbours(read["ids"].astype(np.int64), read["distances"].astype(np.float32))

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from seealso.collection import Collection
+from seealso.configuration.models import place_of
 from seealso.errors import ConfigError, QueryError
 from seealso.evaluation.evaluate import SizeResult, check_k, measure, sample_of, true_neighbours
 from seealso.registry.kinds import INDEX
@@ -133,12 +134,12 @@ def with_index_options(collection: Collection, ranges: Mapping[str, Sequence[Any
     if secret:
         raise ConfigError(f"the index {chosen.plugin}: {secret[0]} is secret; it stays as the configuration gives it")
     for values in itertools.product(*ranges.values()):
-        options = {**chosen.options, **dict(zip(ranges, values, strict=True))}
-        tried = collection.variant(index=replace(chosen, options=options))
+        choice = replace(chosen, options={**chosen.options, **dict(zip(ranges, values, strict=True))})
         try:
-            tried.config.check(tried.plugins)
+            collection.config.options(collection.plugins, INDEX, choice, place_of(collection.name, INDEX))
         except ConfigError as error:
             raise ConfigError(f"the index {chosen.plugin}: {error}") from None
+        tried = collection.variant(index=choice)
         if tried.exists():
             # Another process may be asking the one on disk, which stays as it is.
             tried.try_out_index()

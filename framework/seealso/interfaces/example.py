@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seealso.errors import QueryError
+from seealso.interfaces.field_types import check_fields
 from seealso.interfaces.image_limits import ImageLimits
 from seealso.paths import PathLike, absolute
 
@@ -28,7 +29,7 @@ class Region:
     """A part of an image, in shares of its width and height, from the upper left.
 
     Raises:
-        QueryError: it has no area, or is not inside the image.
+        QueryError: it has no area, or is not inside the image; or a field is of another type.
     """
 
     left: float
@@ -37,6 +38,7 @@ class Region:
     height: float
 
     def __post_init__(self) -> None:
+        check_fields(self)
         sides = ((self.left, self.width), (self.top, self.height))
         # Written so that what is not a number is refused too.
         if not all(start >= 0 and length > 0 and start + length <= 1 + 1e-6 for start, length in sides):
@@ -69,7 +71,7 @@ class Example:
         limits: on an image that has to be decoded; by default those of the configuration.
 
     Raises:
-        QueryError: it is no example, or several at once.
+        QueryError: it is no example, or several at once; or a field is of another type.
     """
 
     id: int | None = None
@@ -82,6 +84,7 @@ class Example:
     limits: ImageLimits | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         given = [name for name in KINDS_OF_EXAMPLE if getattr(self, name) is not None]
         if not given:
             raise QueryError(f"an example is empty; give one of {', '.join(KINDS_OF_EXAMPLE)}")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from seealso.errors import QueryError
+from seealso.interfaces.field_types import check_fields, check_type
 
 _NUMBER = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
@@ -65,6 +66,7 @@ class Within:
     likeness: float | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if (self.distance is None) == (self.likeness is None):
             raise QueryError("give a distance or a likeness, one of the two")
         if self.distance is not None and not 0 <= self.distance < math.inf:
@@ -79,6 +81,7 @@ class Within:
         Raises:
             QueryError: it is neither.
         """
+        check_type("a limit", text, str)
         given = text.strip()
         percent = given.endswith("%")
         number = given.removesuffix("%").rstrip()

@@ -11,6 +11,7 @@ import numpy as np
 
 from seealso.errors import QueryError
 from seealso.interfaces.example import Example
+from seealso.interfaces.field_types import check_fields, check_type
 from seealso.interfaces.index import IdSet
 from seealso.interfaces.likeness import Likeness, Within, check_likeness
 from seealso.interfaces.text_query import Match, TextQuery
@@ -47,7 +48,7 @@ class Query:
         fold: a hit that is as near as this to a better one is folded into it (`Hit.folded`), so each picture is shown once.
 
     Raises:
-        QueryError: there is nothing to look for, or a number makes no sense.
+        QueryError: there is nothing to look for, or a number makes no sense; or a field is of another type.
     """
 
     examples: tuple[Example, ...] = ()
@@ -64,6 +65,7 @@ class Query:
     reads: int | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         # A query can be kept and sent elsewhere, so it holds plain numbers, whatever kind of number was given.
         object.__setattr__(self, "examples", tuple(map(Example.of, self.examples)))
         for count in ("k", "offset", "candidates", "reads"):
@@ -127,6 +129,9 @@ class Query:
         Raises:
             QueryError: there is nothing to look for in the text.
         """
+        check_type("the text to look for", text, str)
+        if by not in ("keywords", "looks", None):
+            raise QueryError(f"by is {by!r}; give 'keywords', 'looks' or None")
         terms = [term for term in TextQuery.parse(text).terms if not term.excluded and not term.field]
         looks = " ".join(term.text for term in terms if term.match in (Match.WORD, Match.PHRASE))
         if by == "looks" and not looks:

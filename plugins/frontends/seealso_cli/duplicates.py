@@ -143,34 +143,50 @@ def _show(collection: Collection, found: Duplicates, *, others: bool) -> None:
     for number, group in enumerate(found, 1):
         if people:
             apart = f", at most {group.spread:.4f} apart" if group.ids.size > 1 else ", the same bytes"
-            head = f"{count(group.files, 'file')}, {size(group.spare)} to spare{apart}"
+            head = f"{_files(found, group.files)}{_spare(found, group.spare)}{apart}"
             say(("\n" if number > 1 else "") + click.style(head, bold=True))
         for image in _images(collection, group):
             for place, path in enumerate(_paths(image, others=others)):
                 largest = image.largest and not place and not others
-                say(_line(number, image, printable(shown_path(path)), people=people, largest=largest))
+                shown = printable(shown_path(path))
+                say(_line_for_people(found, image, shown, largest=largest) if people else _line(number, image, shown))
 
 
-def _line(number: int, image: Image, path: str, *, people: bool, largest: bool) -> str:
+def _line(number: int, image: Image, path: str) -> str:
     record = image.record
-    if not people:
-        sides = f"{record.width}x{record.height}"
-        return "\t".join([str(number), str(record.id), sides, str(record.file_size), f"{image.distance:.4f}", path])
+    sides = f"{record.width}x{record.height}"
+    return "\t".join([str(number), str(record.id), sides, str(record.file_size), f"{image.distance:.4f}", path])
+
+
+def _line_for_people(found: Duplicates, image: Image, path: str, *, largest: bool) -> str:
+    record = image.record
+    if not found.of_images:
+        return f"{record.id:>10}  {image.distance:.4f}  {path}"
     notes = ["the largest"] * largest + ["mirrored"] * image.mirrored
     noted = f" ({', '.join(notes)})" if notes else ""
     sides = f"{record.width} × {record.height}"
     return f"{record.id:>10}  {sides:>13}  {size(record.file_size):>10}  {image.distance:.4f}  {path}{noted}"
 
 
+def _files(found: Duplicates, number: int) -> str:
+    return count(number, "file" if found.of_images else "descriptor")
+
+
+def _spare(found: Duplicates, number: int, comma: str = ", ") -> str:
+    """How much could go; descriptors that were imported have no files that could."""
+    return f"{comma}{size(number)} to spare" if found.of_images else ""
+
+
 def _sum_up(found: Duplicates) -> None:
     """Say how much was found, and how."""
     alike = "" if found.asked.likeness is None else f", a likeness of {found.asked.likeness:g} %"
-    among = f"among {count(found.objects, 'image')} (within {found.within:.4g}{alike})"
+    objects = count(found.objects, "image" if found.of_images else "descriptor")
+    among = f"among {objects} (within {found.within:.4g}{alike})"
     if not found.objects:
         note("the collection is empty")
     elif not len(found):
         note(f"no duplicates {among}")
     else:
-        facts = found.as_json()
         groups = count(len(found), "group")
-        note(f"{groups} of {facts['files']:,} files {among}; {size(int(found.spare.sum()))} to spare")
+        files, spare = (int(each.sum()) for each in (found.files, found.spare))
+        note(f"{groups} of {_files(found, files)} {among}{_spare(found, spare, '; ')}")

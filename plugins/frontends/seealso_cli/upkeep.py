@@ -55,6 +55,8 @@ def status_command(session: Session, as_json: bool) -> None:
 def _fact(key: str, value: object) -> str:
     if key == "bytes" and isinstance(value, int):
         return f"{size(value)} in all"
+    if key == "missing":
+        return f"missing: {printable(str(value))}"
     if key.startswith("bytes") and isinstance(value, int | float):
         return f"{key.replace('_', ' ').replace('bytes', '').strip()} {size(value)}".strip()
     return f"{key.replace('_', ' ')} {value:,}" if isinstance(value, int | float) else f"{key} {value}"

@@ -198,7 +198,7 @@ def test_to_an_image_that_is_far_from_all_others_what_is_alike_may_be_further_aw
     outlier = mean + 20 * (descriptors[0] - mean)
     kept = KeptLikeness(collection.path)
     reads = []
-    monkeypatch.setattr(module, "_read_sample", lambda *asked: reads.append(asked) or descriptors)
+    monkeypatch.setattr(module, "read_sample", lambda *asked: reads.append(asked) or descriptors)
     near, far = (
         collection._opening.asked(lambda opened, asked=asked: kept.of_query(opened, likeness, asked))
         for asked in (mean, outlier)

@@ -96,6 +96,18 @@ def test_a_damaged_work_file_is_passed_over(tmp_path, damage):
     assert found.ids[:, 0].tolist() == [0, 3]
 
 
+def test_damage_to_what_was_computed_is_found(tmp_path):
+    """Also where the head of an array becomes shorter by it, so that all values move."""
+    points = np.random.default_rng(0).normal(size=(50, 6)).astype(np.float32)
+    work = tmp_path / "work.npz"
+    true = seealso.exact_neighbours(store_of(points), Euclidean(), points[:2], 3, work=work)
+    data = bytearray(work.read_bytes())
+    data[data.find(b"\x93NUMPY", data.find(b"ids.npy")) + 8] ^= 16
+    work.write_bytes(data)
+    found = seealso.exact_neighbours(store_of(points), Euclidean(), points[:2], 3, work=work)
+    assert np.array_equal(found.ids, true.ids)
+
+
 # Intervals
 
 

@@ -53,7 +53,7 @@ def test_a_query_holds_plain_numbers_whatever_was_given():
     assert given == plain
     assert hash(given) == hash(plain)
     assert json.loads(json.dumps(Answer(given, (), Cost()).as_json()))["query"]["offset"] == 2
-    with pytest.raises(TypeError, match="integer"):
+    with pytest.raises(QueryError, match=r"k is 2\.5; give a whole number"):
         Query.like(1, k=2.5)
     unlimited = Query.like(1, max_distance=math.inf)
     assert unlimited == Query.like(1)

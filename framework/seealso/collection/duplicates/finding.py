@@ -13,12 +13,12 @@ from seealso.collection.duplicates.nearness import Nearness
 from seealso.collection.duplicates.pictures import Reader, SamePicture
 from seealso.collection.duplicates.stars import NONE, Gathering, Stars, block_size
 from seealso.collection.parts.opened import Opened
+from seealso.collection.sample import read_sample
 
 SAMPLE = 2048  # descriptors that the bound is made of
 SIGNATURES = 1 << 28  # bytes that the signatures of all objects take, at most, down to the fewest numbers each
 FEWEST = 8
 COMPARED = 2000  # images of a group, at most, that are all compared with one another
-SEED = 0
 
 Progress = Callable[[str, int, int], None]
 
@@ -53,8 +53,12 @@ class Finding:
         stars = self._gathered(ids, same)
         members, starts = _members(stars, sizes)
         files, spare = _counted(sizes[members], starts)
+        of_images = self._reader is not None
+        if not of_images:
+            # The bytes are those of descriptors that were imported: they lie in no file of their own.
+            spare = np.zeros_like(spare)
         spreads = self._spreads(ids[members], stars.distances[members], starts)
-        order = np.lexsort((members[starts[:-1]], -spare))
+        order = np.lexsort((members[starts[:-1]], -files, -spare))
         members, starts = _reordered(members, starts, order)
         return Duplicates(
             within=self._nearness.radius,
@@ -71,17 +75,17 @@ class Finding:
             files=files[order],
             spare=spare[order],
             spreads=spreads[order],
+            of_images=of_images,
         )
 
     def _gathered(self, ids: np.ndarray, same: SamePicture) -> Stars:
         """Stars of objects in this order; one without a descriptor is alone."""
         stars = Stars(np.arange(ids.size), np.zeros(ids.size, np.float32))
-        chosen = np.random.default_rng(SEED).permutation(ids)[:SAMPLE]
-        sample = [block.sound()[1] for block in self._store.read_blocks(np.sort(chosen))]
-        if not any(map(len, sample)):
+        sample = read_sample(self._store, self._catalog, SAMPLE)
+        if not ids.size or not len(sample):
             return stars
         width = max(FEWEST, min(WIDTH, SIGNATURES // (4 * ids.size)))
-        bound = bound_for(self._distance, np.concatenate(sample), width)
+        bound = bound_for(self._distance, sample, width)
         size = block_size(self._row_bytes)
         gathering = Gathering(self._store, self._distance, bound, ids, self._nearness.radius, same, size)
 

@@ -20,7 +20,7 @@ class DuplicateGroup:
         distances: float32 ``(n,)``: from the first.
         mirrored: bool ``(n,)``: which are the first one's mirror image.
         files: how many files there are: each image may be found at several places.
-        spare: bytes of all files but one of the largest image.
+        spare: bytes of all files but one of the largest image; 0 of descriptors that were imported.
         spread: the largest distance between any two; of very many, an upper bound of it: twice the largest from the first.
     """
 
@@ -34,7 +34,8 @@ class DuplicateGroup:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Duplicates:
-    """The groups of near-identical images of a collection: a sequence of `DuplicateGroup`, those with most bytes to spare first.
+    """The groups of near-identical images of a collection: a sequence of `DuplicateGroup`, those with most bytes to spare
+    first, then those with most files.
 
     Attributes:
         within: no image is further from the largest of its group than this.
@@ -52,6 +53,7 @@ class Duplicates:
         spare: int64 ``(groups,)``.
         spreads: float32 ``(groups,)``.
         outdated: whether objects or files have come or gone since.
+        of_images: whether these are images; else they are descriptors that were imported, which have no files of their own.
     """
 
     within: float
@@ -69,6 +71,7 @@ class Duplicates:
     spare: np.ndarray = field(repr=False)
     spreads: np.ndarray = field(repr=False)
     outdated: bool = False
+    of_images: bool = True
 
     def __len__(self) -> int:
         return self.starts.size - 1

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import threading
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from seealso.array_files import read_arrays, write_arrays
 from seealso.collection.duplicates.groups import Duplicates
 from seealso.collection.parts.opened import Opened
-from seealso.durability import write_atomically
+from seealso.errors import QueryError
 from seealso.interfaces.likeness import Within
 from seealso.layout import DUPLICATES
 from seealso.paths import state_of
@@ -64,32 +63,31 @@ class KeptDuplicates:
     def keep(self, opened: Opened, found: Duplicates) -> None:
         """Keep what was found, where the disk lets us: it can be found again."""
         with contextlib.suppress(OSError):
-            write_atomically(self._file, _dumped(opened.measured_by(), found))
+            write_arrays(self._file, **_dumped(opened.measured_by(), found))
 
 
-def _dumped(made_of: str, found: Duplicates) -> bytes:
+def _dumped(made_of: str, found: Duplicates) -> dict[str, Any]:
     record: dict[str, Any] = {name: getattr(found, name) for name in FACTS}
-    record |= {"format": FORMAT, "made_of": made_of, "distance": found.asked.distance, "likeness": found.asked.likeness}
+    record |= {"format": FORMAT, "made_of": made_of, "of_images": found.of_images}
+    record |= {"distance": found.asked.distance, "likeness": found.asked.likeness}
     arrays: dict[str, Any] = {name: getattr(found, name).astype(dtype) for name, dtype in ARRAYS.items()}
-    data = io.BytesIO()
-    np.savez(data, record=np.frombuffer(json.dumps(record).encode(), np.uint8), **arrays)
-    return data.getvalue()
+    return {"record": np.frombuffer(json.dumps(record).encode(), np.uint8), **arrays}
 
 
 def _loaded(file: Path) -> tuple[str, Duplicates] | None:
+    read = read_arrays(file, "record", *ARRAYS)
+    if read is None:
+        return None
     try:
-        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as read:
-            # We pack nothing, so that no small file becomes large in memory.
-            if any(each.compress_type != zipfile.ZIP_STORED for each in read.zip.infolist()):
-                return None
-            arrays: dict[str, Any] = {name: read[name] for name in ARRAYS}
-            record = json.loads(read["record"].tobytes())
-        if record["format"] != FORMAT or not _fit_together(arrays):
+        record = json.loads(read["record"].tobytes())
+        if record["format"] != FORMAT or not _fit_together(read):
             return None
+        found: dict[str, Any] = {**{name: record[name] for name in FACTS}, **{name: read[name] for name in ARRAYS}}
+        # An earlier release has not written it.
+        found["of_images"] = bool(record.get("of_images", True))
         asked = Within(record["distance"], record["likeness"])
-        return str(record["made_of"]), Duplicates(asked=asked, **{name: record[name] for name in FACTS}, **arrays)
-    except Exception:
-        # Damaged, or gone: zip, the heads of the arrays and JSON raise what they like.
+        return str(record["made_of"]), Duplicates(asked=asked, **found)
+    except (ValueError, TypeError, KeyError, AttributeError, QueryError):
         return None
 
 

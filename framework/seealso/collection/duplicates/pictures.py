@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from PIL import Image
@@ -31,7 +31,13 @@ OFFSETS = 5
 """So many places across, and down, are tried where the cut may lie."""
 
 FITS = 0.95
-"""How well two pictures have to fit (`fit`) to be the same."""
+"""How well two pictures have to fit (`Fit.shapes`) to be the same."""
+
+COLOURS_FIT = 0.85
+"""And their colours (`Fit.colours`): copies keep them. With quality 40, even saturated ones fit by .95."""
+
+SAME_LEVEL = 10.0
+"""And so many levels apart may their brightness be (`Fit.levels`); that of copies differs by five at most."""
 
 AT_FIRST_SIGHT = 0.8
 """What fits worse than this in eight by eight pixels is not looked at again."""
@@ -40,7 +46,10 @@ CLEARLY = 0.02
 """By so much more has the mirror image to fit: a picture that is symmetric is none."""
 
 NOISE = 2.0
-"""Levels of a colour that say nothing."""
+"""Levels that say nothing."""
+
+COLOUR_NOISE = 5.0
+"""Levels of a colour, without its brightness, that say nothing: what is nearly grey has no colour."""
 
 REMEMBERED = 1 << 14
 """Small pictures that stay in memory: some 110 MB."""
@@ -91,7 +100,8 @@ class Reader:
 class SamePicture:
     """Decides whether two objects that are near show the same picture.
 
-    What has the very same descriptor is the same. What is very near is the same, unless it is a mirror image; what is further away has to fit.
+    What has the very same descriptor is the same. Everything else has to have the same colours. What is very near is the same then, unless it
+    is a mirror image; what is further away has to fit.
     Where a picture cannot be read, the distance decides alone.
 
     Args:
@@ -165,24 +175,54 @@ class SamePicture:
         if picture is None or other is None:
             return distance <= self._nearness.blind, False
         plain = fit(picture, other)
-        mirrored = fit(picture, other.mirrored()) if plain < 1 - CLEARLY else 0.0
-        if mirrored > max(plain + CLEARLY, FITS):
-            return self._mirrored, True
-        return distance <= self._nearness.sure or plain >= FITS, False
+        if plain.shapes < 1 - CLEARLY:
+            mirrored = fit(picture, other.mirrored())
+            if mirrored.shapes > max(plain.shapes + CLEARLY, FITS):
+                return self._mirrored and mirrored.same_colours, True
+        near = distance <= self._nearness.sure or plain.shapes >= FITS
+        return near and plain.same_colours, False
 
 
-def fit(picture: Small, other: Small) -> float:
-    """How well a small picture fits a part of another one, or all of it, up to 1: the best of some places where it may have been cut.
+class Fit(NamedTuple):
+    """How two small pictures compare, where they fit best.
 
-    It is the correlation, lowered where one has more contrast than the other; two without any fit. What does not fit at first sight is
-    not looked at in all places.
+    Attributes:
+        shapes: up to 1: the correlation, lowered where one has more contrast than the other; two without any fit.
+        colours: the same of their colours without the brightness, lowered where one is more colourful; two without any colour fit.
+        levels: how far apart the mean of their brightness is, of 255 levels.
+    """
+
+    shapes: float
+    colours: float
+    levels: float
+
+    @property
+    def same_colours(self) -> bool:
+        """Whether both have the colours of one picture."""
+        return self.colours >= COLOURS_FIT and self.levels <= SAME_LEVEL
+
+    @classmethod
+    def of(cls, shapes: float, picture: np.ndarray, other: np.ndarray) -> Self:
+        """Of pictures ``(side, side, 3)`` whose shapes fit so well."""
+        colours, others = (each - each.mean(axis=-1, keepdims=True) for each in (picture, other))
+        fits = _fits(others[np.newaxis], colours, COLOUR_NOISE)
+        return cls(shapes, float(fits[0]), abs(float(picture.mean()) - float(other.mean())))
+
+
+def fit(picture: Small, other: Small) -> Fit:
+    """How a small picture fits a part of another one, or all of it: the best of some places where it may have been cut.
+
+    Of what does not fit at first sight not all places are looked at.
     """
     first = float(_fits(other.at_first_sight[np.newaxis], picture.at_first_sight)[0])
     if first < AT_FIRST_SIGHT:
-        return first
+        return Fit.of(first, picture.at_first_sight, other.at_first_sight)
     half = SIDE // 2
+    whole = _smaller(picture.pixels, half)
     parts = np.concatenate([_smaller(other.pixels, half)[np.newaxis], _parts(other.pixels)])
-    return float(_fits(parts, _smaller(picture.pixels, half)).max())
+    fits = _fits(parts, whole)
+    best = int(fits.argmax())
+    return Fit.of(float(fits[best]), whole, parts[best])
 
 
 def _smaller(picture: np.ndarray, side: int) -> np.ndarray:
@@ -213,10 +253,10 @@ def _cuts() -> np.ndarray:
 CUTS = _cuts()
 
 
-def _fits(pictures: np.ndarray, other: np.ndarray) -> np.ndarray:
+def _fits(pictures: np.ndarray, other: np.ndarray, noise: float = NOISE) -> np.ndarray:
     """How well each of some pictures ``(n, side, side, 3)`` fits another one."""
     rows, row = (_even(each.reshape(-1, other.size)) for each in (pictures, other))
-    nothing = NOISE * NOISE * other.size
+    nothing = noise * noise * other.size
     energies = np.vecdot(rows, rows) + np.vecdot(row[0], row[0]) + nothing
     fits: np.ndarray = (2 * (rows @ row[0]) + nothing) / energies
     return fits

@@ -143,16 +143,24 @@ class Opening:
                 return opened
             opened.close()
 
-    def asked(self, ask: Callable[[Opened], T]) -> T:
-        """What is asked of the collection as it is; asked again where its store was left for another one meanwhile, for then it may
-        have been half gone."""
+    def asked(self, ask: Callable[[Opened], T], *, unmoved: bool = False) -> T:
+        """What is asked of the collection as it is; asked again where that fails and its store was left for another one meanwhile, for
+        then it may have been half gone.
+
+        Args:
+            ask: the question.
+            unmoved: an answer, too, counts only where the collection has not moved meanwhile (see `Opened.moved`).
+        """
         while True:
             with self.using() as opened:
                 try:
-                    return ask(opened)
+                    answer = ask(opened)
                 except (SeealsoError, OSError):
                     if not opened.moved():
                         raise
+                else:
+                    if not (unmoved and opened.moved()):
+                        return answer
 
     @contextmanager
     def writing(self, *, anew: bool = False, force: bool = False) -> Iterator[tuple[Opened, CatalogWriter]]:

@@ -161,10 +161,15 @@ class Parts:
             self._chosen[kind.word] = self._choose(kind)
         return self._chosen[kind.word]
 
-    def _choose(self, kind: Kind[P]) -> Chosen[P]:
+    def _named(self, kind: Kind[Any]) -> PluginChoice | None:
+        """What the configuration names; None where it says nothing of the kind, or says where the collection was before."""
         named = self._collection.choices(kind)
-        if named and kind.word not in self._moved:
-            place, choice = place_of(self.name, kind), named[0]
+        return named[0] if named and kind.word not in self._moved else None
+
+    def _choose(self, kind: Kind[P]) -> Chosen[P]:
+        choice = self._named(kind)
+        if choice is not None:
+            place = place_of(self.name, kind)
             if kind.word == EXTRACTOR.word and (made_by := self.plugins.classes(EXTRACTOR).get(choice.plugin)):
                 choice = keeping(made_by, choice, self.recorded.get(kind.word))
             cls, options = self.config.options(self.plugins, kind, choice, place)
@@ -210,8 +215,26 @@ class Parts:
         return options.model_copy(update={"codec": codec.hiding(cls.Options)})
 
     def choices(self, kinds: Iterable[Kind[Any]] = CHOSEN) -> dict[str, PluginChoice]:
-        """The choices in force that a collection keeps to, of these kinds, with every option."""
-        return {kind.word: self.chosen(kind).as_choice() for kind in kinds if kind.recorded and self._has(kind)}
+        """The choices in force that a collection keeps to, of these kinds, with every option. Of an extractor that is not installed it is
+        what the collection was made with: most of what can be asked does without the plugin."""
+        return {kind.word: self._kept(kind) for kind in kinds if kind.recorded and self._has(kind)}
+
+    def _kept(self, kind: Kind[Any]) -> PluginChoice:
+        recorded = self.recorded.get(kind.word)
+        if recorded is not None and kind.word == EXTRACTOR.word and self.missing(kind):
+            return recorded
+        return self.chosen(kind).as_choice()
+
+    def missing(self, kind: Kind[Any]) -> str:
+        """Why the plugin that is named for a kind cannot be had, where it is not installed; empty where it is."""
+        named = self._named(kind) or self.recorded.get(kind.word)
+        if named is None or named.plugin in self.plugins.classes(kind):
+            return ""
+        try:
+            self.chosen(kind)
+        except (ConfigError, PluginError) as error:
+            return str(error)
+        return ""
 
     @cached_property
     def extractor(self) -> Extractor:

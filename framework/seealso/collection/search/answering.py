@@ -19,7 +19,7 @@ from seealso.collection.search.measures import Measure
 from seealso.collection.search.refinement import Best, Refinement, Wanted
 from seealso.collection.search.stopwatch import Stopwatch
 from seealso.configuration.models import SearchConfig
-from seealso.errors import PluginError, ProvenanceMismatch, QueryError, UnknownWord
+from seealso.errors import ConfigError, PluginError, ProvenanceMismatch, QueryError, UnknownWord
 from seealso.interfaces.answer import Answer, Cost, Hit
 from seealso.interfaces.index import IdSet, MetricIndex
 from seealso.interfaces.likeness import Likeness, Within
@@ -204,7 +204,7 @@ class Answering:
         ):
             try:
                 answers.append(answer(asked))
-            except (QueryError, PluginError, ProvenanceMismatch) as error:
+            except (QueryError, ConfigError, PluginError, ProvenanceMismatch) as error:
                 if asked.examples and any(example.words is None for example in asked.examples):
                     raise
                 reasons.append(str(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from difflib import SequenceMatcher
 from functools import cached_property
 from heapq import nlargest
@@ -23,6 +24,14 @@ ALIKE = 0.75
 SILENT = frozenset(["a", "an", "and", "at", "by", "for", "from", "in", "is", "of", "on", "or", "the", "to", "with"])
 """Words that say nothing of what is seen."""
 
+_WRITTEN = re.compile("[^\\W_](?:[^\\W_]|[\u00ad\u0300-\u036f\u180b-\u180d\u200c-\u200f\u2060\ufe00-\ufe0f\ufeff])*")
+"""A word with the marks that may be written within it: accents that are characters of their own, and what is not seen."""
+
+_LETTERS = str.maketrans(
+    {"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "ł": "l", "ŋ": "n", "þ": "th", "ŧ": "t"}
+)
+"""Those that Unicode does not take for others with a mark."""
+
 
 class Vocabulary:
     """Which classes words mean. May be used from several threads at once."""
@@ -30,14 +39,16 @@ class Vocabulary:
     def terms(self, phrase: str) -> dict[str, np.ndarray]:
         """What the words of a phrase mean: term → the weights of the classes, float32 ``(1000,)``, from 0 to 1.
 
-        A term is one word or several that have a meaning together ("running shoe"); the longest count. Upper case, hyphens and plurals
-        make no difference.
+        A term is one word or several that have a meaning together ("running shoe"); the longest count. Upper case, accents, width (`folded`),
+        hyphens and plurals make no difference.
 
         Raises:
             UnknownWord: a word means no class; names those nearest to it that do.
             QueryError: there is no word, or there are too many.
         """
-        words = [word for word in re.findall(r"[^\W_]+", phrase.casefold()) if word not in SILENT]
+        read = [(folded(word), word) for word in _WRITTEN.findall(phrase)]
+        read = [(word, written) for word, written in read if word and word not in SILENT]
+        words = [word for word, _ in read]
         if len(words) > MOST_WORDS:
             raise QueryError(f"there are {len(words):,} words to look for; give {MOST_WORDS} at most")
         if not words:
@@ -51,7 +62,7 @@ class Vocabulary:
                     found[" ".join(words[start:end])] = weights
                     break
             else:
-                raise self._unknown(words[start])
+                raise self._unknown(*read[start])
             start = end
         return found
 
@@ -90,10 +101,11 @@ class Vocabulary:
                 end = start - 1
         return ""
 
-    def _unknown(self, word: str) -> UnknownWord:
+    def _unknown(self, word: str, written: str) -> UnknownWord:
         near = self._nearest(word) if len(word) <= LONGEST_WORD else []
         hint = f"; it knows {', '.join(near)}" if near else "; try a more common word for it"
-        return UnknownWord(f"the network does not know what {word[:LONGEST_WORD]!r} looks like{hint}", word, near)
+        said = written[:LONGEST_WORD]
+        return UnknownWord(f"the network does not know what {said!r} looks like{hint}", written, near)
 
     def _nearest(self, word: str) -> list[str]:
         """The single words that are spelt most like it, letters swapped or not."""
@@ -111,6 +123,12 @@ class Vocabulary:
         )
         best = nlargest(SUGGESTIONS, ((likeness(other), other) for other in like))
         return [other for alike, other in best if alike >= ALIKE]
+
+
+def folded(word: str) -> str:
+    """A word as the table spells it: in lower case, without accents, in half width. The keyword index folds words in the same way."""
+    letters = unicodedata.normalize("NFKD", word).casefold().translate(_LETTERS)
+    return "".join(letter for letter in letters if letter.isalnum())
 
 
 def _parsed(line: str) -> np.ndarray:

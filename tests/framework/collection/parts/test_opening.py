@@ -59,6 +59,22 @@ def convert(opening, codec):
         other.convert(options={"codec": codec})
 
 
+def test_who_wants_it_is_asked_again_also_after_an_answer(opening):
+    """The descriptors moved while he answered: what he found may be gone, or found by another distance."""
+    asked = []
+
+    def ask(opened):
+        asked.append(opened.folder.name)
+        if len(asked) == 1:
+            convert(opening, "f16")
+        return opened.folder.name
+
+    assert opening.asked(ask, unmoved=True) == "store-2"
+    assert asked == ["store", "store-2"]
+    # Else an answer is an answer.
+    assert opening.asked(lambda opened: (convert(opening, "raw"), opened.folder.name)[1]) == "store-2"
+
+
 def open_files():
     return len(os.listdir("/dev/fd"))
 
