@@ -128,7 +128,8 @@ class Query:
             QueryError: there is nothing to look for in the text.
         """
         terms = [term for term in TextQuery.parse(text).terms if not term.excluded and not term.field]
-        looks = " ".join(term.text for term in terms if term.match in (Match.WORD, Match.PHRASE))
+        said = [each for term in terms for each in term.each() if not each.field]
+        looks = " ".join(each.text for each in said if each.match in (Match.WORD, Match.PHRASE))
         if by == "looks" and not looks:
             raise QueryError(f"no word says what images look like: {text.strip()}")
         examples = (Example(words=looks),) if looks and by != "keywords" else ()
