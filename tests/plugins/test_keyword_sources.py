@@ -385,7 +385,9 @@ def test_sidecars_that_cannot_be_read(beside, suffix, content, reason):
     with pytest.raises(seealso.KeywordError, match=rf"photo\.{suffix}: .*{reason}"):
         beside(**{suffix: content})
     # The others count all the same.
-    assert beside(jpg_txt="sea") == [("caption", "sea", "")]
+    with pytest.raises(seealso.KeywordError, match=rf"photo\.{suffix}: .*{reason}") as raised:
+        beside(jpg_txt="sea")
+    assert raised.value.words == (("caption", "sea", ""),)
 
 
 def test_a_huge_sidecar_takes_no_memory(beside, tmp_path):

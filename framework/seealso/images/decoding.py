@@ -17,7 +17,7 @@ from PIL import Image
 
 from seealso.errors import ImageError, ImageTooLarge
 from seealso.images.colours import to_srgb
-from seealso.images.plain import MOST_SEGMENTS, ended, is_too_long, plainer, tiff_tags
+from seealso.images.plain import MOST_SEGMENTS, MOST_TAGS, ended, is_too_long, plainer, tiff_tags
 from seealso.interfaces.image_limits import ImageLimits
 
 IMAGE_SUFFIXES = frozenset(
@@ -33,7 +33,7 @@ ORIENTATION = 0x0112
 MISSING = 128
 """The value in each channel of pixels that a JPEG's decoder makes up, where there are no more bytes."""
 
-CORNER = 8  # pixels: a block
+BLOCK = 8  # pixels of a JPEG, across and down, that are coded together
 
 _one_huge_image_at_a_time = threading.Lock()
 
@@ -111,15 +111,20 @@ def _decode_ended(data: bytes, min_side: int, limits: ImageLimits) -> DecodedIma
     Raises:
         ImageError: pixels are missing.
     """
-    decoded = _decode("JPEG", ended(data), min_side, limits)
-    # What is missing comes as grey; and it is missing at the end first, which is a corner whichever way the picture is turned.
-    width, height = decoded.image.size
-    for left in (0, max(0, width - CORNER)):
-        for top in (0, max(0, height - CORNER)):
-            corner = decoded.image.crop((left, top, min(width, left + CORNER), min(height, top + CORNER)))
-            if all(low == high == MISSING for low, high in corner.getextrema()):  # type: ignore[misc]
-                raise ImageError("its last pixels are missing")
-    return decoded
+    return _decode("JPEG", ended(data), min_side, limits, _refuse_missing_end)
+
+
+def _refuse_missing_end(image: Image.Image, width: int) -> None:
+    """Refuse a JPEG whose last block its decoder has made up; ``width``: of the image in full.
+
+    Raises:
+        ImageError: it has.
+    """
+    block = max(1, BLOCK * image.width // width)
+    left, top = ((size - 1) // block * block for size in image.size)
+    levels = image.crop((left, top, *image.size)).getextrema()
+    if all(level == (MISSING, MISSING) for level in (levels if isinstance(levels[0], tuple) else (levels,))):
+        raise ImageError("its last pixels are missing")
 
 
 def _too_large(kind: str, error: BaseException) -> ImageTooLarge:
@@ -166,7 +171,13 @@ def _opened_or_plainer(kind: str, data: bytes) -> Image.Image:
     raise _failure(kind, failed)
 
 
-def _decode(kind: str, data: bytes, min_side: int, limits: ImageLimits) -> DecodedImage:
+def _decode(
+    kind: str,
+    data: bytes,
+    min_side: int,
+    limits: ImageLimits,
+    check: Callable[[Image.Image, int], None] = lambda image, width: None,
+) -> DecodedImage:
     several_scans = kind == "JPEG" and _count_scans(data) > 1
     with _open(kind, data) as image:
         width, height = image.size
@@ -181,6 +192,7 @@ def _decode(kind: str, data: bytes, min_side: int, limits: ImageLimits) -> Decod
         # The coefficients of several scans are held for the image as a whole, however much it is reduced.
         with _alone_if_huge(width * height if several_scans else image.width * image.height):
             image.load()
+            check(image, width)
             # After loading: some decoders rotate by themselves then, and reset it.
             orientation = _orientation(image)
             upright = _rotated(to_srgb(kind, image), orientation)
@@ -376,7 +388,9 @@ def _refuse_long_tags(data: bytes) -> None:
     Raises:
         ImageError: there is such a tag.
     """
-    for _, tag, type_, count in tiff_tags(data):
+    for number, (_, tag, type_, count) in enumerate(tiff_tags(data)):
+        if number >= MOST_TAGS:
+            raise ImageError(f"a TIFF of more than {MOST_TAGS} tags")
         if is_too_long(type_, count):
             raise ImageError(f"a TIFF with {count} values in its tag {tag}")
 

@@ -108,9 +108,9 @@ class _Rows:
 
     def _is_row(self, line: str) -> bool:
         """Whether a line is a whole row by itself: as many cells as the table has columns, and one of them names an image."""
-        if not self._width or _leaves_open(line, self._delimiter, is_open=False):
+        if not self._width:
             return False
-        row = self._parsed(line)
+        row = self._parsed(line, quoting=not _leaves_open(line, self._delimiter, is_open=False))
         return len(row) == self._width and any(
             os.path.splitext(cell.strip())[1].lower() in IMAGE_SUFFIXES for cell in row
         )

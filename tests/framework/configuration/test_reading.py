@@ -79,12 +79,12 @@ def test_what_is_no_trap(write, written):
 
 def test_a_variable_that_looks_like_a_number_of_base_8(write, monkeypatch):
     monkeypatch.setenv("SEEALSO__COLLECTIONS__PHOTOS__SEARCH__CANDIDATES", "0100")
-    with pytest.raises(seealso.ConfigError, match="CANDIDATES: input should be a valid integer, found '0100'"):
+    with pytest.raises(seealso.ConfigError, match=r"CANDIDATES: .*input should be a valid integer, found '0100'"):
         load_config(write("collections: {photos: {path: a}}\n"))
     monkeypatch.delenv("SEEALSO__COLLECTIONS__PHOTOS__SEARCH__CANDIDATES")
     monkeypatch.setenv("MANY", "0100")
-    with pytest.raises(seealso.ConfigError, match="line 1: YAML reads 0100 as a number of base 8"):
-        load_config(write("collections: {photos: {path: a, search: {candidates: '${MANY}'}}}\n".replace("'", "")))
+    with pytest.raises(seealso.ConfigError, match="line 5: YAML reads 0100 as a number of base 8"):
+        load_config(write("collections:\n  photos:\n    path: a\n    search:\n      candidates: ${MANY}\n"))
 
 
 def test_a_home_that_nobody_has_is_a_folder_like_any_other(write, tmp_path):
