@@ -105,6 +105,11 @@ class Deployment:
             try_words(parts)
             parts.choices()  # every other part is looked for
             parts.check_store()
+        for place, frontend in enumerate(self.frontends() if self.config.frontends else ()):
+            try:
+                frontend.check(self.names)
+            except ConfigError as error:
+                raise ConfigError(f"{self.config.source.place(('frontends', place))}: {error}") from None
 
     def frontends(self) -> list[Frontend]:
         """The frontends that the configuration names; without any, the best that is installed.

@@ -103,7 +103,19 @@ class ImageTooLarge(ImageError):
 
 
 class KeywordError(SeealsoError):
-    """Words that are meant to describe an image cannot be read."""
+    """Words that are meant to describe an image cannot be read.
+
+    Args:
+        reason: says why.
+        words: those that can be, all the same: `Words`.
+    """
+
+    def __init__(self, reason: str, words: Sequence[tuple[str, str, str]] = ()) -> None:
+        self.words = tuple(words)
+        super().__init__(reason, self.words)
+
+    def __str__(self) -> str:
+        return one_line(self.args[0])
 
 
 class StoreError(SeealsoError):

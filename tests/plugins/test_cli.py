@@ -714,6 +714,8 @@ def test_config_show_shows_no_secret(call, home):
         ("{path: a, extractor: {plugin: onnx, model: ./no.onnx}}", "{home}/no.onnx: not an ONNX model that can be run"),
         ("{path: a, distance: hamming}", "the distance hamming takes uint8, and the extractor's descriptors are float32"),
         ("{path: a}\n  q: {path: b/../a}", "line 3: collections.q.path: {home}/a is the directory of the collection p"),
+        ("{path: a}\n  a/b: {path: b}\nfrontends: [web]", "line 4: frontends.0: the collection 'a/b' cannot be served under that name; give it another"),
+        ("{path: a}\n  api: {path: b}\nfrontends: [{plugin: web, port: 8081}]", "line 4: frontends.0: the collection 'api' cannot be served under that name"),
         ("{path: a, images: {max_pixels: yes}}", "max_pixels: input should be a valid integer, found True"),
         ("{path: a, search: {candidates: yes}}", "candidates: input should be a valid integer, found True"),
         ("{path: a, store: {plugin: lmdb, map_size: yes}}", "map_size: input should be a valid integer, found True"),

@@ -159,6 +159,66 @@ def test_iptc():
     assert embedded(with_iptc((1, 90, b"\x1b%G"), (2, 5, "Čáp".encode()))) == [("title", "Čáp", "")]
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [("Привет, мир", "cp1251"), ("こんにちは", "shift_jis"), ("日本", "shift_jis"), ("テスト", "shift_jis"), ("你好", "gbk"), ("Αθήνα", "cp1253"), ("안녕", "euc_kr")],
+)  # fmt: skip
+def test_a_character_set_that_nobody_names_is_neither_garbled_nor_passed_over(text, encoding):
+    data = with_iptc((2, 120, text.encode(encoding)), (2, 25, b"sun"))
+    with pytest.raises(
+        seealso.KeywordError, match=r"^/a\.jpg: its caption names no character set, and is neither"
+    ) as raised:
+        embedded(data)
+    # What can be read counts all the same.
+    assert raised.value.words == (("keywords", "sun", ""),)
+
+
+@pytest.mark.parametrize("text", ["été", "à", "Þórr", "„Grüße“ aus Köln – 5 €", "Ärger", "Señor Ñandú", "© 2019 Zoë"])
+def test_western_european_texts_are_read_without_a_character_set(text):
+    assert embedded(with_iptc((2, 120, text.encode("cp1252")))) == [("caption", text, "")]
+
+
+def test_exif_in_utf_8_and_in_japanese():
+    exif = Image.Exif()
+    exif[0x010E] = "Žluťoučký kůň".encode()
+    exif.get_ifd(0x8769)[0x9286] = b"JIS\0\0\0\0\0" + "日本".encode("iso2022_jp")
+    assert set(embedded(image(exif=exif.tobytes()))) == {("caption", "Žluťoučký kůň", ""), ("caption", "日本", "")}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["OLYMPUS DIGITAL CAMERA         ", "SONY DSC", "<KENOX S630  / Samsung S630>", "MOULTRIE DIGITAL GAME CAMERA", "DCIM\\100MEDIA\\DJI_0001.JPG",
+     "IMG_1234", "DSC01234.JPG", "C:\\Users\\me\\Pictures\\boat.jpg", "/home/me/my boat.png", "Canon EOS 5D", "Canon", "Processed with VSCO with f2 preset",
+     "Created with The GIMP", "Exif_JPEG_PICTURE", "SAMSUNG CAMERA PICTURES"],
+)  # fmt: skip
+def test_what_a_camera_writes_is_no_caption(text):
+    exif = Image.Exif()
+    exif[0x010E], exif[0x010F], exif[0x0110] = text, "Canon", "Canon EOS 5D"
+    assert embedded(image(exif=exif.tobytes(), xmp=PACKET.replace("Gulls", text.replace("<", "&lt;")).encode())) == [
+        word for word in IN_PACKET if word[1] != "Gulls"
+    ]
+
+
+def test_what_people_write_is_a_caption():
+    for text in (
+        "A boat.",
+        "My dog.jpg and other stories",
+        "Olympus digital camera on a table",
+        "hdr",
+        "img",
+        "Canon of Pachelbel",
+    ):
+        exif = Image.Exif()
+        exif[0x010E], exif[0x010F] = text, "Canon"
+        assert embedded(image(exif=exif.tobytes())) == [("caption", text, "")]
+
+
+def test_modes_of_a_telephone():
+    exif = Image.Exif()
+    exif[0x010E], exif[0x010F] = "hdr_cof", "HUAWEI"
+    assert embedded(image(exif=exif.tobytes())) == []
+
+
 def test_texts_of_a_png():
     info = PngImagePlugin.PngInfo()
     for key, text in (
@@ -244,6 +304,11 @@ def test_a_caption(beside):
     assert beside(txt="\ufeffTwo lines\nof text\n") == [("caption", "Two lines\nof text", "")]
 
 
+def test_a_caption_in_utf_16(beside):
+    """As Notepad writes it."""
+    assert beside(txt="Möwen\r\n".encode("utf-16")) == [("caption", "Möwen", "")]
+
+
 def test_tux_paint(beside):
     stamp = b"An elephant.\nde.utf8=Ein Elefant.\nca@valencia.utf8=Un elefant.\nen_GB.utf8=An elephant.\nfr=Un \xe9l\xe9phant.\n"
     assert beside(txt=stamp) == [
@@ -312,7 +377,7 @@ def test_the_state_changes_with_the_sidecars(beside, tmp_path):
 
 @pytest.mark.parametrize(
     ("suffix", "content", "reason"),
-    [("txt", b"x" * (MOST_BYTES + 1), r"1,048,577 bytes; at most 1,048,576"), ("txt", b"\xff\xfea", "not UTF-8 .at byte 0."),
+    [("txt", b"x" * (MOST_BYTES + 1), r"1,048,577 bytes; at most 1,048,576"), ("txt", b"\xff\xfea", "not UTF-8 .at byte 2."),
      ("json", b"[1]", "not an object"), ("json", b"[" * 100_000, "not JSON"), ("json", b"{", "not JSON"),
      ("xmp", BOMB.encode(), "entities")],
 )  # fmt: skip
@@ -320,7 +385,9 @@ def test_sidecars_that_cannot_be_read(beside, suffix, content, reason):
     with pytest.raises(seealso.KeywordError, match=rf"photo\.{suffix}: .*{reason}"):
         beside(**{suffix: content})
     # The others count all the same.
-    assert beside(jpg_txt="sea") == [("caption", "sea", "")]
+    with pytest.raises(seealso.KeywordError, match=rf"photo\.{suffix}: .*{reason}") as raised:
+        beside(jpg_txt="sea")
+    assert raised.value.words == (("caption", "sea", ""),)
 
 
 def test_a_huge_sidecar_takes_no_memory(beside, tmp_path):
@@ -399,8 +466,10 @@ def test_parquet(tmp_path):
 def test_which_row_is_meant(tmp_path):
     made = table(tmp_path, "path,title\na.jpg,1\nx/a.jpg,2\n/q/y/a.jpg,3\nfile:///q/z.jpg,4\n.\\x\\w.jpg,5\na.jpg,6\n")
     assert [said(made, path)[0][1] for path in ("/p/a.jpg", "/p/x/a.jpg", "/q/y/a.jpg", "/q/z.jpg", "/x/w.jpg")] == [
-        "6", "2", "3", "4", "5"
+        "1", "2", "3", "4", "5"
     ]  # fmt: skip
+    # Rows of one image add up; of several that fit, those count that say most of where it lies.
+    assert [text for _, text, _ in said(made, "/p/a.jpg")] == ["1", "6"]
     assert said(made, "/p/aa.jpg") == []
     assert said(made, b"/p/\xff.jpg") == []
 
@@ -410,8 +479,74 @@ def test_rows_without_an_image_are_told(tmp_path):
     for number in range(20):
         made.state(b"/p/%d.jpg" % number)
     (told,) = made.end()
-    assert "30 rows name no image that was found this time: 20.jpg, 21.jpg" in told
-    assert told.endswith("39.jpg, …")
+    assert told.endswith("t.csv: 30 rows name no image that was found: 20.jpg, 21.jpg, 22.jpg, …")
+
+
+def test_a_row_that_names_an_image_less_exactly_than_another_names_one(tmp_path):
+    made = table(tmp_path, "path,title\na.jpg,1\nx/a.jpg,2\ny/a.jpg,3\n")
+    assert [text for _, text, _ in said(made, "/p/x/a.jpg")] == ["2"]
+    assert made.end() == [f"{tmp_path}/t.csv: 1 row names no image that was found: y/a.jpg"]
+
+
+def test_several_captions_for_each_image(tmp_path):
+    """As Flickr8k and COCO have them."""
+    rows = "".join(f"{image}.jpg,caption {number} of {image}\n" for image in range(10) for number in range(5))
+    made = table(tmp_path, "image,caption\n" + rows, "txt")
+    before = made.state(b"/p/3.jpg")
+    assert [text for _, text, _ in said(made, "/p/3.jpg")] == [f"caption {number} of 3" for number in range(5)]
+    for image in range(10):
+        made.state(b"/p/%d.jpg" % image)
+    assert made.end() == []
+    made = table(tmp_path, "image,caption\n" + rows.replace("caption 2 of 3", "another one"), "txt")
+    assert made.state(b"/p/3.jpg") != before
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("captions.txt", b"image,caption\na.jpg,A boat\n"), ("words", b"path\ttitle\na.jpg\tA boat\n"), ("lines.dat", b'\n {"path": "a.jpg", "title": "A boat"}\n'),
+     ("excel.csv", "path,title\na.jpg,A boat\n".encode("utf-16")), ("notepad.txt", "path\ttitle\r\na.jpg\tA boat\r\n".encode("utf-16")),
+     ("other.txt", b"\xfe\xff" + "path,title\na.jpg,A boat\n".encode("utf-16-be")), ("u.jsonl", '{"path": "a.jpg", "title": "A boat"}\n'.encode("utf-16"))],
+)  # fmt: skip
+def test_tables_are_told_by_their_content(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    made = source(Table, file=tmp_path / name)
+    assert [text for _, text, _ in said(made, "/p/a.jpg")] == ["A boat"]
+
+
+def test_a_table_with_tabs_has_no_quotation_marks(tmp_path):
+    made = table(
+        tmp_path,
+        'path\tcaption\nsea.png\t"Boats" by the sea\nland.png\t"Hills and\nhill.png\tA "green" hill\nq.png\t"He said ""no"""\n',
+        "tsv",
+    )
+    found = {name: said(made, f"/p/{name}.png")[0][1] for name in ("sea", "land", "hill", "q")}
+    assert found == {"sea": '"Boats" by the sea', "land": '"Hills and', "hill": 'A "green" hill', "q": 'He said "no"'}
+    assert made.end() == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected", "line"),
+    [('1.jpg,"un\n2.jpg,two\n3.jpg,"three, 3"\n', {1: '"un', 2: "two", 3: "three, 3"}, 2), ('1.jpg,one\n2.jpg,"two\n', {1: "one", 2: '"two'}, 3),
+     ('1.jpg,36" monitor\n2.jpg,"36"" monitor"\n', {1: '36" monitor', 2: '36" monitor'}, 0),
+     ('1.jpg,"two\nlines, here"\n2.jpg,"a ""b"",\n\n3"\n', {1: "two\nlines, here", 2: 'a "b",\n\n3'}, 0)],
+)  # fmt: skip
+def test_quotation_marks(tmp_path, rows, expected, line):
+    made = table(tmp_path, "path,caption\n" + rows)
+    assert {number: said(made, f"/p/{number}.jpg")[0][1] for number in expected} == expected
+    told = [f"{tmp_path}/t.csv: a quotation mark never closes in line {line}; they are read as they stand"]
+    assert made.end() == (told if line else [])
+
+
+def test_many_quotation_marks_without_a_partner_are_one_line(tmp_path):
+    made = table(tmp_path, "path,caption\n" + "".join(f'{number}.jpg,"x\n' for number in range(40)))
+    assert [said(made, f"/p/{number}.jpg")[0][1] for number in (0, 39)] == ['"x', '"x']
+    assert "a quotation mark never closes in 40 lines (2, 3, 4, …); they are read as they stand" in made.end()[0]
+
+
+@pytest.mark.parametrize("name", ["..\\p\\2.jpg", "../p/2.jpg", "./x/../p/2.jpg", ".\\p\\2.jpg", "p//2.jpg"])
+def test_paths_as_other_systems_write_them(tmp_path, name):
+    made = table(tmp_path, f"path,title\n{name},two\n")
+    assert [text for _, text, _ in said(made, "/photos/p/2.jpg")] == ["two"]
 
 
 @pytest.mark.parametrize(
@@ -421,7 +556,8 @@ def test_rows_without_an_image_are_told(tmp_path):
      ("csv", "path,title\na.jpg,\"" + "x" * (2 << 20) + "\"\n", "line 2: not a table that can be read"),
      ("jsonl", '{"path": "a", "title": "b"}\n[1]\n', "line 2: every line has to be an object"),
      ("jsonl", '{"path": "a", "title": "b"}\n{', "line 2: not JSON"), ("jsonl", "[" * 100_000, "line 1: not JSON"),
-     ("jsonl", b'{"path": "\xff", "title": "b"}', "line 1: it is not UTF-8"), ("xls", "x", "none by its name")],
+     ("jsonl", b'{"path": "\xff", "title": "b"}', "line 1: it is not UTF-8"), ("xls", "x", "needs a column path"), ("xlsx", b"PK\x03\x04rest", "a workbook of a spreadsheet program; save the table as CSV"),
+     ("csv", b"\xff\xfep\0a", "begins as UTF-16 does, and is none"), ("csv", "path,title\na.jpg,\x82\xa0\n".encode("latin-1"), "line 2: it is not UTF-8")],
 )  # fmt: skip
 def test_tables_that_cannot_be_read(tmp_path, suffix, content, reason):
     with pytest.raises(seealso.PluginError, match=reason):

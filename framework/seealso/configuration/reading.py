@@ -6,6 +6,7 @@ Apart from `seealso.configuration.models` because it is light: every command loo
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,7 @@ def read_yaml(path: Path) -> tuple[Any, dict[Location, int]]:
             return None, {}
         lines = dict(_lines(node, path))
         _put_in_variables(loader, node, path)
+        _refuse_traps(node, path)
         return loader.construct_document(node), lines
     except yaml.MarkedYAMLError as error:
         raise ConfigError(_explain_syntax(error, text, path)) from None
@@ -78,11 +80,15 @@ def read_yaml(path: Path) -> tuple[Any, dict[Location, int]]:
 
 
 def read_value(text: str) -> Any:
-    """The value that a line of YAML stands for; the text itself where it is no YAML."""
+    """The value that a line of YAML stands for; the text itself where it is no YAML, or a number that YAML reads in another way."""
     import yaml
 
     try:
-        return _loader(text).get_single_data()
+        loader = _loader(text)
+        node = loader.get_single_node()
+        if node is None or _trap(node):
+            return None if node is None else text
+        return loader.construct_document(node)
     except (yaml.YAMLError, RecursionError):
         return text
 
@@ -135,6 +141,54 @@ def _put_in_variables(loader: yaml.SafeLoader, root: yaml.Node, path: Path) -> N
                 raise ConfigError(f"{path}, line {node.start_mark.line + 1}: {error}") from None
             if node.style is None:
                 node.tag = loader.resolve(yaml.ScalarNode, node.value, (True, False))  # type: ignore[no-untyped-call]
+
+
+_OCTAL = re.compile(r"[-+]?0[0-7_]+")
+_BY_SIXTY = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+_TEXTS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge", "tag:yaml.org,2002:value")
+_READ_AS = {"bool": "true or false", "null": "nothing", "timestamp": "a date", "int": "a number", "float": "a number"}
+
+
+def _trap(node: yaml.Node) -> str:
+    """What YAML makes of a value that its author hardly meant; empty where it is none such."""
+    import yaml
+
+    if not isinstance(node, yaml.ScalarNode) or node.style is not None or node.tag not in _NUMBERS:
+        return ""
+    if _OCTAL.fullmatch(node.value):
+        return "a number of base 8, since it begins with 0; leave the 0 out"
+    return "a number of base 60, as of minutes and seconds" if _BY_SIXTY.fullmatch(node.value) else ""
+
+
+def _refuse_traps(root: yaml.Node, path: Path) -> None:
+    """Refuse numbers and keys that YAML 1.1 reads as something else than they look like.
+
+    Raises:
+        ConfigError: says which, where, and what to write.
+    """
+    import yaml
+
+    waiting, seen = [root], set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if trap := _trap(node):
+            line = node.start_mark.line + 1
+            raise ConfigError(f"{path}, line {line}: YAML reads {node.value} as {trap}, or write it in quotes")
+        if isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+        elif isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                if key.tag not in _TEXTS:
+                    what = _READ_AS.get(key.tag.rpartition(":")[2], "something else")
+                    line = key.start_mark.line + 1
+                    raise ConfigError(
+                        f'{path}, line {line}: YAML reads the key {key.value} as {what}; write it in quotes: "{key.value}":'
+                    )
+                waiting.append(value)
 
 
 def _lines(root: yaml.Node, path: Path) -> Iterator[tuple[Location, int]]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import re
-import struct
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from PIL import Image
 
 from seealso.errors import ImageError, ImageTooLarge
 from seealso.images.colours import to_srgb
+from seealso.images.plain import MOST_SEGMENTS, MOST_TAGS, ended, is_too_long, plainer, tiff_tags
 from seealso.interfaces.image_limits import ImageLimits
 
 IMAGE_SUFFIXES = frozenset(
@@ -27,9 +28,12 @@ IMAGE_SUFFIXES = frozenset(
 
 HUGE_PIXELS = 40_000_000
 MOST_SCANS = 100  # encoders write about ten
-MOST_SEGMENTS = 1000  # a colour profile can take 255
-MOST_TIFF_VALUES = 250_000  # the strips of an image, or three colour maps of 65,536
 ORIENTATION = 0x0112
+
+MISSING = 128
+"""The value in each channel of pixels that a JPEG's decoder makes up, where there are no more bytes."""
+
+BLOCK = 8  # pixels of a JPEG, across and down, that are coded together
 
 _one_huge_image_at_a_time = threading.Lock()
 
@@ -71,22 +75,70 @@ def decode_image(data: bytes, *, min_side: int = 0, limits: ImageLimits | None =
     kind = _sniff(data)
     with _without_warnings():
         try:
-            try:
-                return _decode(kind, data, min_side, limits)
-            except OSError:
-                if kind != "JPEG2000" or not min_side:
-                    raise
-                # It may have fewer resolutions than were asked for.
-                return _decode(kind, data, 0, limits)
-        except ImageError:
-            raise
-        except MemoryError:
-            raise ImageTooLarge("there is not enough memory to decode it") from None
-        except Image.DecompressionBombError:
-            raise ImageTooLarge(f"more pixels than Pillow decodes in this format ({kind})") from None
+            return _decode(kind, data, min_side, limits)
+        except (ImageTooLarge, MemoryError, Image.DecompressionBombError) as error:
+            raise _too_large(kind, error) from None
         except Exception as error:
             # Decoders raise whatever the damage leads to: OSError, SyntaxError, struct.error, zlib.error, KeyError, …
-            raise ImageError(f"damaged or not an image ({kind}): {_reason(error)}") from None
+            failed = error
+        for otherwise in _otherwise(kind, data, min_side):
+            try:
+                return otherwise(limits)
+            except (ImageTooLarge, MemoryError, Image.DecompressionBombError) as error:
+                raise _too_large(kind, error) from None
+            except Exception:  # noqa: S112 - the first failure is told: that of the file as it is
+                continue
+    raise _failure(kind, failed)
+
+
+Attempt = Callable[[ImageLimits], DecodedImage]
+
+
+def _otherwise(kind: str, data: bytes, min_side: int) -> Iterator[Attempt]:
+    """Other ways to decode a file that failed."""
+    if kind == "JPEG2000" and min_side:
+        # It may have fewer resolutions than were asked for.
+        yield partial(_decode, kind, data, 0)
+    for plain in plainer(kind, data):
+        yield partial(_decode, kind, plain, min_side)
+    if kind == "JPEG":
+        yield partial(_decode_ended, data, min_side)
+
+
+def _decode_ended(data: bytes, min_side: int, limits: ImageLimits) -> DecodedImage:
+    """Decode a JPEG without the mark of its end, whose pixels are all there.
+
+    Raises:
+        ImageError: pixels are missing.
+    """
+    return _decode("JPEG", ended(data), min_side, limits, _refuse_missing_end)
+
+
+def _refuse_missing_end(image: Image.Image, width: int) -> None:
+    """Refuse a JPEG whose last block its decoder has made up; ``width``: of the image in full.
+
+    Raises:
+        ImageError: it has.
+    """
+    block = max(1, BLOCK * image.width // width)
+    left, top = ((size - 1) // block * block for size in image.size)
+    levels = image.crop((left, top, *image.size)).getextrema()
+    if all(level == (MISSING, MISSING) for level in (levels if isinstance(levels[0], tuple) else (levels,))):
+        raise ImageError("its last pixels are missing")
+
+
+def _too_large(kind: str, error: BaseException) -> ImageTooLarge:
+    if isinstance(error, ImageTooLarge):
+        return error
+    if isinstance(error, MemoryError):
+        return ImageTooLarge("there is not enough memory to decode it")
+    return ImageTooLarge(f"more pixels than Pillow decodes in this format ({kind})")
+
+
+def _failure(kind: str, error: Exception) -> ImageError:
+    if isinstance(error, ImageError):
+        return error
+    return ImageError(f"damaged or not an image ({kind}): {_reason(error)}")
 
 
 @contextmanager
@@ -99,23 +151,34 @@ def opened_image(data: bytes, limits: ImageLimits) -> Iterator[Image.Image]:
     if len(data) > limits.max_bytes:
         raise ImageTooLarge(f"{len(data)} bytes; the limit is {limits.max_bytes} (`images: {{max_bytes: …}}`)")
     kind = _sniff(data)
-    with _without_warnings():
-        try:
-            if kind == "TIFF":
-                _refuse_long_tags(data)
-            image = _open(kind, data)
-        except ImageError:
-            raise
-        except Exception as error:
-            raise ImageError(f"damaged or not an image ({kind}): {_reason(error)}") from None
-        with image:
-            yield image
+    with _without_warnings(), _opened_or_plainer(kind, data) as image:
+        yield image
 
 
-def _decode(kind: str, data: bytes, min_side: int, limits: ImageLimits) -> DecodedImage:
+def _opened_or_plainer(kind: str, data: bytes) -> Image.Image:
+    """An image file opened as it is, or else without what its pixels do not need.
+
+    Raises:
+        ImageError: it cannot be opened.
+    """
+    try:
+        return _open(kind, data)
+    except Exception as error:
+        failed = error
+    for plain in plainer(kind, data):
+        with suppress(Exception):
+            return _open(kind, plain)
+    raise _failure(kind, failed)
+
+
+def _decode(
+    kind: str,
+    data: bytes,
+    min_side: int,
+    limits: ImageLimits,
+    check: Callable[[Image.Image, int], None] = lambda image, width: None,
+) -> DecodedImage:
     several_scans = kind == "JPEG" and _count_scans(data) > 1
-    if kind == "TIFF":
-        _refuse_long_tags(data)
     with _open(kind, data) as image:
         width, height = image.size
         if width < 1 or height < 1:
@@ -129,6 +192,7 @@ def _decode(kind: str, data: bytes, min_side: int, limits: ImageLimits) -> Decod
         # The coefficients of several scans are held for the image as a whole, however much it is reduced.
         with _alone_if_huge(width * height if several_scans else image.width * image.height):
             image.load()
+            check(image, width)
             # After loading: some decoders rotate by themselves then, and reset it.
             orientation = _orientation(image)
             upright = _rotated(to_srgb(kind, image), orientation)
@@ -272,6 +336,8 @@ def _brands(head: bytes) -> bytes:
 
 
 def _open(kind: str, data: bytes) -> Image.Image:
+    if kind == "TIFF":
+        _refuse_long_tags(data)
     # Each decoder is imported when first needed: few collections hold all formats.
     module, decoder = _DECODERS[kind]
     image: Image.Image = getattr(import_module(module), decoder)(io.BytesIO(data))
@@ -322,19 +388,11 @@ def _refuse_long_tags(data: bytes) -> None:
     Raises:
         ImageError: there is such a tag.
     """
-    order, big = "<" if data.startswith(b"II") else ">", data[2:3] == b"+"
-    start, number, entry = (8, "Q", "HHQ8x") if big else (4, "H", "HHI4x")
-    entry_format, number_format = struct.Struct(order + entry), struct.Struct(order + number)
-    try:
-        (place,) = struct.unpack_from(order + ("Q" if big else "I"), data, start)
-        (entries,) = number_format.unpack_from(data, place)
-        place += number_format.size
-        for each in range(entries):
-            tag, type_, count = entry_format.unpack_from(data, place + each * entry_format.size)
-            if count > MOST_TIFF_VALUES and type_ not in (1, 2, 7):  # bytes, text, anything
-                raise ImageError(f"a TIFF with {count} values in its tag {tag}")
-    except struct.error:
-        return  # cut short; its decoder finds out
+    for number, (_, tag, type_, count) in enumerate(tiff_tags(data)):
+        if number >= MOST_TAGS:
+            raise ImageError(f"a TIFF of more than {MOST_TAGS} tags")
+        if is_too_long(type_, count):
+            raise ImageError(f"a TIFF with {count} values in its tag {tag}")
 
 
 # Warnings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
 from seealso.interfaces.plugin import Plugin, PluginOptions
@@ -44,6 +45,13 @@ class Frontend(Plugin):
 
     def __init__(self, options: PluginOptions) -> None:
         self.options = options
+
+    def check(self, names: Sequence[str]) -> None:
+        """Refuse collections that cannot be served under their names; `config check` asks for it, and nothing is opened.
+
+        Raises:
+            ConfigError: says which, and what to do.
+        """
 
     @abstractmethod
     def run(self, host: Host[Any], stop: threading.Event) -> None:

@@ -133,7 +133,8 @@ class Query:
         if by not in ("keywords", "looks", None):
             raise QueryError(f"by is {by!r}; give 'keywords', 'looks' or None")
         terms = [term for term in TextQuery.parse(text).terms if not term.excluded and not term.field]
-        looks = " ".join(term.text for term in terms if term.match in (Match.WORD, Match.PHRASE))
+        said = [each for term in terms for each in term.each() if not each.field]
+        looks = " ".join(each.text for each in said if each.match in (Match.WORD, Match.PHRASE))
         if by == "looks" and not looks:
             raise QueryError(f"no word says what images look like: {text.strip()}")
         examples = (Example(words=looks),) if looks and by != "keywords" else ()

@@ -2,17 +2,20 @@
 
 Words stand side by side, and all have to be there. ``"black bird"`` is a phrase, ``bird*`` any word that begins so, ``brid~`` one
 that is spelt nearly so, ``-bird`` excludes, ``creator:adams`` looks in one field alone; these go together, as in
-``-title:"black bird"``.
+``-title:"black bird"``. ``bird OR cat`` is either of two, ``NOT bird`` is ``-bird``, and AND may stand between words;
+``date:2005..2010`` is any date of a range.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from seealso.errors import QueryError
+from seealso.interfaces.date_ranges import dates_in
 
 LONGEST = 1000
 """Characters of a query; and no more terms than `MOST_TERMS`."""
@@ -26,6 +29,9 @@ _TERM = re.compile(
     re.VERBOSE,
 )
 _SPACE = re.compile(r"\s+")
+_INCHES = re.compile(r'(?<=\d)"')
+OPERATORS = ("AND", "OR", "NOT")
+DATE = "date"
 
 
 class Match(Enum):
@@ -46,12 +52,19 @@ class Term:
         match: how it has to be found.
         field: in which field alone; empty for any.
         excluded: it must not be there.
+        alternatives: terms that may stand in its place, each with a match and a field of its own; they have no alternatives themselves, and are
+            not excluded by themselves.
     """
 
     text: str
     match: Match = Match.WORD
     field: str = ""
     excluded: bool = False
+    alternatives: tuple[Term, ...] = ()
+
+    def each(self) -> tuple[Term, ...]:
+        """It and its alternatives, each by itself, not excluded: one of them has to be there, or none if this is excluded."""
+        return (replace(self, excluded=False, alternatives=()), *self.alternatives)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +78,17 @@ class TextQuery:
         """Take a query apart.
 
         Raises:
-            QueryError: it is too long, holds control characters, has a quotation mark without its partner, or nothing to look for.
+            QueryError: it is too long, holds control characters or a range of dates that makes no sense, or nothing to look for.
         """
         text = unicodedata.normalize("NFC", text.replace("“", '"').replace("”", '"').replace("„", '"'))
         if len(text) > LONGEST:
             raise QueryError(f"the text query has {len(text):,} characters; {LONGEST:,} are allowed")
         if any(unicodedata.category(each) in ("Cc", "Cs") and not each.isspace() for each in text):
             raise QueryError(f"the text query holds characters that are no text: {text}")
-        if text.count('"') % 2:
-            raise QueryError(f"a quotation mark has no partner in the text query: {text}")
-        terms = tuple(term for found in _TERM.finditer(text) if (term := _term(found)) is not None)
-        if len(terms) > MOST_TERMS:
-            raise QueryError(f"the text query has {len(terms)} words; {MOST_TERMS} are allowed")
+        found = [term for part in _TERM.finditer(_paired(text)) if (term := _term(part)) is not None]
+        if len(found) > MOST_TERMS:
+            raise QueryError(f"the text query has {len(found)} words; {MOST_TERMS} are allowed")
+        terms = tuple(_joined(found))
         if not any(not term.excluded for term in terms):
             told = (
                 "a text query has to name a word that is to be found, not only such as are not"
@@ -85,6 +97,52 @@ class TextQuery:
             )
             raise QueryError(f"{told}: {text.strip() or 'it is empty'}")
         return cls(terms)
+
+
+def _paired(text: str) -> str:
+    """The text without a quotation mark that has no partner: it may stand for inches, or have slipped in."""
+    if text.count('"') % 2 == 0:
+        return text
+    without = _INCHES.sub(" ", text)
+    if without.count('"') % 2 == 0:
+        return without
+    place = text.rindex('"')
+    return f"{text[:place]} {text[place + 1 :]}"
+
+
+def _joined(found: Sequence[Term]) -> Iterator[Term]:
+    """Terms without the operators between them. One that joins nothing is a word like any other."""
+    before: Term | None = None
+    instead = excluded = False
+    for place, term in enumerate(found):
+        operator = term.text if term in _OPERATORS else ""
+        follows = any(other not in _OPERATORS for other in found[place + 1 :])
+        if operator and follows and (before is not None or operator == "NOT"):
+            instead |= operator == "OR"
+            excluded |= operator == "NOT"
+            continue
+        term = _with_dates(replace(term, excluded=term.excluded or excluded))
+        if before is not None and instead and not before.excluded and not term.excluded:
+            before = replace(before, alternatives=(*before.alternatives, *term.each()))
+        else:
+            if before is not None:
+                yield before
+            before = term
+        instead = excluded = False
+    if before is not None:
+        yield before
+
+
+_OPERATORS = tuple(map(Term, OPERATORS))
+
+
+def _with_dates(term: Term) -> Term:
+    """A range of dates as its years, months and days, any of which may be there; any other term as it is."""
+    dates = dates_in(term.text) if term.field == DATE and term.match is Match.WORD else None
+    if dates is None:
+        return term
+    first, *others = (Term(each, field=DATE) for each in dates)
+    return replace(first, excluded=term.excluded, alternatives=tuple(others))
 
 
 def _term(found: re.Match[str]) -> Term | None:

@@ -2,6 +2,7 @@
 
 import re
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,15 @@ terms = st.one_of(
         st.just(Match.PHRASE),
         fields,
         st.booleans(),
+    ),
+)
+terms = st.one_of(
+    terms,
+    terms,
+    st.builds(
+        lambda term, others: replace(term, alternatives=tuple(replace(other, excluded=False) for other in others)),
+        terms,
+        st.lists(terms, min_size=1, max_size=3),
     ),
 )
 queries = st.lists(terms, min_size=1, max_size=3).filter(lambda some: not all(term.excluded for term in some))
@@ -316,7 +326,7 @@ class TextIndexTests(SharedTextIndexTests, WordedTextIndexTests):
             assert ids.tolist() == sorted(
                 id_
                 for id_, texts in expected.items()
-                if all(fits(term, texts) is not term.excluded for term in some_terms)
+                if all(any(fits(each, texts) for each in term.each()) is not term.excluded for term in some_terms)
             )
             assert index.search(TextQuery(tuple(some_terms)), 5).total == ids.size
         index.close()

@@ -79,14 +79,14 @@ def tables(given: str) -> list[PluginChoice]:
 
 def finish(report: IngestReport, *, as_json: bool, retry: bool = False) -> int:
     """Say what was done; returns the exit status."""
-    for line in report.warnings:
-        note(f"seealso: warning: {line}")
     for line in report.unusable:
         note(f"seealso: {line}")
     if as_json:
         write_json({**asdict(report), "changed": report.changed})
     elif report.files or report.changed or not report.unusable:
         say(summary(report, retry=retry))
+    for line in report.warnings:
+        note(f"seealso: warning: {line}")
     return 1 if report.unusable else 0
 
 

@@ -184,8 +184,26 @@ def words_that_begin(context: click.Context, _: click.Parameter, incomplete: str
         return []
 
 
-# Words may begin with a hyphen: -bird excludes.
-@click.command("text", context_settings={"ignore_unknown_options": True})
+class TextCommand(click.Command):
+    """A command whose words may begin with a hyphen: ``-bird`` excludes, though ``b``, ``i``, ``r`` or ``d`` may be options."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; only what is an option as it stands, or is its value, is one."""
+        short = {name for parameter in self.get_params(context) for name in parameter.opts if len(name) == 2}
+        kept = [MINUS + each[1:] if _excludes(each) and each not in short else each for each in args]
+        return super().parse_args(context, kept)
+
+
+MINUS = "\N{MINUS SIGN}"
+"""Excludes, too, and begins no option."""
+
+
+def _excludes(argument: str) -> bool:
+    """Whether an argument is a word with a hyphen before it; not ``--option``, nor ``-k5``."""
+    return re.fullmatch(r"-[^-\d].+", argument) is not None and re.fullmatch(r"-\w\d+", argument) is None
+
+
+@click.command("text", cls=TextCommand, context_settings={"ignore_unknown_options": True})
 @click.argument("words", nargs=-1, required=True, metavar="WORDS…", shell_complete=words_that_begin)
 @click.option("-k", type=Number(min=1), default=10, metavar="N", show_default=True, help="How many objects.")
 @click.option("--offset", type=Number(min=0), default=0, metavar="N", help="Leave out so many of the best.")
@@ -210,11 +228,13 @@ def text_command(
     """The objects that are described by WORDS, or look like them, best first.
 
     As keywords, all words have to be there. "black bird" in quotation marks (quoted for the shell) is a phrase, bird* any word that begins
-    so, brid~ one that is spelt nearly so, -bird must not be there, creator:adams looks in one field.
+    so, brid~ one that is spelt nearly so, -bird must not be there, "bird OR cat" is either, creator:adams looks in one field, and
+    date:2005..2010 in a range of dates.
     """
     from seealso import Query
 
     refuse_two_forms(as_json, paths or null)
+    words = tuple("-" + word[1:] if word.startswith(MINUS) else word for word in words)
     # The shell has taken the quotation marks away from what it gave as one word.
     query = " ".join(f'"{word}"' if " " in word and '"' not in word and len(words) > 1 else word for word in words)
     answer = session.collection().search(Query.by_words(query, by, k=k, offset=offset))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from seealso import Frontend
@@ -19,6 +20,13 @@ class Web(Frontend):
     preference = 20
     Options = WebOptions
     options: WebOptions
+
+    def check(self, names: Sequence[str]) -> None:
+        """Each name is the first part of an address."""
+        from seealso_web.links import check_name
+
+        for name in names:
+            check_name(name)
 
     def run(self, host: Host[Collection], stop: threading.Event) -> None:
         """Serve until ``stop`` is set; requests in flight are then finished.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tantivy
 
@@ -36,7 +36,7 @@ class QueryBuilder:
         """The query of all terms."""
         clauses: _Clauses = []
         for term in query.terms:
-            found = self._term(term)
+            found = self._any_of(term.each())
             if term.excluded:
                 clauses += [(tantivy.Occur.MustNot, found)] if found else []
             elif found is None:
@@ -45,8 +45,15 @@ class QueryBuilder:
                 clauses.append((tantivy.Occur.Must, found))
         return clauses[0][1] if len(clauses) == 1 else tantivy.Query.boolean_query(clauses)
 
+    def _any_of(self, terms: Sequence[Term]) -> tantivy.Query | None:
+        """The query of terms one of which has to be there; None where nothing can match."""
+        found = [query for term in terms if (query := self._term(term)) is not None]
+        if len(found) < 2:
+            return found[0] if found else None
+        return tantivy.Query.boolean_query([(tantivy.Occur.Should, each) for each in found])
+
     def _term(self, term: Term) -> tantivy.Query | None:
-        """The query of a term, whether it is excluded or not; None where nothing can match."""
+        """The query of a term by itself; None where nothing can match."""
         field, text = term.field, term.text
         if field and not self._searcher.doc_freq(FIELDS, field):
             # No object has such a field: it is a part of what is looked for, as in http://….

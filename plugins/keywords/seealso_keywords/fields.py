@@ -19,6 +19,9 @@ NAMES = {
 
 FIELD_OF = {name: field for field, names in NAMES.items() for name in names}
 
+CAPTIONS = ("caption", "title")
+"""Fields that cameras and programs write to as well, where nobody has (`seealso_keywords.boilerplate`)."""
+
 _SEPARATOR = re.compile(r"[;,|\n]")
 _DATE = re.compile(r"(\d{4})[-:./](\d{1,2})[-:./](\d{1,2})|(\d{4})(\d\d)(\d\d)(?!\d)")
 

@@ -2,38 +2,68 @@
 
 from __future__ import annotations
 
-import csv
 import json
+import posixpath
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
 from seealso import MissingExtra, PluginError, Words, reason_of, unreadable
+from seealso_keywords.characters import encoding_of
 from seealso_keywords.fields import FIELD_OF, as_words
+from seealso_keywords.quoted import LONGEST, BadLine, Tell, read_table
 
 PATH_COLUMNS = ("path", "file", "filename", "file_name", "image", "uri")
-LONGEST = 1 << 20  # characters of a cell
+
+HEAD = 4096
+"""Bytes by which a table is told that has another name."""
+
+WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 
 _LANGUAGE = re.compile(r"[_.:\- ]([a-z]{2,3})$")
 
 
-def read_rows(file: Path) -> Iterator[tuple[str, list[Words]]]:
-    """The path and the words of each row that has any.
+def read_rows(file: Path, tell: Tell) -> Iterator[tuple[str, list[Words]]]:
+    """The path and the words of each row that has any. What kind of table it is says its name, or else its content.
+
+    Args:
+        file: the table.
+        tell: is told the number of a line that has a quotation mark without a partner.
 
     Raises:
         PluginError: the table cannot be read: the file, the line, what is wrong.
     """
-    readers = {".csv": _csv, ".tsv": _csv, ".jsonl": _json_lines, ".ndjson": _json_lines, ".parquet": _parquet}
-    reader = readers.get(file.suffix.lower())
-    if reader is None:
-        raise PluginError(f"{file}: a table of keywords is a file {', '.join(readers)}; this one is none by its name")
     if reason := unreadable(file):
         raise PluginError(f"{file}: the table of keywords: {reason}")
     try:
-        yield from reader(file)
+        with file.open("rb") as opened:
+            head = opened.read(HEAD)
+        if head.startswith(WORKBOOKS):
+            raise PluginError(f"{file}: this is a workbook of a spreadsheet program; save the table as CSV")
+        yield from _reader(file, head)(file, encoding_of(head), tell)
     except OSError as error:
         raise PluginError(f"{file}: the table of keywords: it cannot be read: {error.strerror or error}") from None
+
+
+Rows = Iterator[tuple[str, list[Words]]]
+Reader = Callable[[Path, str, Tell], Rows]
+
+
+def _reader(file: Path, head: bytes) -> Reader:
+    readers: dict[str, Reader] = {
+        ".csv": _csv,
+        ".tsv": _csv,
+        ".jsonl": _json_lines,
+        ".ndjson": _json_lines,
+        ".parquet": _parquet,
+    }
+    known = readers.get(file.suffix.lower())
+    if known is not None:
+        return known
+    if head.startswith(b"PAR1"):
+        return _parquet
+    return _json_lines if head.decode(encoding_of(head), "replace").lstrip().startswith("{") else _csv
 
 
 class _Columns:
@@ -65,7 +95,7 @@ class _Columns:
 
     def read(self, row: Mapping[str, Any]) -> tuple[str, list[Words]] | None:
         """The path and the words of a row; None where it has none."""
-        path = _text(row.get(self.path)).replace("\\", "/").removeprefix("file://").removeprefix("./").strip()
+        path = _plain(_text(row.get(self.path)).strip())
         words: list[Words] = []
         for name, field, language in self.words:
             value = row.get(name)
@@ -74,57 +104,75 @@ class _Columns:
         return (path, words) if path and words else None
 
 
+def _plain(path: str) -> str:
+    """A path as those of images are written: with slashes, and without what leads up from where the table lies."""
+    path = path.replace("\\", "/").removeprefix("file://")
+    if not path:
+        return ""
+    parts = posixpath.normpath(path).split("/")
+    while parts and parts[0] == "..":
+        del parts[0]
+    return "/".join(parts)
+
+
 def _text(value: object) -> str:
     return "" if value is None else str(value)[:LONGEST]
 
 
-def _csv(file: Path) -> Iterator[tuple[str, list[Words]]]:
-    csv.field_size_limit(LONGEST)
-    with file.open(encoding="utf-8-sig", newline="") as lines:
+def _csv(file: Path, encoding: str, tell: Tell) -> Rows:
+    with file.open(encoding=encoding, newline="") as lines:
         try:
             head = lines.readline(LONGEST)
             delimiter = "\t" if file.suffix.lower() == ".tsv" else max(",;\t", key=head.count)
             lines.seek(0)
-            reader = csv.DictReader(lines, delimiter=delimiter)
-            columns = _Columns(file, list(reader.fieldnames or ()))
-            for row in reader:
+            columns: _Columns | None = None
+            names: list[str] = []
+            for row in read_table(lines, delimiter, tell):
+                if not row:
+                    continue
+                if columns is None:
+                    columns, names = _Columns(file, row), row
+                    continue
+                found = columns.read(dict(zip(names, row, strict=False)))
+                if found is not None:
+                    yield found
+            if columns is None:
+                _Columns(file, [])
+        except UnicodeDecodeError:
+            raise _not_text(file, encoding) from None
+        except BadLine as error:
+            raise PluginError(f"{file}, line {error.number}: not a table that can be read: {error}") from None
+
+
+def _json_lines(file: Path, encoding: str, tell: Tell) -> Rows:
+    columns: _Columns | None = None
+    keys: Set[str] = frozenset()
+    with file.open(encoding=encoding) as lines:
+        number = 0
+        try:
+            while line := lines.readline(16 * LONGEST):
+                number += 1
+                if not line.strip():
+                    continue
+                try:
+                    row = json.loads(line)
+                except (ValueError, RecursionError) as error:
+                    raise PluginError(f"{file}, line {number}: not JSON that can be read: {error}") from None
+                if not isinstance(row, dict):
+                    raise PluginError(
+                        f"{file}, line {number}: every line has to be an object with keys such as path, keywords"
+                    )
+                # Rows need not have the same keys.
+                if columns is None or row.keys() != keys:
+                    columns, keys = _Columns(file, list(row), strict=columns is None), row.keys()
                 found = columns.read(row)
                 if found is not None:
                     yield found
         except UnicodeDecodeError:
-            raise _not_utf8(file) from None
-        except csv.Error as error:
-            raise PluginError(f"{file}, line {reader.line_num + 1}: not a table that can be read: {error}") from None
+            raise _not_text(file, encoding) from None
 
 
-def _json_lines(file: Path) -> Iterator[tuple[str, list[Words]]]:
-    columns: _Columns | None = None
-    keys: Set[str] = frozenset()
-    with file.open("rb") as lines:
-        number = 0
-        while line := lines.readline(16 * LONGEST):
-            number += 1
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line.decode("utf-8-sig"))
-            except UnicodeDecodeError:
-                raise _not_utf8(file) from None
-            except (ValueError, RecursionError) as error:
-                raise PluginError(f"{file}, line {number}: not JSON that can be read: {error}") from None
-            if not isinstance(row, dict):
-                raise PluginError(
-                    f"{file}, line {number}: every line has to be an object with keys such as path, keywords"
-                )
-            # Rows need not have the same keys.
-            if columns is None or row.keys() != keys:
-                columns, keys = _Columns(file, list(row), strict=columns is None), row.keys()
-            found = columns.read(row)
-            if found is not None:
-                yield found
-
-
-def _parquet(file: Path) -> Iterator[tuple[str, list[Words]]]:
+def _parquet(file: Path, encoding: str, tell: Tell) -> Rows:
     try:
         import pyarrow
         import pyarrow.parquet
@@ -146,8 +194,10 @@ def _parquet(file: Path) -> Iterator[tuple[str, list[Words]]]:
         raise PluginError(f"{file}: not a Parquet file that can be read: {reason_of(error)}") from None
 
 
-def _not_utf8(file: Path) -> PluginError:
-    """Says in which line the first byte stands that is no UTF-8."""
+def _not_text(file: Path, encoding: str) -> PluginError:
+    """Says in which line the first byte stands that is no text."""
+    if encoding == "utf-16":
+        return PluginError(f"{file}: it begins as UTF-16 does, and is none; save the table as UTF-8")
     with file.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             try:

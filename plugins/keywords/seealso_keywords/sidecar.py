@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from seealso import IMAGE_SUFFIXES, KeywordError, KeywordSource, PluginOptions, Words, shown_path
-from seealso_keywords.fields import FIELD_OF, as_words
+from seealso_keywords.boilerplate import is_boilerplate
+from seealso_keywords.characters import decoded
+from seealso_keywords.fields import CAPTIONS, FIELD_OF, as_words
 from seealso_keywords.xmp import read_xmp
 
 MOST_BYTES = 1 << 20
@@ -65,7 +67,11 @@ class Sidecar(KeywordSource):
         return b"/".join(states)
 
     def words(self, path: bytes, data: bytes) -> list[Words]:
-        """What all of them say; where one cannot be read, what the others say, if anything."""
+        """What all of them say.
+
+        Raises:
+            KeywordError: one cannot be read; has what the others say.
+        """
         found: list[Words] = []
         problem = ""
         for sidecar in self._sidecars(path):
@@ -73,8 +79,8 @@ class Sidecar(KeywordSource):
                 found += _read(sidecar)
             except KeywordError as error:
                 problem = f"{shown_path(sidecar)}: {error}"
-        if problem and not found:
-            raise KeywordError(problem)
+        if problem:
+            raise KeywordError(problem, found)
         return found
 
     def _sidecars(self, path: bytes) -> Iterator[bytes]:
@@ -136,7 +142,7 @@ def _read(path: bytes) -> list[Words]:
         raise KeywordError(f"{size:,} bytes; at most {MOST_BYTES:,} are read beside an image")
     suffix = Path(os.fsdecode(path)).suffix.lower()
     if suffix == ".xmp":
-        return read_xmp(data)
+        return [word for word in read_xmp(data) if word.field not in CAPTIONS or not is_boilerplate(word.text)]
     return list(_from_json(data) if suffix == ".json" else _from_text(data))
 
 
@@ -154,7 +160,7 @@ def _from_text(data: bytes) -> Iterator[Words]:
 
 def _utf8(data: bytes) -> str:
     try:
-        return data.decode("utf-8-sig")
+        return decoded(data)
     except UnicodeDecodeError as error:
         raise KeywordError(f"it is not UTF-8 (at byte {error.start}); save it as such") from None
 

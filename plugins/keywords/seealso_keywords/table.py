@@ -15,12 +15,14 @@ from pydantic import Field
 from seealso import KeywordSource, PluginOptions, RelativePath, Words
 from seealso_keywords.rows import read_rows
 
-SHOWN = 20  # rows that are named of those that nothing was found for
+SHOWN = 3  # rows that are named of those that nothing was found for; lines with a quotation mark that never closes
 MARKED_AT_ONCE = 1000
+MOST_ROWS = 1000  # of one image
 
 
 class Table(KeywordSource):
-    """A row describes the image that its path or file name ends with: ``2019/sea.jpg`` is any ``…/2019/sea.jpg``.
+    """A row describes the image that its path or file name ends with: ``2019/sea.jpg`` is any ``…/2019/sea.jpg``. Several rows for one
+    image add up.
 
     The table is read once an ingest, into a temporary database: it may be larger than the memory.
     """
@@ -31,7 +33,7 @@ class Table(KeywordSource):
         """Options of the keyword source table."""
 
         file: RelativePath = Field(
-            description="the table: .csv, .tsv, .jsonl or .parquet, with a column `path` (or file, filename, image) and columns "
+            description="the table: CSV, TSV, JSON lines or Parquet, with a column `path` (or file, filename, image) and columns "
             "such as keywords, title, caption, creator, date, place, caption_de"
         )
 
@@ -41,7 +43,9 @@ class Table(KeywordSource):
         super().__init__(options)
         self._lock = threading.Lock()
         self._database: sqlite3.Connection | None = None
-        self._found: list[int] = []
+        self._found: set[str] = set()
+        self._unclosed: list[int] = []
+        self._unclosed_count = 0
 
     def begin(self) -> None:
         """Read the table."""
@@ -49,32 +53,32 @@ class Table(KeywordSource):
             self._opened()
 
     def state(self, path: bytes) -> bytes:
-        """A hash of its row."""
-        words = self._row(path)
-        return b"" if words is None else hashlib.blake2b(words.encode(), digest_size=8).digest()
+        """A hash of its rows."""
+        rows = self._rows_of(path)
+        return hashlib.blake2b("\n".join(rows).encode(), digest_size=8).digest() if rows else b""
 
     def words(self, path: bytes, data: bytes) -> list[Words]:
-        """What its row says."""
-        words = self._row(path)
-        return [] if words is None else [Words(*each) for each in json.loads(words)]
+        """What its rows say, in their order."""
+        return [Words(*each) for row in self._rows_of(path) for each in json.loads(row)]
 
-    def _row(self, path: bytes) -> str | None:
-        """The row of a file, as JSON: the one whose path has the most in common with the file's."""
+    def _rows_of(self, path: bytes) -> list[str]:
+        """The rows of a file, as JSON: all those with the path that has the most in common with the file's."""
         parts = os.fsdecode(path).encode("utf-8", "surrogateescape").decode("utf-8", "replace").split("/")
         endings = ["/".join(parts[start:]) for start in range(len(parts))]
+        marks = ",".join("?" * len(endings))
         with self._lock:
             database = self._opened()
-            rows = database.execute(
-                f"SELECT number, words FROM rows WHERE path IN ({','.join('?' * len(endings))}) "  # noqa: S608
-                "ORDER BY length(path) DESC, number DESC LIMIT 1",
-                endings,
-            ).fetchall()
-            if not rows:
-                return None
-            self._found.append(rows[0][0])
+            named = database.execute(f"SELECT DISTINCT path FROM rows WHERE path IN ({marks})", endings)  # noqa: S608
+            paths = sorted((name for (name,) in named), key=len)
+            if not paths:
+                return []
+            self._found.update(paths)
             if len(self._found) >= MARKED_AT_ONCE:
                 self._mark_found(database)
-            return str(rows[0][1])
+            rows = database.execute(
+                "SELECT words FROM rows WHERE path = ? ORDER BY number LIMIT ?", (paths[-1], MOST_ROWS)
+            )
+            return [words for (words,) in rows]
 
     def _opened(self) -> sqlite3.Connection:
         """The rows by path, in a temporary file; read when they are first asked for."""
@@ -98,15 +102,22 @@ class Table(KeywordSource):
         return self._database
 
     def _rows(self) -> Iterator[tuple[str, str]]:
-        for path, words in read_rows(self.options.file):
+        for path, words in read_rows(self.options.file, self._note_unclosed):
             yield path, json.dumps(words, ensure_ascii=False)
 
+    def _note_unclosed(self, line: int) -> None:
+        self._unclosed_count += 1
+        if len(self._unclosed) < SHOWN:
+            self._unclosed.append(line)
+
     def _mark_found(self, database: sqlite3.Connection) -> None:
-        database.executemany("UPDATE rows SET found = 1 WHERE number = ?", ((number,) for number in self._found))
-        self._found = []
+        database.executemany(
+            "UPDATE rows SET found = 1 WHERE path = ? AND NOT found", ((path,) for path in self._found)
+        )
+        self._found.clear()
 
     def end(self) -> list[str]:
-        """The rows that no file was found for: how many, and the first of them."""
+        """Lines with a quotation mark that never closes; and the rows that name no image: how many, and the first of them."""
         with self._lock:
             if self._database is None:
                 return []
@@ -116,7 +127,17 @@ class Table(KeywordSource):
             names = [name for (name,) in rows]
             self._database.close()
             self._database = None
-        if not missing:
-            return []
-        shown = ", ".join(names) + (", …" if missing > len(names) else "")
-        return [f"{self.options.file}: {missing:,} rows name no image that was found this time: {shown}"]
+            unclosed, count = [str(line) for line in self._unclosed], self._unclosed_count
+            self._unclosed, self._unclosed_count = [], 0
+        told = []
+        if count:
+            lines = f"line {unclosed[0]}" if count == 1 else f"{count:,} lines ({_some(unclosed, count)})"
+            told.append(f"{self.options.file}: a quotation mark never closes in {lines}; they are read as they stand")
+        if missing:
+            rows_ = "1 row names" if missing == 1 else f"{missing:,} rows name"
+            told.append(f"{self.options.file}: {rows_} no image that was found: {_some(names, missing)}")
+        return told
+
+
+def _some(shown: list[str], count: int) -> str:
+    return ", ".join(shown) + (", …" if count > len(shown) else "")

@@ -40,6 +40,26 @@ def write(tmp_path):
         ('plugins: ["a\\0.py"]\ncollections: {photos: {path: a}}\n', "line 1: plugins.0: a path holds neither"),
         (f"collections:\n  photos:\n    path: a\n    ? {'x' * 60_000}\n    : 1\n", "line 4: collections.photos.xxx"),
         (f"{'[' * 5000}\n", "not YAML: "),
+        (
+            "x-a: 0100\n",
+            "line 1: YAML reads 0100 as a number of base 8, since it begins with 0; leave the 0 out, or write it in quotes",
+        ),
+        ("x-a:\n  - -007\n", "line 2: YAML reads -007 as a number of base 8"),
+        (
+            "x-a: {b: 1:30}\n",
+            "line 1: YAML reads 1:30 as a number of base 60, as of minutes and seconds, or write it in quotes",
+        ),
+        ("x-a: 1:30.5\n", "line 1: YAML reads 1:30.5 as a number of base 60"),
+        (
+            "collections:\n  no: {path: a}\n",
+            'line 2: YAML reads the key no as true or false; write it in quotes: "no":',
+        ),
+        (
+            "collections:\n  2024: {path: a}\n",
+            'line 2: YAML reads the key 2024 as a number; write it in quotes: "2024":',
+        ),
+        ("collections:\n  2024-01-01: {path: a}\n", "line 2: YAML reads the key 2024-01-01 as a date"),
+        ("collections:\n  ~: {path: a}\n", "line 2: YAML reads the key ~ as nothing"),
     ],
 )
 def test_what_no_configuration_is(write, text, expected):
@@ -47,6 +67,24 @@ def test_what_no_configuration_is(write, text, expected):
         load_config(write(text))
     assert expected in str(caught.value)
     assert len(str(caught.value)) <= 1000
+
+
+@pytest.mark.parametrize("written", ["'0100'", '"1:30"', "0", "10", "0x10", "1.5", "'007'", "08:15 in the morning"])
+def test_what_is_no_trap(write, written):
+    config = load_config(
+        write(f"x-a: &a {{path: a}}\nx-b: {written}\ncollections:\n  'no': {{<<: *a}}\n  \"2024\": {{path: b}}\n")
+    )
+    assert list(config.collections) == ["no", "2024"]
+
+
+def test_a_variable_that_looks_like_a_number_of_base_8(write, monkeypatch):
+    monkeypatch.setenv("SEEALSO__COLLECTIONS__PHOTOS__SEARCH__CANDIDATES", "0100")
+    with pytest.raises(seealso.ConfigError, match=r"CANDIDATES: .*input should be a valid integer, found '0100'"):
+        load_config(write("collections: {photos: {path: a}}\n"))
+    monkeypatch.delenv("SEEALSO__COLLECTIONS__PHOTOS__SEARCH__CANDIDATES")
+    monkeypatch.setenv("MANY", "0100")
+    with pytest.raises(seealso.ConfigError, match="line 5: YAML reads 0100 as a number of base 8"):
+        load_config(write("collections:\n  photos:\n    path: a\n    search:\n      candidates: ${MANY}\n"))
 
 
 def test_a_home_that_nobody_has_is_a_folder_like_any_other(write, tmp_path):

@@ -131,11 +131,11 @@ class Acme(seealso.TextIndex):
         """All documents, and the numbers of those that match."""
         documents = self._documents()
         fields = {field for document in documents for field, _ in document.texts}
-        terms = [self._known(term, fields) for term in query.terms]
+        terms = [([self._known(each, fields) for each in term.each()], term.excluded) for term in query.terms]
         fit = [
             number
             for number, document in enumerate(documents)
-            if all(bool(self._count(document, term)) != term.excluded for term in terms)
+            if all(any(self._count(document, each) for each in some) != excluded for some, excluded in terms)
         ]
         return documents, fit
 
@@ -183,7 +183,7 @@ class Acme(seealso.TextIndex):
         scores = np.zeros(len(documents))
         for term in query.terms:
             if not term.excluded:
-                counts = np.array([self._count(document, term) for document in documents])
+                counts = np.array([sum(self._count(each, one) for one in term.each()) for each in documents])
                 having = int((counts > 0).sum())
                 weight = math.log(1 + (len(documents) - having + 0.5) / (having + 0.5))
                 scores += weight * counts * (K1 + 1) / (counts + K1 * (1 - B + B * lengths[: len(documents)] / mean))

@@ -53,13 +53,19 @@ class Annotator:
         state = self.state(path)
         words, problems = {}, []
         for name, source in self._sources.items() if state else ():
+            said: Sequence[tuple[str, str, str]] = ()
             try:
-                kept = tuple(dict.fromkeys(_bounded(source.words(path, data))))
+                said = source.words(path, data)
             except KeywordError as error:
                 problems.append(str(error))
+                said = error.words
             except Exception as error:  # a source's own failure on one file must not end the run
                 problem = f"{shown_path(path)}: the keyword source {name} raised {type(error).__name__}"
                 problems.append(f"{problem}: {' '.join(str(error).split())}")
+            try:
+                kept = tuple(dict.fromkeys(_bounded(said)))
+            except KeywordError as error:
+                problems.append(str(error))
             else:
                 if kept:
                     words[name] = kept
@@ -79,7 +85,7 @@ class Annotator:
         return [line for source in self._sources.values() for line in source.end()]
 
 
-def _bounded(said: Sequence[Words]) -> Iterator[Words]:
+def _bounded(said: Sequence[tuple[str, str, str]]) -> Iterator[Words]:
     """What can be kept: printable text in known forms, and not without end."""
     room = MOST_CHARACTERS
     for field, text, language in said[:MOST_WORDS]:

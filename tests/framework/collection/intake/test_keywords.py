@@ -162,7 +162,7 @@ def test_a_table_beside_the_configuration(opening, tmp_path):
     collection = opening()
     given = [PluginChoice("table", {"file": str(table)})]
     report = collection.index([tmp_path / "photos"], keywords=given)
-    assert report.warnings == [f"{table}: 1 rows name no image that was found this time: nowhere.jpg"]
+    assert report.warnings == [f"{table}: 1 row names no image that was found: nowhere.jpg"]
     assert [name_of(collection, id_) for id_ in found(collection, "tulip")] == [names[1]]
     assert [name_of(collection, id_) for id_ in found(collection, "oak")] == [names[2]]
     assert len(found(collection, "bird")) == 4
