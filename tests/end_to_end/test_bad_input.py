@@ -217,6 +217,7 @@ def test_without_the_permission_to_write(home, run, run_bound):
             path.chmod(0o755 if path.is_dir() else 0o644)
 
 
+@pytest.mark.slow
 def test_a_full_disk(home, make_photos, run):
     (home / "disk").rmdir()
     contents = {path.read_bytes() for path in make_photos(home / "photos", 700)}

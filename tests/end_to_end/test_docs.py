@@ -82,10 +82,10 @@ def run(home):
 
 # Blocks
 
-MEASURING = ("evaluate.md", "models.md", "plan.md")
-"""Pages whose commands measure, which takes some seconds."""
+SLOW = ("evaluate.md", "import.md", "models.md", "plan.md")
+"""Pages whose commands take some seconds."""
 
-TRIED = [pytest.param(page, marks=pytest.mark.slow) if page.name in MEASURING else page for page in OWN]
+TRIED = [pytest.param(page, marks=pytest.mark.slow) if page.name in SLOW else page for page in OWN]
 
 
 @pytest.mark.parametrize("page", TRIED, ids=lambda page: page.name)

@@ -61,6 +61,7 @@ def run(home):
     return run
 
 
+@pytest.mark.slow
 def test_the_tour(home, run):
     commands = [line.removeprefix("$ ") for text in blocks("README.md", "console") for line in text.splitlines()]
     assert len(commands) > 10

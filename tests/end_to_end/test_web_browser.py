@@ -466,6 +466,7 @@ def test_rows_are_full_and_of_one_height(visit):
             assert len(row) > 1 or width == 360
 
 
+@pytest.mark.slow
 def test_without_scripts(visit, mine):
     page = visit("/", java_script_enabled=False)
     at(page, r"/photos\?seed=\d+")

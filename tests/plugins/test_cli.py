@@ -850,6 +850,7 @@ def test_a_poor_locale_ends_nothing(home, process):
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
 
 
+@pytest.mark.slow
 def test_as_a_program(home):
     def process(*arguments: str) -> subprocess.CompletedProcess:
         return subprocess.run([*SEEALSO, *arguments], cwd=home, capture_output=True, text=True)

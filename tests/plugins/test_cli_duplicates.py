@@ -68,6 +68,7 @@ def test_one_json_document(indexed, tmp_path):
     assert document["spare"] == copies["spare"] + twice["spare"]
 
 
+@pytest.mark.slow
 def test_paths_alone(indexed, tmp_path):
     status, out, _ = indexed("duplicates", "--within", "200", "--paths")
     groups = [group.splitlines() for group in out.split("\n\n")]
@@ -91,6 +92,7 @@ def test_lines_for_people(indexed, tmp_path, monkeypatch):
     assert "96 × 72" in line
 
 
+@pytest.mark.slow
 def test_mirror_images_are_marked(indexed, tmp_path, monkeypatch):
     monkeypatch.setattr("seealso_cli.duplicates.for_people", lambda: True)
     first, _ = copied(tmp_path)

@@ -32,6 +32,7 @@ def measured(call, tmp_path, template):
     return call
 
 
+@pytest.mark.slow
 def test_evaluate(measured, tmp_path):
     status, out, err = measured(
         "evaluate",

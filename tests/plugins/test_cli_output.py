@@ -49,6 +49,7 @@ def test_what_plugins_print_is_no_part_of_an_answer(run, home):
     assert run("config", "show", "--help", noise=False).startswith("Usage: seealso config show")
 
 
+@pytest.mark.slow
 def test_a_plan_is_no_part_of_it_either(run):
     """It asks a process of its own, which answers on standard output, too."""
     assert json.loads(run("plan", "photos", "--json"))["objects"] == 6

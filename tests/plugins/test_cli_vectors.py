@@ -87,6 +87,7 @@ def test_images_are_refused(vectors, tmp_path, make_photos):
     assert "images cannot be described" in err
 
 
+@pytest.mark.slow
 def test_exporting_to_a_disk_that_becomes_full(tmp_path):
     """One line that says so, in every format, and nothing is left; the process lives."""
     np.save(tmp_path / "v.npy", np.random.default_rng(0).normal(size=(3000, 32)).astype(np.float32))

@@ -146,6 +146,7 @@ opened.close()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.torture
 @pytest.mark.parametrize("step", range(0, 8, campaign(8, 1)))
 def test_power_fails(layer, forgetful, tmp_path, step):
@@ -206,6 +207,7 @@ os.kill(os.getpid(), 9)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.torture
 @pytest.mark.parametrize("step", range(0, 8, campaign(4, 1)))
 def test_power_fails_after_another_writer(layer, forgetful, tmp_path, step):

@@ -71,6 +71,7 @@ def interesting_bytes(folder) -> list[tuple[str, int]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.torture
 def test_a_bit_flipped_at_every_byte(tmp_path, caplog):
     """At every eighth, where this is not run at full length."""

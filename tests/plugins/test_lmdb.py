@@ -447,6 +447,7 @@ def test_without_the_permission_to_write(store, tmp_path):
             path.chmod(0o755 if path.is_dir() else 0o644)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("made_before", [False, True])
 def test_power_fails_after_a_writer_that_did_not_get_to_name_its_generation_durably(tmp_path, made_before):
     """The next one has seen the name, so what it writes has to stay."""

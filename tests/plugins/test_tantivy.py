@@ -527,6 +527,7 @@ def test_a_full_disk(index, tmp_path):
         again.close()
 
 
+@pytest.mark.slow
 def test_a_power_cut(tmp_path):
     """On a disk that loses every write which was not synced, a snapshot that the framework has named current stays."""
     (tmp_path / "disk/text").mkdir(parents=True)

@@ -82,6 +82,7 @@ def test_a_random_selection_is_the_same_on_the_way_back(client):
     assert len(page(client, "/photos?seed=7&limit=5").tiles()) == 5
 
 
+@pytest.mark.slow
 def test_from_image_to_image(client):
     """Random → a click → similar → a click again; every address that a page names answers."""
     at, seen = "/photos?seed=1", set()

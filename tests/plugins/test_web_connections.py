@@ -175,6 +175,7 @@ def test_who_takes_nothing_is_cut_off(address, original):
         assert len(all_of(download)) < SIZE / 2
 
 
+@pytest.mark.slow
 def test_who_takes_slowly_gets_it_all(address, original):
     with connect(address) as connection:
         ask(connection, "/photos/objects/1/original")

@@ -289,6 +289,7 @@ def test_without_matplotlib(many, tmp_path, monkeypatch):
 # Tuning
 
 
+@pytest.mark.slow
 def test_the_smallest_that_reaches_it(many):
     found = seealso.tune(many, 0.9, k=5, count=60)
     assert found.reached

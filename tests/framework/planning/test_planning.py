@@ -62,6 +62,7 @@ def test_of_a_folder(opening, tmp_path, make_photos, monkeypatch):
     assert 20e6 < plan.memory.value < 2e9
 
 
+@pytest.mark.slow
 def test_carried_on_to_many(opening, tmp_path, make_photos, monkeypatch):
     monkeypatch.setattr(plan_trial, "LARGEST_PILOT", 800)
     make_photos(tmp_path / "photos", 40)
@@ -163,6 +164,7 @@ def test_of_nothing_but_a_number(opening, monkeypatch):
     assert "5 pictures that were made up" in found.sample
 
 
+@pytest.mark.slow
 def test_side_by_side(opening, tmp_path, make_photos):
     make_photos(tmp_path / "photos", 10)
     also = {"extractor": ["onnx", "decaf7"], "index": ["all"], "store": ["lmdb"], "codec": ["f16"]}

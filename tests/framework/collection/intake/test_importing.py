@@ -168,6 +168,7 @@ def test_a_killed_import_goes_on(tmp_path, python):
         assert collection.verify().problems == []
 
 
+@pytest.mark.slow
 def test_memory_is_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr(vector_files, "PART_BYTES", 1 << 20)
     large = np.lib.format.open_memmap(tmp_path / "large.npy", "w+", np.float32, (20_000, 256))
