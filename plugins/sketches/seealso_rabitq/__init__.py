@@ -1,4 +1,7 @@
-"""The sketch ``rabitq``: a rotated PCA, and one, two or four bits a value (RaBitQ)."""
+"""The sketches ``rabitq`` and ``landmarks``: both write a few values of an object with RaBitQ's one, two or four bits each.
+
+They differ in where the values come from: a rotated PCA, or the distances to some landmarks.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ if TYPE_CHECKING:
 
 @hookimpl
 def register_sketches() -> list[type[Sketch]]:
-    """The sketch ``rabitq``."""
+    """Both sketches."""
+    from seealso_rabitq.landmarks import Landmarks
     from seealso_rabitq.sketch import RaBitQ
 
-    return [RaBitQ]
+    return [RaBitQ, Landmarks]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -15,21 +15,23 @@ NEAREST, FIRST = 10, 20
 """A code is as good as the share of the nearest that come among so many first."""
 
 
-def best_of(codes: Sequence[Code], projected: Sequence[np.ndarray], sample: np.ndarray, seed: int) -> int:
+def best_of(
+    codes: Sequence[Code], projected: Sequence[np.ndarray], true: Callable[[np.ndarray], np.ndarray], seed: int
+) -> int:
     """The number of the code that finds the most of the nearest neighbours in a sample; of several, the one that is the least off.
 
     Args:
         codes: those that may be taken.
         projected: the sample as each of them encodes it, float32 ``(m, values)``.
-        sample: the sample itself, centred, float32 ``(m, dim)``.
+        true: gives the squared distances from some of the sample, whose numbers it is told, to all of it: ``(queries, m)``.
         seed: of the choice of queries.
     """
-    if len(codes) == 1 or len(sample) == 1:
+    size = len(projected[0])
+    if len(codes) == 1 or size == 1:
         return 0
-    queries = np.random.default_rng(seed).permutation(len(sample))[:QUERIES]
-    squares = np.vecdot(sample, sample)
-    true = squares[queries, np.newaxis] + squares - 2 * (sample[queries] @ sample.T)
-    found = [_faith(code, values, queries, true) for code, values in zip(codes, projected, strict=True)]
+    queries = np.random.default_rng(seed).permutation(size)[:QUERIES]
+    squares = true(queries)
+    found = [_faith(code, values, queries, squares) for code, values in zip(codes, projected, strict=True)]
     return max(range(len(codes)), key=found.__getitem__)
 
 

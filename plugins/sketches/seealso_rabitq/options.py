@@ -1,4 +1,4 @@
-"""The options of the sketch."""
+"""The options of the sketches."""
 
 from __future__ import annotations
 
@@ -38,3 +38,20 @@ class RaBitQOptions(PluginOptions):
             least = next(size for size in range(FACTORS + 8, FACTORS + 520, 8) if values_of(size, self.bits))
             raise ValueError(f"{self.bits} bits do not fit into {self.bytes} bytes; give at least {least}")
         return self
+
+
+class LandmarksOptions(RaBitQOptions):
+    """The same, and how many landmarks place an object."""
+
+    seed: int = Field(
+        0, ge=0, description="of the choice of landmarks and the rotation; the same seed gives the same sketches"
+    )
+    landmarks: int = Field(
+        1024,
+        ge=1,
+        le=2048,
+        description=(
+            "objects of the sample that each object is compared with once, when it is taken in; more of them place it better and "
+            "take as much longer"
+        ),
+    )

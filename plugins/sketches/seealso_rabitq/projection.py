@@ -8,6 +8,8 @@ from typing import Self
 
 import numpy as np
 
+from seealso_rabitq.coded import finite_numbers, unit_of
+
 EXACT = 1536
 """Where neither the sample nor a descriptor has more than this, principal axes are computed exactly: it takes the third power of it."""
 
@@ -144,15 +146,11 @@ class Projection:
         Raises:
             ValueError: they do not fit.
         """
-        for name, form in (("unit", ()), ("mean", (dim,)), ("matrix", (dim, values))):
-            if name not in arrays or arrays[name].shape != form or arrays[name].dtype.kind != "f":
-                raise ValueError(f"{name} is missing, or not of shape {form}")
-            if not np.isfinite(arrays[name]).all():
-                raise ValueError(f"{name} holds values that are not finite numbers")
-        if not arrays["unit"] > 0:
-            raise ValueError("unit is not above 0")
-        mean, matrix = (np.ascontiguousarray(arrays[name], np.float32) for name in ("mean", "matrix"))
-        return cls(directed, float(arrays["unit"]), mean, matrix)
+        mean, matrix = (
+            np.ascontiguousarray(finite_numbers(arrays, name, form), np.float32)
+            for name, form in (("mean", (dim,)), ("matrix", (dim, values)))
+        )
+        return cls(directed, unit_of(arrays), mean, matrix)
 
 
 def _directions(block: np.ndarray) -> np.ndarray:
