@@ -199,11 +199,15 @@ def test_words_are_ranked_among_those_nearest_to_their_direction(collection, ref
     direction, other = heaps(2, 6)
     with collection.reading() as (_, distance):
 
-        def score(words, descriptors):
-            near, far = (distance.one_to_many(each, descriptors) for each in (direction, other))
-            return near + np.float32(0.1) * far
+        class Reader:
+            def words_distances(self, words, descriptors):
+                near, far = (distance.one_to_many(each, descriptors) for each in (direction, other))
+                return near + np.float32(0.1) * far
 
-        measure = FromWords(score, "words", FromDescriptor(distance, direction))
+            def words_roughly(self, words, descriptors):
+                return None
+
+        measure = FromWords(Reader(), "words", FromDescriptor(distance, direction))
         exact, _ = refined(measure, reads=OBJECTS)
         found, cost = refined(measure, reads=20)
     assert (cost.candidates, cost.refined) == (OBJECTS, refinement.CLOSELY)
