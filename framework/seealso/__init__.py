@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from seealso.errors import MissingExtra as MissingExtra
     from seealso.errors import MissingObject as MissingObject
     from seealso.errors import NoCollection as NoCollection
+    from seealso.errors import NoObject as NoObject
     from seealso.errors import PluginError as PluginError
     from seealso.errors import ProvenanceMismatch as ProvenanceMismatch
     from seealso.errors import QueryError as QueryError
@@ -129,6 +130,7 @@ if TYPE_CHECKING:
     from seealso.interfaces.text_query import Match as Match
     from seealso.interfaces.text_query import Term as Term
     from seealso.interfaces.text_query import TextQuery as TextQuery
+    from seealso.messages import IS_EMPTY as IS_EMPTY
     from seealso.messages import MessageFormatter as MessageFormatter
     from seealso.messages import one_line as one_line
     from seealso.messages import printable as printable
@@ -188,6 +190,7 @@ _MODULES = {
         "MissingExtra",
         "MissingObject",
         "NoCollection",
+        "NoObject",
         "PluginError",
         "ProvenanceMismatch",
         "QueryError",
@@ -223,7 +226,7 @@ _MODULES = {
     "seealso.authoring.new": ("write_new_plugin",),
     "seealso.configuration.options": ("Option", "options_of"),
     "seealso.configuration.schema": ("configuration_schema",),
-    "seealso.messages": ("MessageFormatter", "one_line", "printable", "reason_of", "traceback_of"),
+    "seealso.messages": ("IS_EMPTY", "MessageFormatter", "one_line", "printable", "reason_of", "traceback_of"),
     "seealso.opening": ("open",),
     "seealso.paths": ("shown_path", "unreadable", "uri_of_path"),
     "seealso.registry.loading": ("load_plugins",),

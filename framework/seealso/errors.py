@@ -21,6 +21,7 @@
   - DiskFull: no space is left where something had to be written
   - FileError: a file that the user named cannot be used
   - QueryError: a query that cannot be answered
+    - NoObject: there is no object of the ID that it names
     - UnknownWord: the extractor does not know what a word looks like
 """
 
@@ -157,26 +158,54 @@ class QueryError(SeealsoError):
     """A query that cannot be answered."""
 
 
+class NoObject(QueryError):
+    """There is no object with this ID (``id``) in the collection: there never was, or it was removed.
+
+    Args:
+        id_: the ID.
+        collection: the name of the collection.
+    """
+
+    def __init__(self, id_: int, collection: str) -> None:
+        self.id = id_
+        super().__init__(id_, collection)
+
+    def __str__(self) -> str:
+        return one_line("there is no object {} in the collection {}".format(*self.args))
+
+
 class UnknownWord(QueryError):
     """The extractor does not know what a word looks like.
 
     Args:
         reason: says which word, and what to look for instead.
         word: the word.
-        near: words that it does know, spelt nearly like that one; the nearest first.
+        near: words that it does know, spelt nearly like that one; the nearest first. One that is given twice counts once.
     """
 
     def __init__(self, reason: str, word: str, near: Sequence[str] = ()) -> None:
         self.word = word
-        self.near = tuple(near)
+        self.near = tuple(dict.fromkeys(near))
         super().__init__(reason, word, self.near)
 
     def __str__(self) -> str:
         return one_line(self.args[0])
 
+    @property
+    def brief(self) -> str:
+        """Which word it is, without those that it knows: for who tells these by themselves."""
+        said, _, known = str(self).rpartition("; ")
+        return said if said and self.near and all(word in known for word in self.near) else str(self)
+
+    def is_in(self, text: str) -> bool:
+        """Whether the unknown word stands in a text, and not only as a part of another word."""
+        return self._word().search(text) is not None
+
     def instead(self, text: str) -> tuple[str, ...]:
-        """A text with each of the words `near` in the place of the unknown one."""
-        word = re.compile(rf"(?<!\w){re.escape(self.word)}(?!\w)", re.IGNORECASE)
+        """A text with each of the words `near` in the place of the unknown one; each text once."""
         # No backslash of a word is taken for a group.
-        found = [word.sub(near.replace("\\", "\\\\"), text) for near in self.near]
-        return tuple(each for each in found if each != text)
+        found = [self._word().sub(near.replace("\\", "\\\\"), text) for near in self.near]
+        return tuple(each for each in dict.fromkeys(found) if each != text)
+
+    def _word(self) -> re.Pattern[str]:
+        return re.compile(rf"(?<![^\W_]){re.escape(self.word)}(?![^\W_])", re.IGNORECASE)

@@ -17,6 +17,9 @@ LONGEST = 1000
 MOST_LINES = 200
 """Lines of a traceback, which is cut in its middle as well."""
 
+IS_EMPTY = "the collection is empty; `seealso index PATH…` takes images in"
+"""What to tell who asks a collection that holds no object."""
+
 
 def printable(text: str) -> str:
     r"""Text for a terminal: what could steer it, break the line or reorder what is shown stands as ``\x1b``, ``\n``, ``\u202e``, …"""

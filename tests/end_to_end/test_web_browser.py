@@ -205,6 +205,7 @@ def test_a_part_is_marked_with_the_mouse(visit):
     stage = page.locator(".stage").bounding_box()
     assert (frame["x"] - stage["x"]) / stage["width"] == pytest.approx(part[0], abs=0.01)
     page.get_by_role("link", name="The whole image").click()
+    at(page, "/photos/similar/1")
     assert tiles(page) == whole
 
 
@@ -337,13 +338,27 @@ def test_a_question_of_several_examples(visit):
     page.get_by_role("button", name="Search with a part").click()
     page.keyboard.press("Enter")
     at(page, r"\?crop=0\.25,0\.25,0\.5,0\.5&words=black")
+    # Also where the address names the image as one example of several.
+    page = visit("/photos/similar?like=1&words=black")
+    page.get_by_role("button", name="Search with a part").click()
+    page.keyboard.press("Enter")
+    at(page, r"/photos/similar/1\?crop=0\.25,0\.25,0\.5,0\.5&words=black")
+    # Another weight is two clicks, or as many keys.
+    page.locator(".example summary").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    at(page, r"&words=black%5E2")
+    expect(page.locator(".example")).to_contain_text("weight 2")
 
 
 def test_words_that_are_misspelt(visit):
     page = visit("/photos/similar/1")
     page.get_by_label("That also look like").fill("blakc")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("main")).to_contain_text("it knows black")
+    expect(page.get_by_role("main")).to_contain_text("no colour is called 'blakc'.")
     assert all("422" in each for each in visit.wrong)
     visit.wrong.clear()
     page.get_by_role("link", name="black").click()
@@ -369,6 +384,20 @@ def test_on_a_telephone(visit):
     at(page, r"words=black&like=\d+#refine")
     expect(page.locator(".choice").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    # The question leaves room for what it finds, however many examples it has.
+    several = "&".join(["words=black^2", *(f"like={number}" for number in range(2, 8)), "unlike=9", "words=brown"])
+    for address in (
+        f"/photos/similar/1?{several}",
+        f"/photos/similar?{several}",
+        "/photos/similar/1?crop=0.2,0.2,0.5,0.5",
+    ):
+        page = visit(address, **phone)
+        assert page.locator(".tile").first.bounding_box()["y"] <= 420
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    # A part of it is marked on the image in full.
+    page.get_by_role("button", name="Another part").tap()
+    expect(page.locator(".frame")).to_be_focused()
+    assert page.locator(".stage").bounding_box()["width"] > 300
 
 
 GROUNDS = {"light": "rgb(250, 249, 247)", "dark": "rgb(22, 21, 20)"}

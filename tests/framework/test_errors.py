@@ -51,6 +51,22 @@ def test_nor_does_a_missing_extra():
 def test_an_unknown_word_knows_what_to_ask_instead():
     error = pickle.loads(pickle.dumps(seealso.UnknownWord("no word is dgo; it knows dog, do", "dgo", ["dog", r"d\1"])))
     assert str(error) == "no word is dgo; it knows dog, do"
+    assert seealso.UnknownWord("no word is dgo; it knows dog, do", "dgo", ["dog", "do"]).brief == "no word is dgo"
+    assert seealso.UnknownWord("no word is dgo; try another", "dgo").brief == "no word is dgo; try another"
     assert (error.word, error.near) == ("dgo", ("dog", r"d\1"))
     assert error.instead('red Dgo -"dgos dgo"') == ('red dog -"dgos dog"', r'red d\1 -"dgos d\1"')
     assert error.instead("dogs") == ()
+
+
+def test_an_unknown_word_is_a_whole_word():
+    error = seealso.UnknownWord("no word is blac", "blac", ["black", "black", "Black"])
+    assert error.near == ("black", "Black")
+    assert [error.is_in(text) for text in ("black", "Blac", "red_blac!", "blacblac")] == [False, True, True, False]
+    assert error.instead("a blac, black") == ("a black, black", "a Black, black")
+    twice = seealso.UnknownWord("no word is blac", "blac", ["black", "black"])
+    assert twice.instead("red_blac") == ("red_black",)
+
+
+def test_an_object_that_is_not_there_is_named():
+    error = pickle.loads(pickle.dumps(seealso.NoObject(99, "photos")))
+    assert (str(error), error.id) == ("there is no object 99 in the collection photos", 99)

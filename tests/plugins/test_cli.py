@@ -207,7 +207,8 @@ def test_similar_within_a_likeness(indexed, home):
     status, _, err = indexed("similar", "--words", "dog", "--within", "80%")
     assert (status, err) == (
         1,
-        "seealso: a likeness in percent compares images with images; for words give a distance\n",
+        "seealso: a likeness in percent compares images with images; with words give a distance instead, such as 1.2 "
+        "(each hit shows its own)\n",
     )
 
 
@@ -1198,6 +1199,12 @@ def test_examples_with_weights(seen, home):
     assert found("cell^2^4")[0][0]["weight"] == 4
 
 
+def test_a_word_that_is_not_known_is_told_with_what_to_look_for_instead(seen):
+    said = "no object matches blakc\nno colour is called 'blakc'\nlook for black instead\n"
+    assert seen("text", "blakc") == (0, "", said)
+    assert seen("text", "blakc", "--by", "looks")[2] == "seealso: no colour is called 'blakc'; it knows black\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -1212,3 +1219,39 @@ def test_examples_that_make_no_sense(seen, arguments, said):
     assert (status, out) == (1, "")
     assert said in err
     assert len(err.splitlines()) == 1
+
+
+# Where there is nothing
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ["similar", "photos/0003-cell.jpg"],
+        ["similar", "nowhere.jpg", "--within", "80%"],
+        ["similar", "--words", "black", "--where", "bird"],
+        ["similar", "photos/0003-cell.jpg", "--paths"],
+        ["text", "black"],
+        ["text", "black", "--by", "keywords"],
+        ["text", "black", "--json"],
+        ["random"],
+        ["duplicates"],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_collection(call, home, asked):
+    """It says so in one line, and what to run."""
+    (home / "seealso.yaml").write_text(
+        f"plugins: [{COLOUR_WORDS}]\ncollections:\n  photos: {{path: ./c.seealso, extractor: colours}}\n"
+    )
+    (home / "nothing").mkdir()
+    assert call("index", "nothing")[0] == 0
+    status, out, err = call(*asked)
+    assert (status, err) == (0, "the collection is empty; `seealso index PATH…` takes images in\n")
+    assert out == "" or json.loads(out)["hits"] == []
+
+
+def test_an_object_of_an_empty_collection(call, home):
+    (home / "nothing").mkdir()
+    assert call("index", "nothing")[0] == 0
+    assert call("similar", "id:3") == (1, "", "seealso: there is no object 3 in the collection photos\n")

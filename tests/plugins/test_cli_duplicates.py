@@ -127,7 +127,11 @@ def test_where_there_is_nothing(indexed, call, tmp_path):
     assert status == 1
     assert err.count("\n") == 1
     assert call("--config", "empty.yaml", "index", "empty")[0] == 0
-    assert call("--config", "empty.yaml", "duplicates") == (0, "", "the collection is empty\n")
+    assert call("--config", "empty.yaml", "duplicates") == (
+        0,
+        "",
+        "the collection is empty; `seealso index PATH…` takes images in\n",
+    )
     assert json.loads(call("--config", "empty.yaml", "duplicates", "--json")[1])["groups"] == []
 
 

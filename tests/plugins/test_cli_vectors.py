@@ -37,6 +37,11 @@ def test_in_and_out(vectors, tmp_path):
     assert vectors("export", "out.npy")[1].startswith("wrote 40 descriptors to out.npy (")
     assert np.array_equal(np.load(tmp_path / "out.npy"), np.load(tmp_path / "v.npy"))
     assert vectors("verify")[0] == 0
+    assert vectors("duplicates", "--mirrored") == (
+        1,
+        "",
+        "seealso: imported descriptors have no pictures, by which a mirror image is recognised; look for duplicates without mirrored ones\n",
+    )
 
 
 def test_what_is_said_of_them_is_not_said_of_files(vectors, tmp_path, monkeypatch):

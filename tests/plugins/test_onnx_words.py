@@ -112,6 +112,22 @@ def test_what_it_does_not_know(vocabulary, phrase, said):
     assert len(str(raised.value)) < 300
 
 
+@pytest.mark.parametrize("word", ["shooe", "hrose", "trousrs", "glases"])
+def test_a_word_and_its_plural_are_suggested_once(vocabulary, word):
+    with pytest.raises(seealso.UnknownWord) as raised:
+        vocabulary.terms(word)
+    near = raised.value.near
+    assert 2 <= len(near) <= 3
+    assert not any(f"{one}s" == other for one in near for other in near)
+    assert str(raised.value).endswith(f"it knows {', '.join(near)}")
+
+
+def test_the_nearest_is_suggested_first(vocabulary):
+    with pytest.raises(seealso.UnknownWord) as raised:
+        vocabulary.terms("shooe")
+    assert raised.value.near == ("shoe", "shooter", "shote")
+
+
 @pytest.fixture(scope="module")
 def collection(photographs, tmp_path_factory):
     folder = tmp_path_factory.mktemp("words")

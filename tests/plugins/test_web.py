@@ -213,10 +213,10 @@ def test_the_page_of_the_api_names_every_operation(client):
 def test_errors_are_pages_for_people_and_details_for_programs(client):
     shown = client.get("/photos/objects/999")
     assert shown.status_code == 404
-    assert "There is no such object" in shown.text
+    assert "There is no object 999 here; it may have been removed." in shown.text
     details = client.get("/photos/objects/999", headers={"Accept": "*/*"})
     assert details.headers["content-type"] == "application/problem+json"
-    assert details.json()["detail"].startswith("There is no such object")
+    assert details.json()["detail"].startswith("There is no object 999 here")
     assert client.post("/photos/similar/1").status_code == 405
 
 

@@ -349,3 +349,108 @@ def test_the_stages_add_up_and_observers_are_told_the_same(client, photographs, 
     assert [hit.id for hit in one["answer"].hits][: len(answer["hits"])] == [hit["id"] for hit in answer["hits"]]
     total = ms.pop("total")
     assert abs(sum(ms.values()) - total) <= max(1, 0.05 * total)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("similar?like=3&crop=0,0,0.5,0.5", "`crop` is not taken here; it is a part of the image in the path, or of one that is sent."),
+        ("similar?like=3&crop=rubbish", "`crop` is not taken here; it is a part of the image in the path, or of one that is sent."),
+        (
+            "similar?like=3&weight=2",
+            "`weight` is not taken here; it is that of the image in the path, or of one that is sent; other examples have theirs "
+            "behind ^, as in like=7^2.",
+        ),
+        ("duplicates?within=80%25", "`within` is not taken here; it takes limit, offset."),
+        ("text?q=red&fold=true", "`fold` is not taken here; it takes q, by, limit, offset."),
+        ("random?offset=3", "`offset` is not taken here; it takes limit, seed."),
+        ("objects/3?crop=0,0,1,1", "`crop` is not taken here; it is a part of the image in the path, or of one that is sent."),
+        ("status?limit=3", "`limit` is not taken here; it takes nothing."),
+        ("similar/3?within=9&within=1", "`within` is given twice; give it once."),
+        ("similar/3?limit=5&limit=6", "`limit` is given twice; give it once."),
+        ("similar/3?within=", "`within` is empty; give it a value, or leave it out."),
+        ("similar/3?where=%20", "`where` is empty; give it a value, or leave it out."),
+        ("similar/3?weight=", "`weight` is empty; give it a value, or leave it out."),
+        ("text?q=red&by=", "`by` is empty; give it a value, or leave it out."),
+    ],
+)  # fmt: skip
+def test_nothing_is_passed_over(client, asked, said):
+    """What would not be understood as it is meant is refused in one line."""
+    answer = client.get(f"{API}/{asked}")
+    assert (answer.status_code, answer.json()["detail"]) == (422, said)
+
+
+@pytest.mark.parametrize("asked", ["similar/3?wihtin=1", f"similar/3?{'x' * 5000}=1", "similar/3?a%0Ab=1"])
+def test_a_misspelt_name_is_told_with_those_that_are_taken(client, asked):
+    answer = client.get(f"{API}/{asked}")
+    assert answer.status_code == 422
+    assert " is not taken here; it takes weight, like, unlike, words, crop, where, within, " in answer.json()["detail"]
+    assert len(answer.json()["detail"]) < 200
+    assert "\n" not in answer.json()["detail"]
+
+
+def test_every_name_that_is_documented_is_taken(client):
+    given = {"q": "a", "like": "3", "words": "a", "within": "9", "by": "looks", "crop": "0,0,1,1", "fold": "true"}
+    given |= {"where": "a", "unlike": "4", "others": "true"}
+    for path, item in client.get("/api/openapi.json").json()["paths"].items():
+        address = path.replace("{id}", "1").replace("{collection}", "photos")
+        for each in item.get("get", {"parameters": []})["parameters"]:
+            if each["in"] == "query":
+                answer = client.get(f"{address}?{each['name']}={given.get(each['name'], 1)}")
+                assert "is not taken here" not in answer.text
+
+
+@pytest.mark.parametrize("page", [False, True])
+@pytest.mark.parametrize(
+    "asked",
+    ["similar/99", "similar/99?like=3", "similar/3?like=99", "similar/3?unlike=99", "similar?like=99", "similar?like=3&unlike=99^2",
+     "similar/3?like=5&like=99&crop=0,0,0.5,0.5"],
+)  # fmt: skip
+def test_an_object_that_is_not_there_is_not_found_wherever_it_is_named(client, asked, page):
+    answer = client.get(f"/photos/{asked}" if page else f"{API}/{asked}")
+    assert answer.status_code == 404
+    said = "There is no object 99 here; it may have been removed."
+    assert said in answer.text if page else answer.json()["detail"] == said
+
+
+def test_an_object_that_is_removed_while_it_is_asked_for_is_not_found(client, monkeypatch):
+    """It was there when the page looked it up, and is not when it is searched with."""
+
+    def gone(self, query):
+        raise seealso.NoObject(5, "photos")
+
+    monkeypatch.setattr(seealso.Collection, "search", gone)
+    for address in (f"{API}/similar/3?like=5", "/photos/similar/3?like=5"):
+        assert client.get(address).status_code == 404
+
+
+def test_an_address_of_a_part_gives_just_that_part(client):
+    for crop in ("0.33335,0,0.66665,1", "0.1,0.1,0.00004,0.00004", "0.999999,0.5,0.000001,0.5"):
+        answer = client.get(f"{API}/similar/3?crop={crop}").json()
+        again = client.get(answer["query"]["links"]["self"])
+        assert again.status_code == 200
+        assert again.json()["query"]["crop"] == answer["query"]["crop"]
+
+
+def test_an_empty_collection_says_so(tmp_path, serve, photographs):
+    (tmp_path / "none").mkdir()
+    with seealso.open(tmp_path / "c", plugins=[THUMBNAIL], extractor="thumbnail") as collection:
+        collection.index([tmp_path / "none"])
+    client = serve({"photos": tmp_path / "c"})
+    said = "the collection is empty; `seealso index PATH…` takes images in"
+    headers = {"Content-Type": "image/jpeg"}
+    sent = client.post(f"{API}/similar", content=jpeg(photographs["coffee"]), headers=headers).json()
+    for answer in (sent, client.get(f"{API}/similar?words=dog").json(), client.get(f"{API}/text?q=dog").json()):
+        assert (answer["hits"], answer["reasons"], answer["next"]) == ([], [said], None)
+    assert client.get(f"{API}/similar/3").status_code == 404
+    upload = client.post("/photos/uploads", files={"image": ("x", jpeg(photographs["coffee"]))})
+    for address in (
+        upload.headers["location"],
+        "/photos/similar?words=dog",
+        "/photos/text?q=dog",
+        "/photos/duplicates",
+    ):
+        shown = client.get(address)
+        assert shown.status_code == 200
+        assert "photos is empty" in shown.text
+        assert "seealso index" in shown.text

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -116,3 +117,32 @@ def test_neighbours_are_folded(client, collection):
     assert "fold=true" in plain
     assert 'class="folded"' not in plain
     assert client.get("/photos/similar/5?fold=1").status_code == 422
+
+
+def test_groups_are_paged_to_the_last(client, collection, monkeypatch):
+    """However many there are."""
+    found, many = collection.duplicates(WITHIN), 2_345
+    pair = found.ids[:2]
+    made = replace(
+        found,
+        starts=np.arange(0, 2 * many + 1, 2),
+        ids=np.tile(pair, many),
+        distances=np.zeros(2 * many, np.float32),
+        flipped=np.zeros(2 * many, bool),
+        files=np.full(many, 2),
+        spare=np.arange(many)[::-1],
+        spreads=np.zeros(many, np.float32),
+    )
+    monkeypatch.setattr(seealso.Collection, "found_duplicates", lambda self: made)
+    spare, address = [], "/api/v1/photos/duplicates?limit=200"
+    while address:
+        answer = client.get(address).json()
+        assert answer["offset"] == len(spare)
+        spare += [group["spare"] for group in answer["groups"]]
+        address = answer["next"]
+    assert spare == made.spare.tolist()
+    shown = client.get("/photos/duplicates?offset=2100&limit=200").text
+    assert shown.count('<section class="group">') == 200
+    assert 'href="/photos/duplicates?offset=2300&amp;limit=200"' in shown
+    assert "There is nothing more." in client.get("/photos/duplicates?offset=9000000").text
+    assert client.get(f"/api/v1/photos/duplicates?offset={10**30}").status_code == 422

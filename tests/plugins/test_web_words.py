@@ -10,6 +10,7 @@ import seealso
 from conftest import COLOUR_WORDS
 from image_files import encode
 from seealso import Example, Query
+from seealso_web.examples import Beside
 from web_site import application, client_of, configure
 
 API = "/api/v1/photos"
@@ -156,7 +157,9 @@ def test_the_page_says_how_each_was_found(client):
 def test_the_page_suggests_other_words(client):
     for by, status in (("", 200), ("&by=looks", 422)):
         page = Page(client, f"/photos/text?q=blakc{by}", status)
-        assert "no colour is called &#39;blakc&#39;; it knows black." in page.text
+        # What is known is named once.
+        assert "no colour is called &#39;blakc&#39;." in page.text
+        assert "it knows" not in page.text
         assert "Did you mean" in page.text
         (other,) = [each["href"] for each in page.links if each["href"] == f"/photos/text?q=black{by}"]
         assert len(Page(client, other).tiles()) == 16
@@ -257,11 +260,10 @@ def test_an_image_that_is_sent_beside_others(client, collection, photographs):
         ("similar?like=x", "`like` has to be the ID of an object, such as 7, or 7^2 for twice its weight."),
         ("similar/3?unlike=-1", "`unlike` has to be the ID of an object, such as 7, or 7^2 for twice its weight."),
         ("similar/3?like=" + "9" * 19, "`like` has to be the ID of an object, such as 7, or 7^2 for twice its weight."),
-        ("similar/3?like=99", "there is no object 99 in the collection photos"),
         ("similar/3?like=5^0", "the weight of an example is 0.0; give a number above 0, or one below for unlike it"),
         ("similar/3?weight=0", "`weight` has to be a number above 0 and below 10,000."),
         ("similar/3?weight=nan", "`weight` has to be a number above 0 and below 10,000."),
-        ("similar/3?" + "like=5&" * 16, "A question has 16 examples at most; leave some of them out."),
+        ("similar/3?" + "like=5&" * 16, "`like`, `unlike` and `words` give 15 examples at most; leave some of them out."),
         ("text?q=" + "black+" * 150, "the text query has 150 words; 50 are allowed"),
         ("text?q=black+" + "x" * 1000, "the text query has 1,006 characters; 1,000 are allowed"),
     ],
@@ -317,7 +319,7 @@ def test_a_form_with_an_empty_field_asks_for_what_was_there(client):
 
 def test_words_that_a_page_does_not_know(client):
     page = Page(client, "/photos/similar/3?like=5&words=red+blakc%5E2", 422)
-    assert "no colour is called &#39;blakc&#39;; it knows black" in page.text
+    assert "<p>no colour is called &#39;blakc&#39;.</p>" in page.text
     assert "/photos/similar/3?like=5&words=red+black%5E2" in [each["href"] for each in page.links]
     assert "/photos/similar/3?like=5" in [each["href"] for each in page.links]
 
@@ -327,6 +329,75 @@ def test_a_question_that_is_full_takes_no_more(client):
     page = Page(client, full)
     assert 'class="choice"' not in page.text
     assert len(Page(client, "/photos/similar/3?words=black").text.split('class="choice"')) == 16
+
+
+def test_weights_are_shown_where_they_are_not_one_and_changed_by_links(client, collection):
+    page = Page(client, "/photos/similar/3?weight=0.5&words=black%5E3&unlike=5")
+    name = {id_: record.paths[0].rpartition(b"/")[2].decode() for id_, record in collection.records([3, 5]).items()}
+    shown = re.findall(r"<summary[^>]*>(.*?)\s*</summary>", page.text, re.DOTALL)
+    weights = [re.sub(r"<.*?>", "", each) for each in shown if "eight" in each]
+    assert weights == [f"{name[3]}: weight 0.5", "“black”: weight 3", f"Weight of {name[5]}"]
+    for label, asked in (
+        ("Weight 2 for “black”", "/photos/similar/3?weight=0.5&words=black%5E2&unlike=5"),
+        ("Weight 1 for “black”", "/photos/similar/3?weight=0.5&words=black&unlike=5"),
+        (f"Weight 4 for {name[5]}", "/photos/similar/3?weight=0.5&words=black%5E3&unlike=5%5E4"),
+        (f"Weight 1 for {name[3]}", "/photos/similar/3?words=black%5E3&unlike=5"),
+    ):
+        assert page.link(label) == asked
+        assert Page(client, asked).tiles()
+    # The only example counts what it likes.
+    assert 'class="weight"' not in Page(client, "/photos/similar/3").text
+    assert 'class="weight"' not in Page(client, "/photos/similar?words=black%5E3").text
+
+
+def test_words_that_have_the_sign_of_a_weight_keep_it():
+    """A model that reads sentences may know what "c^2" is; a link to it asks for the same."""
+    for beside in (
+        Beside("c^2"),
+        Beside("c^2", 0.5),
+        Beside("a ^ b", 2.0),
+        Beside("c^"),
+        Beside("snow"),
+        Beside(7, -2.0),
+    ):
+        name, value = beside.field()
+        what, weight = Example.weighted(value)
+        assert (what, weight) == (str(beside.what), abs(beside.weight))
+        assert name == ("words" if beside.is_words else "unlike")
+
+
+def test_of_several_words_those_that_are_not_known_are_replaced(client):
+    """Not those that only begin so."""
+    page = Page(client, "/photos/similar?words=black&words=blac", 422)
+    links = [each["href"] for each in page.links]
+    assert links.count("/photos/similar?words=black&words=black") == 1
+    assert "/photos/similar?words=black" in links
+
+
+def test_a_likeness_is_not_asked_of_words(client, collection):
+    said = "a likeness in percent compares images with images; with words give a distance instead, such as 1.2 (each hit shows its own)"
+    for asked in ("similar?words=black&within=80%25", "similar/3?words=black&within=80%25"):
+        answer = client.get(f"{API}/{asked}")
+        assert (answer.status_code, answer.json()["detail"]) == (422, said)
+        page = Page(client, f"/photos/{asked}", 422)
+        assert said in page.text
+        (other,) = [
+            each["href"] for each in page.links if each["href"] == f"/photos/{asked}".removesuffix("&within=80%25")
+        ]
+        assert Page(client, other).tiles()
+    assert client.get(f"{API}/similar?words=black&within=1e9").status_code == 200
+    # So the page does not lead there.
+    page = Page(client, "/photos/similar/3?within=10%25")
+    assert page.form("words")[1] == [("words", None)]
+    assert ("within", "10%") in page.form("where")[1]
+
+
+def test_a_question_with_an_object_that_is_gone_leads_to_one_without(client):
+    page = Page(client, "/photos/similar/3?like=99&words=black", 404)
+    assert "/photos/similar/3?words=black" in [each["href"] for each in page.links]
+    page = Page(client, "/photos/similar/99?like=3", 404)
+    assert "/photos/similar/3" in [each["href"] for each in page.links]
+    assert "Without it" not in Page(client, "/photos/similar/99?unlike=3", 404).text
 
 
 # What is seen

@@ -383,13 +383,17 @@ class Collection:
             progress: told what is being done, how far it is, and of how much.
 
         Raises:
-            QueryError: `within` is no distance and no likeness.
+            QueryError: `within` is no distance and no likeness; or mirror images are asked for, and there are no pictures.
         """
         asked = within if within is None or isinstance(within, Within) else Within(within)
         limits = self.settings.images
 
         def find(opened: Opened) -> Duplicates:
             looks = self.parts.takes_images(opened.provenance)
+            if mirrored and not looks:
+                raise QueryError(
+                    "imported descriptors have no pictures, by which a mirror image is recognised; look for duplicates without mirrored ones"
+                )
             nearness = Nearness.of(asked, lambda: self._likeness.get(opened), looks=looks)
             reader = Reader(lambda record: read_content(record, limits), limits) if looks else None
             found = Finding(opened, nearness, reader, progress).find(mirrored=mirrored)

@@ -156,10 +156,11 @@ class Answer:
         asked: for each example, what it turned out to be.
         matched: how many objects match the text query; None where there was none.
         unsearched: how many objects are too new to be in the index, and too many to be searched without it.
-        reasons: why it is answered one way alone, where keywords and examples were asked for.
+        reasons: why it is answered one way alone, where keywords and examples were asked for; or that the collection is empty.
         likeness: what a likeness in percent means here; None where that is not known, or the examples are no images. What is alike
             is told for this query: to an image that is unlike most others, its own kind is further away, too.
         instead: text queries to ask instead, with other words for one that the extractor does not know.
+        empty: whether the collection holds no object. Then nothing was looked for, and no example was looked at.
     """
 
     query: Query
@@ -171,6 +172,7 @@ class Answer:
     reasons: tuple[str, ...] = ()
     likeness: Likeness | None = None
     instead: tuple[str, ...] = ()
+    empty: bool = False
 
     @property
     def example(self) -> Asked:

@@ -109,7 +109,10 @@ class Query:
         if not self.examples:
             raise QueryError("min_likeness needs an example that the hits shall be like")
         if not self.by_images:
-            raise QueryError("a likeness in percent compares images with images; for words give a distance")
+            raise QueryError(
+                "a likeness in percent compares images with images; with words give a distance instead, such as 1.2 "
+                "(each hit shows its own)"
+            )
 
     @classmethod
     def like(cls, *examples: PathLike | int | np.ndarray | Example, **settings: Any) -> Self:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from seealso import own_stdout, printable, shown_path, uri_of_path
+from seealso import IS_EMPTY, own_stdout, printable, shown_path, uri_of_path
 from seealso_cli.output import Limit, count, for_people, note, refuse_two_forms, say, size
 from seealso_cli.progress import showing_share
 from seealso_cli.session import Session
@@ -183,7 +183,7 @@ def _sum_up(found: Duplicates) -> None:
     objects = count(found.objects, "image" if found.of_images else "descriptor")
     among = f"among {objects} (within {found.within:.4g}{alike})"
     if not found.objects:
-        note("the collection is empty")
+        note(IS_EMPTY)
     elif not len(found):
         note(f"no duplicates {among}")
     else:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from seealso import SeealsoError, printable, shown_path, uri_of_path
+from seealso import IS_EMPTY, SeealsoError, printable, shown_path, uri_of_path
 from seealso_cli.output import (
     Limit,
     Number,
@@ -139,6 +139,9 @@ def is_behind_the_last(answer: Answer) -> bool:
 
 def note_missing(answer: Answer) -> None:
     """Say why there are no hits, where it is not plain to see; and what was not searched."""
+    if answer.empty:
+        note(IS_EMPTY)
+        return
     if answer.unsearched:
         note(f"{count(answer.unsearched, 'object')} not searched: too new to be in the index; run `seealso rebuild`")
     if answer.hits or (answer.matched == 0 and not is_behind_the_last(answer)):
@@ -167,6 +170,8 @@ def note_beyond(answer: Answer) -> None:
 def note_matches(answer: Answer) -> None:
     """Say how many objects match a text query, where not all of them are shown."""
     text = answer.text or ""
+    if answer.empty:
+        return
     if answer.matched == 0:
         note(f"no object matches {text}")
     elif answer.matched is not None and answer.matched != len(answer.hits):
@@ -246,9 +251,11 @@ def text_command(
         write_hits(answer.hits, ways=bool(answer.query.examples) and not answer.reasons)
         if not any("looks" in hit.by for hit in answer.hits) and not is_behind_the_last(answer):
             note_matches(answer)
-        if not answer.hits:
+        if not answer.hits and not answer.empty:
             for reason in answer.reasons:
                 note(reason)
+            if answer.instead:
+                note(f"look for {' or '.join(answer.instead)} instead")
     note_missing(answer)
     if sheet is not None:
         draw(session, sheet, answer.hits, None)
@@ -303,6 +310,8 @@ def random_command(
         write_paths(hits, null=null)
     else:
         write_hits(hits)
+    if not hits:
+        note(IS_EMPTY)
     if sheet is not None:
         draw(session, sheet, hits, None)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
+from functools import wraps
 from typing import Any
 
 from starlette.requests import Request
@@ -15,28 +17,23 @@ from starlette.routing import Route
 from seealso import Answer, Collection, Hit, ObjectRecord, shown_path, uri_of_path
 from seealso_web import openapi
 from seealso_web.duplicates import ShownGroup, found_duplicates
-from seealso_web.examples import LONGEST_TEXT
+from seealso_web.examples import LARGEST_ID, LONGEST_TEXT
 from seealso_web.files import unchanged
 from seealso_web.links import Links
 from seealso_web.pages import site_of
-from seealso_web.problems import Problem
-from seealso_web.queries import (
+from seealso_web.parameters import (
     LARGEST_SEED,
     MOST,
-    Found,
-    Wanted,
     Window,
     asked_text,
-    by_text,
+    check_names,
     id_of,
     number,
-    record_of,
-    similar,
-    some,
-    wanted,
     way,
     window,
 )
+from seealso_web.problems import Problem
+from seealso_web.queries import Found, Wanted, by_text, record_of, similar, some, wanted
 from seealso_web.showing import name_of
 from seealso_web.site import Site
 from seealso_web.uploads import Upload
@@ -218,7 +215,7 @@ async def duplicates(request: Request) -> Response:
     """The groups of near-identical images that were found last."""
     site = site_of(request)
     collection, links = site.collection(request), Links(request.path_params["collection"])
-    shown = await site.work(found_duplicates, collection, window(request, PER_ANSWER))
+    shown = await site.work(found_duplicates, collection, window(request, PER_ANSWER, LARGEST_ID))
     if shown is None:
         raise Problem(404, "Nobody has looked for near-identical images yet; `seealso duplicates` does.")
     following = links.api_duplicates(shown.next) if shown.next is not None else None
@@ -321,17 +318,29 @@ def _object(site: Site, collection: Collection, record: ObjectRecord, hit: Hit |
     return document
 
 
+def _route(path: str, answered: Callable[[Request], Awaitable[Response]], method: str = "GET") -> Route:
+    """A route below ``/api/v1`` that takes just what the document says of it."""
+    taken = openapi.taken(path, method)
+
+    @wraps(answered)
+    async def checked(request: Request) -> Response:
+        check_names(request, taken)
+        return await answered(request)
+
+    return Route(path, checked, methods=[method])
+
+
 ROUTES = [
     Route("/api/openapi.json", described),
-    Route("/api/v1", collections),
-    Route("/api/v1/{collection}/status", status),
-    Route("/api/v1/{collection}/random", random),
-    Route("/api/v1/{collection}/objects/{id}", object_),
-    Route("/api/v1/{collection}/text", text),
-    Route("/api/v1/{collection}/duplicates", duplicates),
-    Route("/api/v1/{collection}/suggest", suggest),
-    Route("/api/v1/{collection}/similar", similar_to_examples),
-    Route("/api/v1/{collection}/similar", similar_to_sent, methods=["POST"]),
-    Route("/api/v1/{collection}/similar/{id}", similar_to_object),
-    Route("/api/v1/{collection}/uploads/{upload}/similar", similar_to_upload),
+    _route("/api/v1", collections),
+    _route("/api/v1/{collection}/status", status),
+    _route("/api/v1/{collection}/random", random),
+    _route("/api/v1/{collection}/objects/{id}", object_),
+    _route("/api/v1/{collection}/text", text),
+    _route("/api/v1/{collection}/duplicates", duplicates),
+    _route("/api/v1/{collection}/suggest", suggest),
+    _route("/api/v1/{collection}/similar", similar_to_examples),
+    _route("/api/v1/{collection}/similar", similar_to_sent, "POST"),
+    _route("/api/v1/{collection}/similar/{id}", similar_to_object),
+    _route("/api/v1/{collection}/uploads/{upload}/similar", similar_to_upload),
 ]

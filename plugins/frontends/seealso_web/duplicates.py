@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seealso import Collection, DuplicateGroup, Duplicates, ObjectRecord
-from seealso_web.queries import Window
+from seealso_web.parameters import Window
 
 IMAGES = 24
 """Of a group that are shown; it may have a million."""

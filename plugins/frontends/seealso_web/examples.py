@@ -47,8 +47,9 @@ class Beside:
     def field(self) -> tuple[str, str]:
         """Its name and its value in a query string."""
         name = "words" if self.is_words else "like" if self.liked else "unlike"
-        weight = weight_text(abs(self.weight))
-        return name, str(self.what) if weight == "1" else f"{self.what}^{weight}"
+        what, weight = str(self.what), weight_text(abs(self.weight))
+        # Words may have a ^ of their own, behind which no weight stands.
+        return name, what if weight == "1" and "^" not in what else f"{what}^{weight}"
 
 
 def weight_text(weight: float) -> str:
@@ -71,7 +72,9 @@ def examples_of(request: Request) -> tuple[Beside, ...]:
         elif name == "words" and (words := _words(request, value)) is not None:
             found.append(words)
     if len(found) >= MOST_EXAMPLES:
-        raise Problem(422, f"A question has {MOST_EXAMPLES} examples at most; leave some of them out.")
+        raise Problem(
+            422, f"`like`, `unlike` and `words` give {MOST_EXAMPLES - 1} examples at most; leave some of them out."
+        )
     return tuple(found)
 
 

@@ -12,8 +12,9 @@ from starlette.routing import Route
 
 from seealso import Content, FileError, media_type
 from seealso_web.pages import site_of
+from seealso_web.parameters import id_of
 from seealso_web.problems import Problem
-from seealso_web.queries import id_of, record_of
+from seealso_web.queries import record_of
 from seealso_web.rendering import MEDIA_TYPE, SIZES, Size
 from seealso_web.sending import Source, Spooled, Streamed
 

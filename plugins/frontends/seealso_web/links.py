@@ -5,7 +5,8 @@ from __future__ import annotations
 from urllib.parse import quote, urlencode
 
 from seealso import ConfigError, ObjectRecord
-from seealso_web.queries import Wanted, Way, Window
+from seealso_web.parameters import Way, Window
+from seealso_web.queries import Wanted
 from seealso_web.uploads import Upload
 
 RESERVED = frozenset(

@@ -9,7 +9,7 @@ from typing import Any
 from seealso import Times, __version__
 from seealso_web.examples import LARGEST_ID, LONGEST_TEXT, MOST_EXAMPLES
 from seealso_web.options import WebOptions
-from seealso_web.queries import DEEPEST, HEAVIEST, LARGEST_SEED, MOST, WAYS
+from seealso_web.parameters import DEEPEST, HEAVIEST, LARGEST_SEED, MOST, WAYS
 
 TITLE = "seealso"
 START = r"(0(\.[0-9]{1,12})?|\.[0-9]{1,12})"  # of a part of an image: 0 or more, and less than 1
@@ -51,6 +51,13 @@ def document(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
     return described
 
 
+def taken(path: str, method: str) -> dict[str, bool]:
+    """The names that a query string may have at a path of the document; and whether each may be given several times."""
+    operation = _paths(WebOptions(), [])[path][method.lower()]
+    asked = (each for each in operation["parameters"] if each["in"] == "query")
+    return {each["name"]: each["schema"].get("type") == "array" for each in asked}
+
+
 def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
     collection = _parameter("collection", "path", {"enum": list(collections)}, "The collection's name.")
     id_ = _parameter("id", "path", {"type": "integer", "minimum": 0, "maximum": LARGEST_ID}, "The object's ID.")
@@ -64,6 +71,7 @@ def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
     offset = _parameter(
         "offset", "query", {"type": "integer", "minimum": 0, "maximum": DEEPEST - 1}, "So many hits are passed over."
     )
+    of_groups = _parameter("offset", "query", {"type": "integer", "minimum": 0}, "So many groups are passed over.")
     crop = _parameter(
         "crop",
         "query",
@@ -80,7 +88,7 @@ def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
         "within",
         "query",
         {"type": "string", "pattern": f"^({DISTANCE}|{PERCENT})$", "examples": ["0.35", "80%"]},
-        "Only objects that are no further than a distance from the image, as 0.35; or at least so alike to it, as 80% (in an address 80%25).",
+        "Only objects that are no further than a distance from the image, as 0.35; or at least so alike to it, as 80% (in an address 80%25); with words a distance alone.",
     )
     others = _parameter(
         "others",
@@ -214,7 +222,7 @@ def _paths(options: WebOptions, collections: Sequence[str]) -> dict[str, Any]:
                 "getDuplicates",
                 "The groups of near-identical images that `seealso duplicates` found last, those with most bytes to spare first.",
                 "duplicates",
-                [collection, limit, offset],
+                [collection, limit, of_groups],
                 "Duplicates",
             )
         },
@@ -256,8 +264,8 @@ def _operation(
     problems = {
         "400": "The request makes no sense.",
         "401": "The token is missing.",
-        "404": "There is no such thing.",
-        "422": "A value makes no sense, or the image cannot be used.",
+        "404": "There is no such thing; or an object that the request names, in its path or as an example, is not there any more.",
+        "422": "A value makes no sense, or a name is not taken here; or the image cannot be used.",
         "429": "That was too much at once; Retry-After says when to go on.",
         "503": "There is too much to do; Retry-After says when to try again.",
         **(more or {}),

@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from seealso import Collection, Example, QueryError, UnknownWord
+from seealso import Collection, Example, NoObject, QueryError, UnknownWord
 from seealso_web import openapi
 from seealso_web.duplicates import found_duplicates
+from seealso_web.examples import LARGEST_ID
 from seealso_web.links import Links
-from seealso_web.problems import Problem
+from seealso_web.parameters import LARGEST_SEED, asked_text, id_of, number, way, window
+from seealso_web.problems import Problem, problem_of, wants_page
 from seealso_web.queries import (
-    LARGEST_SEED,
     Found,
     Wanted,
-    asked_text,
     by_text,
-    id_of,
-    number,
     question_of,
     record_of,
     records_of_examples,
     similar,
     some,
     wanted,
-    way,
-    window,
 )
 from seealso_web.showing import by_language
 from seealso_web.site import Site
@@ -46,6 +43,10 @@ def site_of(request: Request) -> Site:
     """What all requests share."""
     site: Site = request.app.state.site
     return site
+
+
+def _is_empty(collection: Collection) -> bool:
+    return not collection.exists() or not collection.counts().objects
 
 
 async def start(request: Request) -> Response:
@@ -107,32 +108,54 @@ async def similar_to_upload(request: Request) -> Response:
 
 async def _neighbours(request: Request, collection: Collection, source: int | Upload | None) -> Response:
     site = site_of(request)
-    if isinstance(source, int):
-        # What is not there costs no query.
-        await site.work(record_of, collection, source)
-    site.spend(request)
     asked = wanted(request, source, PER_PAGE)
     try:
+        # What is not there costs no query.
+        records = await site.work(records_of_examples, collection, asked)
+        site.spend(request)
         found = await site.work(similar, collection, asked, site.uploads.limits)
-    except UnknownWord as error:
-        instead = _other_words(Links(collection.name), asked, error)
-        problem = Problem(422, str(error))
+    except QueryError as error:
+        if not wants_page(request):
+            raise
+        problem, instead = problem_of(error, site.host), _other_questions(Links(collection.name), asked, error)
+        title = problem.title
+        if isinstance(error, UnknownWord):
+            title, problem = "Unknown word", Problem(problem.status, f"{_without(error, instead)}.")
         return await site.page(
-            request, "Unknown word", template="error.html", status=422, problem=problem, instead=instead
+            request, title, template="error.html", status=problem.status, problem=problem, instead=instead
         )
     assert found.answer is not None
     site.metrics.count_query(found.answer.cost)
-    records = await site.work(records_of_examples, collection, asked)
+    if found.answer.empty:
+        return await site.page(request, collection.name, template="empty.html")
     return await site.page(
         request, "Similar images", template="similar.html", asked=asked, found=found, examples=records
     )
 
 
+def _without(error: QueryError, instead: Sequence[object]) -> str:
+    """What is wrong; without the words that are known, where links to them follow."""
+    return error.brief if isinstance(error, UnknownWord) and instead else str(error)
+
+
+def _other_questions(links: Links, asked: Wanted, error: QueryError) -> list[tuple[str, str]]:
+    """What can be asked instead of what cannot be answered, and its addresses: with words that are spelt nearly so, without an object that
+    is gone, or at any distance where words have no likeness."""
+    if isinstance(error, UnknownWord):
+        return _other_words(links, asked, error)
+    if isinstance(error, NoObject):
+        gone = [each for each in (None, *asked.beside) if error.id == (asked.source if each is None else each.what)]
+        return [("Without it", links.neighbours(asked.without(each))) for each in gone[:1] if asked.can_lose(each)]
+    if asked.within is not None and asked.within.likeness is not None and any(each.is_words for each in asked.beside):
+        return [("At any distance", links.neighbours(asked.at_any_distance()))]
+    return []
+
+
 def _other_words(links: Links, asked: Wanted, error: UnknownWord) -> list[tuple[str, str]]:
-    """What to ask instead where a word is not known, and its addresses: the words that are spelt nearly so, or none."""
+    """With each of the words that are spelt nearly as one that is not known in its place; and without those that it stands among."""
     found = []
     for each in asked.beside:
-        if isinstance(each.what, str) and error.word in each.what.casefold():
+        if isinstance(each.what, str) and error.is_in(each.what):
             others = error.instead(each.what)
             found += [(other, links.neighbours(asked.without(each).adding(other, each.weight))) for other in others]
             if asked.can_lose(each):
@@ -145,7 +168,7 @@ async def text(request: Request) -> Response:
     """What is found by words."""
     site = site_of(request)
     collection, query, by = site.collection(request), asked_text(request, "q"), way(request)
-    if not collection.exists():
+    if await site.work(_is_empty, collection):
         return await site.page(request, collection.name, template="empty.html")
     ways = await site.work(collection.finds_by)
     values: dict[str, Any] = {"query": query, "by": by, "ways": ways, "found": None, "problem": None, "instead": ()}
@@ -157,7 +180,8 @@ async def text(request: Request) -> Response:
         # Where there is one way alone, nothing is said of the other.
         found = await site.work(by_text, collection, query, ways[0] if len(ways) == 1 and not by else by, shown)
     except QueryError as error:
-        values |= {"problem": error, "instead": error.instead(query) if isinstance(error, UnknownWord) else ()}
+        instead = error.instead(query) if isinstance(error, UnknownWord) else ()
+        values |= {"problem": _without(error, instead), "instead": instead}
         return await site.page(request, query, template="text.html", status=422, **values)
     assert found.answer is not None
     site.metrics.count_query(found.answer.cost)
@@ -169,9 +193,9 @@ async def duplicates(request: Request) -> Response:
     """The groups of near-identical images that were found last."""
     site = site_of(request)
     collection = site.collection(request)
-    if not collection.exists():
+    if await site.work(_is_empty, collection):
         return await site.page(request, collection.name, template="empty.html")
-    shown = await site.work(found_duplicates, collection, window(request, GROUPS_PER_PAGE))
+    shown = await site.work(found_duplicates, collection, window(request, GROUPS_PER_PAGE, LARGEST_ID))
     return await site.page(request, "Duplicates", template="duplicates.html", shown=shown)
 
 

@@ -16,6 +16,7 @@ from seealso import (
     ImageError,
     ImageTooLarge,
     NoCollection,
+    NoObject,
     QueryError,
     SeealsoError,
     one_line,
@@ -63,6 +64,8 @@ def problem_of(error: Exception, host: Host[Collection]) -> Problem:
         return Problem(422, f"The image cannot be used: {error}.")
     if isinstance(error, NoCollection):
         return Problem(404, "Nothing has been taken into this collection yet.")
+    if isinstance(error, NoObject):
+        return Problem(404, f"There is no object {error.id} here; it may have been removed.")
     if isinstance(error, QueryError | FileError):
         return Problem(422, f"{error}")
     if isinstance(error, SeealsoError):

@@ -1,12 +1,11 @@
-"""What a request asks for: read from its path and its query string, checked, and answered by the collection."""
+"""What is asked of a collection, and what it answers: random selections, neighbours, what is found by words."""
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from starlette.requests import Request
 
@@ -17,46 +16,30 @@ from seealso import (
     FileError,
     Hit,
     ImageLimits,
+    NoObject,
     ObjectRecord,
     Query,
-    QueryError,
     Region,
     Searchable,
     Within,
 )
-from seealso_web.examples import LARGEST_ID, MOST_EXAMPLES, Beside, examples_of, weight_text
+from seealso_web.examples import MOST_EXAMPLES, Beside, examples_of, weight_text
+from seealso_web.parameters import (
+    REGION,
+    Way,
+    Window,
+    asked_text,
+    nearness,
+    not_taken,
+    region,
+    region_text,
+    weight,
+    window,
+)
 from seealso_web.problems import Problem
 from seealso_web.uploads import Upload
 
-MOST = 200  # hits in one answer
-DEEPEST = 2000  # neighbours that can be paged to
-LARGEST_SEED = (1 << 32) - 1
-HEAVIEST = 10_000  # weight of an example
 SEARCHES = 3  # at most, where hits are removed before their records are read
-
-Way = Literal["keywords", "looks"]
-"""By what images are found by words: the keywords that they have, or what they look like."""
-
-WAYS: dict[str, Way | None] = {"": None, "keywords": "keywords", "looks": "looks"}
-"""What `by` may be in a query string."""
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Which of the hits are shown: ``limit`` of them, after ``offset``."""
-
-    offset: int
-    limit: int
-
-    @property
-    def end(self) -> int:
-        """How many hits have to be found."""
-        return self.offset + self.limit
-
-    def next(self) -> Window | None:
-        """Those that come after; None: no more are shown."""
-        limit = min(self.limit, DEEPEST - self.end)
-        return Window(self.end, limit) if limit > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,111 +52,15 @@ class Found:
     next: Window | None = None
 
 
-def number(request: Request, name: str, default: int, least: int, most: int) -> int:
-    """A whole number from the query string.
-
-    Raises:
-        Problem: 422, it is none, or out of bounds.
-    """
-    given = request.query_params.get(name)
-    if given is None:
-        return default
-    if not re.fullmatch(r"[0-9]{1,19}", given) or not least <= int(given) <= most:
-        raise Problem(422, f"`{name}` has to be a whole number from {least} to {most}.")
-    return int(given)
-
-
-def window(request: Request, limit: int) -> Window:
-    """The window that a request asks for; ``limit``: of as many hits, where it does not say.
-
-    Raises:
-        Problem: 422, it makes no sense.
-    """
-    offset = number(request, "offset", 0, 0, DEEPEST - 1)
-    return Window(offset, min(number(request, "limit", limit, 1, MOST), DEEPEST - offset))
-
-
-def nearness(request: Request, name: str) -> Within | None:
-    """A distance or a likeness from the query string; None where it is missing or empty.
-
-    Raises:
-        Problem: 422, it is neither.
-    """
-    given = request.query_params.get(name, "").strip()
-    if not given:
-        return None
-    try:
-        return Within.parse(given)
-    except QueryError as error:
-        raise Problem(422, f"`{name}`: {error}.") from None
-
-
-def asked_text(request: Request, name: str) -> str | None:
-    """The text query that a request asks for, under this name in its query string; None where it is missing or empty."""
-    return request.query_params.get(name, "").strip() or None
-
-
-def way(request: Request) -> Way | None:
-    """By what words are looked for: ``by=keywords`` or ``by=looks``; None: by both.
-
-    Raises:
-        Problem: 422, it is neither.
-    """
-    given = request.query_params.get("by", "")
-    if given not in WAYS:
-        raise Problem(422, "`by` has to be keywords or looks; without it both are looked for.")
-    return WAYS[given]
-
-
-def region(request: Request) -> Region | None:
-    """The region that a request asks for: ``crop=left,top,width,height``, or these four each by itself, as a form sends them.
-
-    Raises:
-        Problem: 422, it is not a part of an image.
-    """
-    given = request.query_params
-    parts = given["crop"].split(",") if "crop" in given else [given[each] for each in REGION if given.get(each)]
-    if not parts:
-        return None
-    if len(parts) != 4 or not all(re.fullmatch(r"[0-9]{0,6}\.?[0-9]{1,12}", part) for part in parts):
-        raise Problem(422, "`crop` has to be four numbers: left, top, width and height, as shares of the image.")
-    scale = 1.0 if "crop" in given else 0.01  # a form for people asks for percentages
-    try:
-        return Region(*(float(part) * scale for part in parts))
-    except QueryError as error:
-        raise Problem(422, f"{error}") from None
-
-
-REGION = ("left", "top", "width", "height")
-
-
-def region_text(region: Region) -> str:
-    """A region as it stands in a query string."""
-    return ",".join(
-        f"{value:.4f}".rstrip("0").rstrip(".") for value in (region.left, region.top, region.width, region.height)
-    )
-
-
-def id_of(text: str) -> int:
-    """An ID in a path.
-
-    Raises:
-        Problem: 404, it is none.
-    """
-    if not re.fullmatch(r"[0-9]{1,19}", text) or int(text) > LARGEST_ID:
-        raise Problem(404, "There is no such object.")
-    return int(text)
-
-
 def record_of(collection: Searchable, id_: int) -> ObjectRecord:
     """An object.
 
     Raises:
-        Problem: 404, there is none.
+        NoObject: there is none.
     """
     record = collection.records([id_]).get(id_)
     if record is None or not record.paths:
-        raise Problem(404, "There is no such object; it may have been removed.")
+        raise NoObject(id_, collection.name)
     return record
 
 
@@ -283,6 +170,13 @@ class Wanted:
         """The same, with an example more: an object, or words."""
         return replace(self, beside=(*self.beside, Beside(what, weight))).settled()
 
+    def weighing(self, weight: float, beside: Beside | None = None) -> Wanted:
+        """The same, where one of the other examples, or the image in the first place, counts so much."""
+        if beside is None:
+            return replace(self, weight=weight)
+        heavier = replace(beside, weight=math.copysign(weight, beside.weight))
+        return replace(self, beside=tuple(heavier if each is beside else each for each in self.beside))
+
     def without(self, beside: Beside | None = None) -> Wanted:
         """The same without one of the other examples, or without the image in the first place."""
         if beside is None:
@@ -293,6 +187,11 @@ class Wanted:
         """Whether anything is left that they shall be like without this example (see `without`)."""
         left = [each for each in self.beside if each.liked and each is not beside]
         return bool(left) or (beside is not None and self.source is not None)
+
+    @property
+    def has_several(self) -> bool:
+        """Whether it has several examples, so that it matters how much each counts."""
+        return len(self.beside) + (self.source is not None) > 1
 
     @property
     def is_full(self) -> bool:
@@ -338,38 +237,31 @@ def wanted(request: Request, source: int | Upload | None, limit: int) -> Wanted:
         if given not in (None, "true", "false"):
             raise Problem(422, f"`{name}` has to be true or false.")
     shown, where, within = window(request, limit), asked_text(request, "where"), nearness(request, "within")
-    part = region(request) if source is not None else None
-    asked = Wanted(
-        source, shown, part, where, within, others == "true", fold == "true", _weight(request), examples_of(request)
-    )
+    if source is None:
+        _refuse_what_needs_an_image(request)
+    part, counts = region(request), weight(request)
+    asked = Wanted(source, shown, part, where, within, others == "true", fold == "true", counts, examples_of(request))
     if source is None and not asked.beside:
         raise Problem(422, "Say what the images shall be like: `like`, the ID of an object, or `words`.")
     return (asked if others is not None else replace(asked, others=asked.usual_others)).settled()
 
 
-def _weight(request: Request) -> float:
-    """The weight of the image in the first place."""
-    try:
-        weight = float(request.query_params.get("weight") or 1)
-    except ValueError:
-        weight = math.nan
-    # Written so that what is not a number is refused too.
-    if not 0 < weight < HEAVIEST:
-        raise Problem(422, f"`weight` has to be a number above 0 and below {HEAVIEST:,}.")
-    return weight
+def _refuse_what_needs_an_image(request: Request) -> None:
+    given = [name for name in ("crop", *REGION, "weight") if request.query_params.get(name)]
+    if given:
+        raise not_taken("crop" if given[0] in REGION else given[0])
 
 
 def similar(collection: Searchable, asked: Wanted, limits: ImageLimits) -> Found:
     """The neighbours of an object, an upload or a part of it, and of other examples.
 
     Raises:
+        NoObject: an object among the examples is not there, or was removed.
         QueryError: the text query makes no sense, or there is no text index; words are not known; or the examples make no sense.
-        Problem: 404, there is no such object; 409, its file is away and a part of it was asked for.
+        Problem: 409, the file of an object is away and a part of it was asked for.
         ImageError: an upload cannot be used.
     """
     shown = asked.shown
-    if isinstance(asked.source, int):
-        record_of(collection, asked.source)
     query = Query(
         asked.examples(limits),
         where=asked.where,
@@ -391,7 +283,7 @@ def records_of_examples(collection: Searchable, asked: Wanted) -> dict[int, Obje
     """The objects among the examples.
 
     Raises:
-        Problem: 404, one of them was removed just now.
+        NoObject: one of them is not there, or was removed.
     """
     ids = [each.what for each in asked.beside if isinstance(each.what, int)]
     if isinstance(asked.source, int):

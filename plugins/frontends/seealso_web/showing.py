@@ -7,7 +7,8 @@ import os
 from collections.abc import Iterable
 
 from seealso import ObjectRecord, Words, shown_path
-from seealso_web.queries import region_text
+from seealso_web.examples import weight_text
+from seealso_web.parameters import region_text
 
 STEPS = 12  # shapes for each doubling of width over height
 NARROWEST, WIDEST = -14, 20  # from 0.45 to 3.2 times as wide as high; what is beyond is cut to that
@@ -76,6 +77,7 @@ def as_query(keyword: str) -> str:
 FILTERS = {
     "as_query": as_query,
     "region_text": region_text,
+    "weight_text": weight_text,
     "file_size": file_size,
     "thousands": thousands,
     "name_of": name_of,

@@ -36,7 +36,7 @@ from seealso import Answer, Cost, Example, Query, QueryError
         ({"keywords": "bird", "min_likeness": 80}, "min_likeness needs an example"),
         (
             {"examples": (Example(id=1), Example(words="bird")), "min_likeness": 80},
-            "compares images with images; for words give",
+            "compares images with images; with words give a distance instead, such as 1.2",
         ),
     ],
 )

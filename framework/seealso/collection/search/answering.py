@@ -25,6 +25,7 @@ from seealso.interfaces.index import IdSet, MetricIndex
 from seealso.interfaces.likeness import Likeness, Within
 from seealso.interfaces.query import Query
 from seealso.interfaces.text import TextHits, TextIndex
+from seealso.messages import IS_EMPTY
 
 READS_A_HIT = 4
 """Where sketches say which candidates are read, and the query does not say how many, so many are for each hit at least."""
@@ -77,11 +78,19 @@ class Answering:
             QueryError: the query makes no sense here.
             ImageError: an example's file cannot be read as an image.
         """
+        if self._is_empty_for(query):
+            matched = 0 if query.keywords is not None or query.where is not None else None
+            return Answer(query, (), self._cost, matched=matched, reasons=(IS_EMPTY,), empty=True)
         if query.keywords is None:
             return self._by_examples(query)
         if not query.examples:
             return self._by_keywords(query)
         return self._by_both(query)
+
+    def _is_empty_for(self, query: Query) -> bool:
+        """Whether the collection holds nothing that could be found. An object that is named as an example is missed all the same."""
+        named = any(example.id is not None for example in query.examples)
+        return not named and not self._opened.catalog.counts().objects
 
     def _allowed(self, query: Query) -> tuple[IdSet | None, int | None]:
         """The objects that the hits may be; and how many match ``where``."""
@@ -196,7 +205,9 @@ class Answering:
         """
         depth = max(DEPTH, query.reach)
         words_alone = replace(query, examples=(), k=depth, offset=0, max_distance=None, min_likeness=None, others=False)
-        answers, reasons = [], []
+        answers: list[Answer] = []
+        refused: list[Exception] = []
+        reasons: list[str] = []
         instead: tuple[str, ...] = ()
         for answer, asked in (
             (self._by_keywords, words_alone),
@@ -207,11 +218,12 @@ class Answering:
             except (QueryError, ConfigError, PluginError, ProvenanceMismatch) as error:
                 if asked.examples and any(example.words is None for example in asked.examples):
                     raise
-                reasons.append(str(error))
+                refused.append(error)
                 if isinstance(error, UnknownWord):
                     instead = error.instead(query.keywords or "")
+                reasons.append(error.brief if isinstance(error, UnknownWord) and instead else str(error))
         if not answers:
-            raise QueryError("; and ".join(reasons))
+            raise QueryError("; and ".join(map(str, refused)))
         found: dict[int, Hit] = {}
         for answered in answers:
             for hit in answered.hits:

@@ -18,7 +18,7 @@ from seealso.collection.parts.resolved import Parts
 from seealso.collection.search.content import read_content
 from seealso.collection.search.measures import FromDescriptor, FromWords, Measure, Together, Weighted
 from seealso.collection.search.stopwatch import Stopwatch
-from seealso.errors import FileError, ImageError, QueryError
+from seealso.errors import FileError, ImageError, NoObject, QueryError
 from seealso.images.decoding import decode_image
 from seealso.interfaces.answer import Asked
 from seealso.interfaces.example import Example, Region
@@ -80,7 +80,8 @@ class Examples:
             watch: books what the store reads as ``read``, and everything else as ``extract``.
 
         Raises:
-            QueryError: there is no such object; the descriptor is none of the collection's; or there are words, and the
+            NoObject: there is no such object.
+            QueryError: the descriptor is none of the collection's; or there are words, and the
                 extractor reads none.
             ImageError: a file cannot be read as an image.
             ProvenanceMismatch: a descriptor would have to be extracted, by another extractor than made the collection.
@@ -163,11 +164,11 @@ class Examples:
         """An object.
 
         Raises:
-            QueryError: there is none with this ID.
+            NoObject: there is none with this ID.
         """
         record = opened.catalog.records([id_]).get(id_)
         if record is None or not record.paths:
-            raise QueryError(f"there is no object {id_} in the collection {self._name}")
+            raise NoObject(id_, self._name)
         return record
 
 

@@ -19,6 +19,7 @@ LONGEST_TERM = 4  # words
 MOST_WORDS = 32
 LONGEST_WORD = 64  # letters
 SUGGESTIONS = 3
+LOOKED_AT = 4 * SUGGESTIONS  # of the nearest, some of which are plurals of others
 ALIKE = 0.75
 """How alike a suggestion has to be, where 1 is the same."""
 SILENT = frozenset(["a", "an", "and", "at", "by", "for", "from", "in", "is", "of", "on", "or", "the", "to", "with"])
@@ -108,7 +109,7 @@ class Vocabulary:
         return UnknownWord(f"the network does not know what {said!r} looks like{hint}", written, near)
 
     def _nearest(self, word: str) -> list[str]:
-        """The single words that are spelt most like it, letters swapped or not."""
+        """The single words that are spelt most like it, letters swapped or not, the nearest first; of a word and its plural the nearer one."""
 
         def likeness(other: str) -> float:
             given, letters = (word, other), (sorted(word), sorted(other))
@@ -121,8 +122,17 @@ class Vocabulary:
             for other in known
             if abs(len(other) - len(word)) <= 2 and (other[0] == word[0] or other[-1] == word[-1])
         )
-        best = nlargest(SUGGESTIONS, ((likeness(other), other) for other in like))
-        return [other for alike, other in best if alike >= ALIKE]
+        best = nlargest(LOOKED_AT, ((likeness(other), other) for other in like))
+        found: list[str] = []
+        for alike, other in best:
+            if alike >= ALIKE and not any(_is_one_word(other, each) for each in found):
+                found.append(other)
+        return found[:SUGGESTIONS]
+
+
+def _is_one_word(one: str, other: str) -> bool:
+    """Whether two spellings are those of one word, in the singular or the plural."""
+    return not set(singulars(one)).isdisjoint(singulars(other))
 
 
 def folded(word: str) -> str:

@@ -6,10 +6,18 @@ const STEP = 0.02;
 const LEAST = 0.04;
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
+// A part as an address has it. Rounded, it still lies in the image.
+const written = ([left, top, width, height]) => {
+  const start = [left, top].map((share) => Number(share.toFixed(4)));
+  const extent = [width, height].map((share, side) => Math.min(share, 1 - start[side]));
+  return [...start, ...extent].map((share) => Number(share.toFixed(4))).join(",");
+};
+
 export function cropping() {
   const figure = document.querySelector(".asked");
   const button = document.querySelector("button.crop");
-  if (!figure || !button) return;
+  const form = document.querySelector(".part form"); // it carries the rest of the question
+  if (!figure || !button || !form) return;
   const stage = figure.querySelector(".stage");
   const frame = document.createElement("div");
   frame.className = "frame";
@@ -54,11 +62,11 @@ export function cropping() {
     say("");
   };
   const search = () => {
-    const address = new URL(location.href);
-    for (const name of ["crop", "left", "top", "width", "height", "offset", "limit"]) address.searchParams.delete(name);
-    const rest = address.searchParams.toString(); // the other examples, the words
-    address.search = `?crop=${part.map((share) => Number(share.toFixed(4))).join(",")}${rest ? `&${rest}` : ""}`;
-    address.hash = "";
+    const address = new URL(form.action);
+    const rest = new URLSearchParams(new FormData(form));
+    for (const name of ["left", "top", "width", "height"]) rest.delete(name);
+    const others = rest.toString();
+    address.search = `?crop=${written(part)}${others ? `&${others}` : ""}`;
     location.assign(address);
   };
 

@@ -226,6 +226,13 @@ def test_of_descriptors_that_were_imported_no_bytes_can_be_spared(imported):
         assert found.as_json()["spare"] == 0
 
 
+def test_mirror_images_are_not_found_without_pictures(imported):
+    collection = imported(np.eye(8, dtype=np.float32))
+    with pytest.raises(seealso.QueryError, match="imported descriptors have no pictures"):
+        collection.duplicates(mirrored=True)
+    assert collection.found_duplicates() is None
+
+
 # Kept
 
 

@@ -287,7 +287,7 @@ def test_other_words_for_one_that_is_not_known(folder, tmp_path):
     ) as collection:
         collection.index([folder])
         answer = collection.text("Blakc -odd", by=None)
-        assert answer.reasons == ("no colour is called 'blakc'; it knows black",)
+        assert answer.reasons == ("no colour is called 'blakc'",)
         assert answer.instead == ("black -odd",)
         known = collection.text(answer.instead[0], 20, by=None)
         assert (known.reasons, known.instead) == ((), ())
@@ -433,3 +433,39 @@ def test_ids_that_no_object_can_have(collection, id_):
         collection.similar(id_)
     with pytest.raises(seealso.MissingObject, match=f"no descriptor of ID {id_}"):
         collection.descriptors([3, id_])
+
+
+@pytest.mark.parametrize(
+    ("query", "matched"),
+    [
+        (Query.like("photograph.png"), None),
+        (Query.like(Example(words="dog"), k=3), None),
+        (Query.like("photograph.png", where="bird"), 0),
+        (Query(keywords="bird"), 0),
+        (Query.by_words("bird"), 0),
+    ],
+    ids=["an image", "words", "images that match", "keywords", "words both ways"],
+)
+def test_an_empty_collection_says_that_it_is(collection, query, matched):
+    """No example is looked at: there is no such file, and no such word."""
+    observed = told_by(collection)
+    collection.remove(collection.ids())
+    observed.clear()
+    answer = collection.search(query)
+    assert (answer.hits, answer.empty, answer.matched) == ((), True, matched)
+    assert answer.reasons == ("the collection is empty; `seealso index PATH…` takes images in",)
+    assert [each[2] for each in observed] == [answer]
+    times = dataclasses.asdict(answer.cost.ms)
+    assert sum(times.values()) == pytest.approx(2 * times["total"])
+
+
+def test_an_object_is_missed_in_an_empty_collection_too(collection):
+    collection.remove(collection.ids())
+    with pytest.raises(seealso.NoObject) as raised:
+        collection.search(Query.like(3, Example(words="dog")))
+    assert raised.value.id == 3
+
+
+def test_what_is_found_nowhere_in_a_full_collection_does_not_call_it_empty(collection):
+    answer = collection.search(Query(keywords="unheard"))
+    assert (answer.hits, answer.empty, answer.reasons) == ((), False, ())
