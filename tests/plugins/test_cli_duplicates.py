@@ -1,6 +1,7 @@
 """The command ``duplicates``, and neighbours that are folded."""
 
 import json
+import math
 import os
 import shutil
 
@@ -9,6 +10,12 @@ from PIL import Image
 
 import seealso
 from conftest import THUMBNAIL
+
+
+@pytest.fixture(autouse=True)
+def _no_lines_of_progress(monkeypatch):
+    """However busy the machine is."""
+    monkeypatch.setattr("seealso_cli.progress.SECONDS_BETWEEN_LINES", math.inf)
 
 
 @pytest.fixture
