@@ -1057,7 +1057,7 @@ def described(call, home):
     (home / "table.csv").write_text('file,keywords\n0003-cell.jpg,"sea; blue sky"\nnone.jpg,x\n')
     status, _, err = call("index", "photos", "--keywords", "table.csv")
     assert status == 0
-    assert "table.csv: 1 rows name no image that was found this time: none.jpg" in err
+    assert "table.csv: 1 row names no image that was found: none.jpg" in err
     return call
 
 
@@ -1087,7 +1087,8 @@ def test_text(described, home):
 
 
 @pytest.mark.parametrize(
-    ("query", "reason"), [("-red", "has to name a word"), ('"', "no partner"), ("*", "holds no word"), ("", "is empty")]
+    ("query", "reason"),
+    [("-red", "has to name a word"), ('"', "holds no word"), ("*", "holds no word"), ("", "is empty")],
 )
 def test_text_queries_that_are_refused(described, query, reason):
     for command in (["text", "--", query], ["similar", "id:1", "--where=" + query]):

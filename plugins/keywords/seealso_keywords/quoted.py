@@ -116,8 +116,9 @@ class _Rows:
         )
 
     def _parsed(self, text: str, *, quoting: bool = True) -> list[str]:
-        how = csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE
-        return next(csv.reader([text], delimiter=self._delimiter, quoting=how), [])
+        if quoting:
+            return next(csv.reader([text], delimiter=self._delimiter), [])
+        return next(csv.reader([text], delimiter=self._delimiter, quoting=csv.QUOTE_NONE), [])
 
 
 def _leaves_open(line: str, delimiter: str, *, is_open: bool) -> bool:
