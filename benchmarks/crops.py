@@ -1,78 +1,125 @@
-"""Descriptors to measure with: those of random crops of a person's own photographs, made once and kept."""
+"""What sketches find on real photographs: the recall of the 10 nearest by the number of descriptors that are read.
 
-import hashlib
-import os
-import sys
+    python benchmarks/crops.py --photos DIR [--folder DIR] [--size 150000] [--queries 300] [--quick] [--json FILE]
+
+The descriptors are those of random crops of photographs, by EfficientNet-Lite0 and by the default extractor, compared by the Euclidean
+distance and by the angle. One photograph of ten is held out: its crops are queries, and no crop of it is in the collection, so none is among
+the true neighbours or the answers. A collection is made with each index and sketch (ways.py), and asked through the public interface: ``ppp-codes``
+alone, and ``ppp-codes``, its cells alone and ``scan`` with a sketch of 40 and of 72 bytes. Beside them stands the same code in plain NumPy, which ranks all:
+with ``scan``, and where every object is allowed so that no index is asked, recall may be .005 off that.
+
+Descriptors are made once, in about an hour for each network with two cores, and kept in ``--folder`` (by default in the user's cache). A run
+that is interrupted goes on: with the making, and behind what was measured.
+"""
+
 import tempfile
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import platformdirs
-from report import photographs_below
+from asking import K, Truth, ask, distance_of, filled, holds, sketch_of, tell
+from cropping import QUICK, Split
+from kept import Kept, kept_in
+from plain_rabitq import PlainRaBitQ
+from report import Figure, arguments, report
+from ways import Way, ways
 
 import seealso
 
-
-def crop_descriptors(folder: str, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Descriptors ``(count, dim)`` of crops, mapped, and for each the number of its photograph ``(count,)``.
-
-    Every photograph gives as many crops as any other, give or take one; crop ``i`` is of photograph ``i % photographs``.
-    A crop is 5 to 100 % of the area. They are made by the default extractor, and kept in the user's cache.
-    """
-    photographs = photographs_below(folder)
-    owners = np.arange(count) % len(photographs)
-    with tempfile.TemporaryDirectory() as none, seealso.open(Path(none) / "none") as collection:
-        extractor = collection.parts.extractor
-        names = "\n".join(f"{path.name} {path.stat().st_size}" for path in photographs)
-        key = hashlib.sha256(f"{extractor.provenance} {count} {names}".encode()).hexdigest()[:16]
-        cached = Path(platformdirs.user_cache_dir("seealso")) / "benchmarks" / f"crops-{key}.npy"
-        if not cached.exists():
-            cached.parent.mkdir(parents=True, exist_ok=True)
-            _make(photographs, count, extractor, cached)
-    return np.load(cached, mmap_mode="r"), owners
+READS = (20, 50, 100, 200, 500)
+GOALS = {40: {100: 0.95, 200: 0.98}, 72: {50: 0.95, 100: 0.98}}
+OFF = 0.005
+WHOLE = 150_000
+NETWORKS: dict[str, Mapping[str, object] | None] = {
+    "EfficientNet-Lite0": {"plugin": "onnx", "model": "efficientnet-lite0"},
+    "the default extractor": None,
+}
+DISTANCES = ("euclidean", "cosine")
 
 
-def _make(photographs: list[Path], count: int, extractor: seealso.Extractor, file: Path) -> None:
-    started = told = time.monotonic()
-    unfinished = file.with_suffix(f".{os.getpid()}.part")
-    dim = extractor.provenance.dim
-    descriptors = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.float32, shape=(count, dim))
+@dataclass(frozen=True)
+class Case:
+    """Descriptors in a file, queries with their true neighbours, and how they are compared."""
 
-    def crops_of(number: int) -> tuple[np.ndarray, np.ndarray]:
-        """The places and the prepared crops of one photograph: it is decoded once."""
-        image = seealso.decode_image(photographs[number].read_bytes()).image
-        places = np.arange(number, count, len(photographs))
-        boxes = _boxes(image.size, places.size, np.random.default_rng(number))
-        return places, np.stack([extractor.prepare(image.crop(box)) for box in boxes])
-
-    made = 0
-    with ThreadPoolExecutor(1) as pool:
-        # One photograph is prepared while the crops of the one before are extracted.
-        following = pool.submit(crops_of, 0)
-        for number in range(1, min(count, len(photographs)) + 1):
-            places, prepared = following.result()
-            following = pool.submit(crops_of, number % len(photographs))
-            for start in range(0, places.size, extractor.batch_size):
-                part = slice(start, start + extractor.batch_size)
-                descriptors[places[part]] = extractor.extract(prepared[part])
-            made += places.size
-            if time.monotonic() > told + 10:
-                told = time.monotonic()
-                rate = made / (told - started)
-                print(f"crops: {made} of {count}, {rate:.0f} a second", file=sys.stderr, flush=True)
-    descriptors.flush()
-    os.rename(unfinished, file)
+    file: Path
+    queries: np.ndarray
+    truth: Truth
+    distance: str
+    title: str
+    judged: bool
 
 
-def _boxes(size: tuple[int, int], count: int, random: np.random.Generator) -> Iterator[tuple[int, int, int, int]]:
-    """Boxes of 5 to 100 % of the area, sides between 3:4 and 4:3 of the image's own."""
-    width, height = size
-    for _ in range(count):
-        share, stretch = random.uniform(0.05, 1), np.exp(random.uniform(-0.29, 0.29))
-        across = min(width, max(8, round(width * np.sqrt(share) * stretch)))
-        down = min(height, max(8, round(height * np.sqrt(share) / stretch)))
-        left, top = random.integers(width - across + 1), random.integers(height - down + 1)
-        yield int(left), int(top), int(left) + across, int(top) + down
+def reference(case: Case, sketch: seealso.Sketch) -> dict[int, float]:
+    """Recall by reads of the same code in plain NumPy, which ranks all objects."""
+    plain = PlainRaBitQ(sketch.parameters(), directed=case.distance == "cosine")
+    plain.encode(np.load(case.file, mmap_mode="r"))
+    found: dict[int, list[float]] = {reads: [] for reads in READS}
+    for query, near in zip(case.queries, case.truth.rows, strict=True):
+        order = np.argsort(plain.scores(query), kind="stable")[: READS[-1]]
+        for reads, recalls in found.items():
+            recalls.append(float(np.isin(near, order[:reads]).mean()))
+    return {reads: float(np.mean(recalls)) for reads, recalls in found.items()}
+
+
+def measure(case: Case, folder: Path, way: Way) -> Iterator[Figure]:
+    """Recall by reads with an index and a sketch."""
+    name = f"{case.title}, {way}"
+    tell(name)
+    with (
+        tempfile.TemporaryDirectory(dir=folder) as place,
+        filled(Path(place), case.file, distance=case.distance, **way.settings) as collection,
+    ):
+        recalls = {}
+        for reads in READS:
+            found = ask(collection, case.queries, case.truth, **way.reading(reads))
+            recalls[reads] = found.recall
+            goal, reached = holds(GOALS.get(way.size, {}), reads, found.recall, judged=case.judged)
+            yield Figure(
+                f"{name}: recall of the {K} nearest, {reads} read", found.recall, "", goal, reached,
+                f"{found.ms:.1f} ms; {len(case.queries)} queries",
+            )  # fmt: skip
+        if way.size:
+            if way.index != "scan":
+                # Where all objects are allowed, the index is not asked.
+                everything = seealso.IdSet.of_ascending(collection.ids())
+                recalls = {
+                    reads: ask(collection, case.queries, case.truth, reads=reads, allowed=everything).recall
+                    for reads in READS
+                }
+            plain = reference(case, sketch_of(collection))
+            off = max(abs(recalls[reads] - plain[reads]) for reads in READS)
+            shown = ", ".join(f"{plain[reads]:.4f} ({recalls[reads]:.4f})" for reads in READS)
+            yield Figure(
+                f"{name}: recall of all sketches off the same code in NumPy, at most", off, "", f"<= {OFF:g}",
+                off <= OFF if case.judged else None, f"NumPy's, and ours: {shown}",
+            )  # fmt: skip
+
+
+def main() -> None:
+    """Measure and report."""
+    options = arguments(__doc__ or "", photos="", folder="", size=WHOLE, queries=300)
+    wanted = QUICK if options.quick else {"size": options.size, "queries": options.queries}
+    size = wanted["size"]
+    folder, offered = kept_in(options.folder), list(ways())
+    kept = Kept(folder, "crops", {"photos": options.photos, **wanted})
+    figures: list[Figure] = []
+    for network, settings in NETWORKS.items():
+        split = Split.of(options.photos, **wanted, network=settings, cache=folder)
+        with tempfile.TemporaryDirectory(dir=folder) as temporary:
+            file = Path(temporary) / "objects.npy"
+            np.save(file, split.objects)
+            for name in DISTANCES:
+                title = f"{network}, {name}"
+                truth = Truth.of(distance_of(name), split.queries, np.load(file, mmap_mode="r"))
+                case = Case(file, split.queries, truth, name, title, judged=size >= WHOLE)
+                for way in offered:
+                    figures += kept.figures(
+                        f"{title}, {way}", lambda case=case, way=way: list(measure(case, case.file.parent, way))
+                    )
+    report(f"Sketches on crops of photographs, {size:,} objects", figures, options.json)
+    kept.forget()
+
+
+if __name__ == "__main__":
+    main()

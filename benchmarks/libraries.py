@@ -1,4 +1,4 @@
-"""Libraries that find nearest neighbours, each on its disk, behind one small interface; what peers.py measures.
+"""Libraries that find nearest neighbours, each on its disk, behind one small interface; with those of refining.py what peers.py measures.
 
 Their settings are those that their documentation suggests for some 100,000 vectors; where there is a number to choose, recall comes near .95
 with it. Each is imported when it is used: ``pip install -r benchmarks/requirements.txt`` brings them.
@@ -18,11 +18,26 @@ CHUNK = 20_000
 
 
 class Peer(ABC):
-    """A library, behind what is measured. What it builds lies below ``folder``, and is opened there again."""
+    """A library, behind what is measured. What it builds lies below ``folder``, and is opened there again.
+
+    Attributes:
+        name: what it is called in the table.
+        package: the distribution that it is in.
+        setting: how it is set, in words.
+        depths: how many vectors it reads for a query; it is asked with each of these. 0: that cannot be chosen.
+        removes: whether it can remove anything.
+    """
 
     name: ClassVar[str]
     package: ClassVar[str]
     setting: ClassVar[str] = ""
+    depths: ClassVar[tuple[int, ...]] = (0,)
+    removes: ClassVar[bool] = True
+
+    @classmethod
+    def there(cls) -> bool:
+        """Whether it is there, as far as that can be told before it is imported."""
+        return True
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -36,8 +51,8 @@ class Peer(ABC):
         """Open what was built, to answer."""
 
     @abstractmethod
-    def search(self, query: np.ndarray) -> np.ndarray:
-        """The IDs of the 10 nearest."""
+    def search(self, query: np.ndarray, depth: int) -> np.ndarray:
+        """The IDs of the 10 nearest to a vector ``(dim,)``, at one of `depths`."""
 
     @abstractmethod
     def add(self, first: int, vectors: np.ndarray) -> None:
@@ -46,87 +61,6 @@ class Peer(ABC):
     @abstractmethod
     def remove(self, ids: np.ndarray) -> None:
         """Remove some, and write that."""
-
-
-class Seealso(Peer):
-    """Ours."""
-
-    name = "seealso"
-    package = "seealso"
-    setting = "ppp-codes, flat-file; 1,000 candidates refined from the disk"
-
-    def open(self) -> None:
-        import seealso
-
-        self.collection = seealso.open(
-            self.folder / "c.seealso", index="ppp-codes", store="flat-file", search={"candidates": 1000}
-        )
-
-    def build(self, vectors: np.ndarray) -> None:
-        self.open()
-        self.add(0, vectors)
-
-    def add(self, first: int, vectors: np.ndarray) -> None:
-        file = self.folder / f"{first}.npy"
-        np.save(file, vectors)
-        self.collection.import_descriptors(file)
-        file.unlink()
-        self.collection.close()
-
-    def search(self, query: np.ndarray) -> np.ndarray:
-        hits = self.collection.similar_to_descriptor(query, NEIGHBOURS).hits
-        return np.array([hit.id for hit in hits]) - 1
-
-    def remove(self, ids: np.ndarray) -> None:
-        self.collection.remove((ids + 1).tolist())
-        self.collection.close()
-
-
-class Faiss(Peer):
-    """An inverted file of product-quantised vectors in memory; the vectors themselves are read from a mapped file."""
-
-    name = "faiss IVF-PQ + refine"
-    package = "faiss-cpu"
-    setting = "IVF1600,PQ40, 64 lists probed; 1,000 candidates refined from the disk"
-
-    def build(self, vectors: np.ndarray) -> None:
-        import faiss
-
-        np.save(self.folder / "vectors.npy", vectors)
-        lists = max(1, round(4 * np.sqrt(len(vectors))))
-        self.index = faiss.index_factory(DIM, f"IVF{lists},PQ40")
-        self.index.train(np.ascontiguousarray(vectors[:: max(1, len(vectors) // (40 * lists))]))
-        for start in range(0, len(vectors), CHUNK):
-            self.index.add(np.ascontiguousarray(vectors[start : start + CHUNK]))
-        self._write()
-
-    def _write(self) -> None:
-        import faiss
-
-        faiss.write_index(self.index, str(self.folder / "index.faiss"))
-
-    def open(self) -> None:
-        import faiss
-
-        self.index = faiss.read_index(str(self.folder / "index.faiss"))
-        self.index.nprobe = 64
-        self.vectors = [np.load(file, mmap_mode="r") for file in sorted(self.folder.glob("vectors*.npy"))]
-
-    def search(self, query: np.ndarray) -> np.ndarray:
-        ids = self.index.search(query[np.newaxis], 1000)[1][0]
-        ids = np.sort(ids[ids >= 0])
-        near = self.vectors[0][ids]
-        difference = near - query
-        return ids[np.argsort(np.vecdot(difference, difference))[:NEIGHBOURS]]
-
-    def add(self, first: int, vectors: np.ndarray) -> None:
-        np.save(self.folder / "vectors-more.npy", vectors)
-        self.index.add_with_ids(np.ascontiguousarray(vectors), np.arange(first, first + len(vectors)))
-        self._write()
-
-    def remove(self, ids: np.ndarray) -> None:
-        self.index.remove_ids(ids)
-        self._write()
 
 
 class Hnswlib(Peer):
@@ -157,7 +91,7 @@ class Hnswlib(Peer):
         self.index.load_index(str(self.folder / self.file))
         self.index.set_ef(256)
 
-    def search(self, query: np.ndarray) -> np.ndarray:
+    def search(self, query: np.ndarray, depth: int) -> np.ndarray:
         return self.index.knn_query(query[np.newaxis], NEIGHBOURS)[0][0].astype(np.int64)
 
     def add(self, first: int, vectors: np.ndarray) -> None:
@@ -195,7 +129,7 @@ class Usearch(Peer):
         self.index = self._index()
         self.index.view(str(self.folder / self.file))
 
-    def search(self, query: np.ndarray) -> np.ndarray:
+    def search(self, query: np.ndarray, depth: int) -> np.ndarray:
         return np.asarray(self.index.search(query, NEIGHBOURS).keys).astype(np.int64)
 
     def _load(self) -> None:
@@ -243,7 +177,7 @@ class Lancedb(Peer):
     def open(self) -> None:
         self.table = self._table()
 
-    def search(self, query: np.ndarray) -> np.ndarray:
+    def search(self, query: np.ndarray, depth: int) -> np.ndarray:
         found = self.table.search(query).nprobes(20).refine_factor(20).limit(NEIGHBOURS).select(["id", "_distance"])
         return np.asarray(found.to_arrow()["id"])
 
@@ -278,7 +212,7 @@ class Qdrant(Peer):
         self.client.create_collection("vectors", vectors_config=VectorParams(size=DIM, distance=Distance.EUCLID))
         self.add(0, vectors)
 
-    def search(self, query: np.ndarray) -> np.ndarray:
+    def search(self, query: np.ndarray, depth: int) -> np.ndarray:
         found = self.client.query_points("vectors", query=query.tolist(), limit=NEIGHBOURS, with_payload=False)
         return np.array([point.id for point in found.points])
 
@@ -293,4 +227,4 @@ class Qdrant(Peer):
         self.client.close()
 
 
-PEERS: tuple[type[Peer], ...] = (Seealso, Faiss, Hnswlib, Usearch, Lancedb, Qdrant)
+OTHERS: tuple[type[Peer], ...] = (Hnswlib, Usearch, Lancedb, Qdrant)

@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from crops import crop_descriptors
+from cropping import crop_descriptors
 from report import Figure, arguments, report
 from rivals import BruteForce, Faiss, Graph, Ours, Rival, make_index
 from synthetic import CHUNK, DIM, Clusters, Nearest

@@ -19,9 +19,9 @@ from pathlib import Path
 from statistics import mean, median
 
 import numpy as np
+from activations import CHUNK, Activations
 from PIL import Image
 from report import Figure, arguments, bytes_below, photographs_below, report
-from seed_experiment import CHUNK, Activations
 
 import seealso
 

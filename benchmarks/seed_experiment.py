@@ -1,6 +1,6 @@
 """The experiment of Novak, Batko and Zezula (SIGIR 2015) again: recall, time, reads and memory by candidate-set size.
 
-    python benchmarks/seed_experiment.py [--size 1000000] [--folder DIR] [--page FILE] [--quick] [--json FILE]
+    python benchmarks/seed_experiment.py [--size 1000000] [--latent 40,160] [--folder DIR] [--page FILE] [--quick] [--json FILE]
 
 Descriptors are shaped like DeCAF7: 4,096 rectified float32 values, seven tenths of them zero. They come from points in clusters of very
 different sizes in a space of few dimensions, through a layer of random weights and a rectifier, as an image's content comes to fc7. The
@@ -9,61 +9,46 @@ clusters are such that 140,000 are about as hard to search as 150,000 crops of p
 (Levina and Bickel, 2004) is measured and reported.
 
 They are indexed by ppp-codes and kept by flat-file; the true neighbours are found by brute force. The memory of the process is limited
-to 8 GB all the while. What answers cost is measured in a process of its own, so that its memory is that of answering and of nothing else.
+to 8 GB all the while. What answers cost is measured in processes of their own, so that their memory is that of answering and of nothing
+else: by the candidates, all of which are read, and with a sketch of 40 bytes by the reads. *Cold* is when nothing of the store lies in the
+system's cache. Since 40 latent dimensions flatter a sketch, the same is done with 160 (``--latent``).
 
-An interrupted run goes on in the same folder. A million take 5 GB there. The report is one page that needs nothing else.
+An interrupted run goes on in the same folder. A million take 5 GB there, for each number of dimensions. The report is one page that needs
+nothing else.
 """
 
-import html
-import io
-import json
 import resource
 import shutil
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from datetime import date
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
-from report import Figure, arguments, drop_cache, machine, package_versions, peak_memory, report
+from activations import CHUNK, DIM, LATENT, Activations
+from asking import Truth, tell
+from kept import Kept
+from report import Figure, arguments, drop_cache, peak_memory, report
+from seed_page import LIMIT_BYTES, SEED_SAYS, Known, Measured, page, result_of
+from ways import MORE_CANDIDATES, Way, without_ranking
 
 import seealso
 
-DIM = 4096
-LATENT = 40
-CLUSTERS = 1000
-SPREAD = 0.8  # of the points of a cluster, beside 1 of the clusters; the median of them
-UNEVEN = 0.8  # standard deviation of its logarithm
-CHUNK = 20_000
 SIZES = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
 COLD_QUERIES = 20
+READS = (10, 25, 50, 100, 200)
 NEIGHBOURS = 10
 WANTED = 0.8
-LIMIT_BYTES = 8_000_000_000
-SEED_SAYS = "20 million DeCAF7 descriptors, 8 GB of memory, 8 cores, SSD: 5,000 candidates give 80 % of the 10 nearest in about 400 ms"
-
-
-class Activations:
-    """Rectified descriptors of ``dim`` values; a chunk is the same whenever it is made."""
-
-    def __init__(self, dim: int = DIM) -> None:
-        random = np.random.default_rng(2015)
-        self.centres = random.normal(size=(CLUSTERS, LATENT)).astype(np.float32)
-        self.spreads = np.float32(SPREAD) * np.exp(np.float32(UNEVEN) * random.normal(size=CLUSTERS).astype(np.float32))
-        self.weights = random.normal(size=(LATENT, dim)).astype(np.float32) / np.float32(np.sqrt(LATENT))
-        self.bias = np.float32(0.75) + random.normal(size=dim).astype(np.float32) * np.float32(0.3)
-
-    def chunk(self, number: int, count: int = CHUNK) -> np.ndarray:
-        """Descriptors ``(count, dim)``."""
-        random = np.random.default_rng([1, number])
-        cluster = random.integers(0, CLUSTERS, count)
-        around = self.spreads[cluster, np.newaxis] * random.normal(size=(count, LATENT)).astype(np.float32)
-        return np.maximum((self.centres[cluster] + around) @ self.weights - self.bias, 0)
+SKETCH_BYTES = 40
+PLAIN = Way("ppp-codes", "ppp-codes", 0)
+RECALLS = {25: 0.8, 100: 0.95}
+WARM_MS, COLD_MS, TOGETHER_BYTES = 10, 25, 75
+T = TypeVar("T")
 
 
 def intrinsic_dimension(distances: np.ndarray) -> float:
@@ -73,14 +58,22 @@ def intrinsic_dimension(distances: np.ndarray) -> float:
     return float(1 / logs.mean())
 
 
-def tell(what: str) -> None:
-    """A line on standard error."""
-    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
+def opened(folder: Path, way: Way) -> seealso.Collection:
+    """The collection."""
+    return seealso.open(folder / "seed.seealso", store="flat-file", **way.settings)
 
 
-def fill(collection: seealso.Collection, folder: Path, size: int) -> float:
+def sketched() -> Way:
+    """With a sketch: the index leaves ranking to it, where it can."""
+    unranked = without_ranking()
+    if unranked is None:
+        return Way("ppp-codes", "ppp-codes", SKETCH_BYTES)
+    return Way("cells of ppp-codes", unranked, SKETCH_BYTES, MORE_CANDIDATES)
+
+
+def fill(collection: seealso.Collection, folder: Path, size: int, latent: int) -> float:
     """Take in what is missing; the seconds that the collection took."""
-    activations, taken = Activations(), 0.0
+    activations, taken = Activations(latent=latent), 0.0
     done = collection.counts().objects if collection.exists() else 0
     for number in range(done // CHUNK, -(-size // CHUNK)):
         file = folder / f"chunk-{number:06}.npy"
@@ -94,11 +87,11 @@ def fill(collection: seealso.Collection, folder: Path, size: int) -> float:
     return taken
 
 
-def build(folder: Path, size: int) -> list[Figure]:
+def build(folder: Path, size: int, latent: int) -> list[Figure]:
     """The collection; and what it took to make it, where nothing of it was there."""
     figures = []
-    with seealso.open(folder / "seed.seealso", index="ppp-codes", store="flat-file") as collection:
-        taken = fill(collection, folder, size)
+    with opened(folder, PLAIN) as collection:
+        taken = fill(collection, folder, size, latent)
         if taken:
             figures.append(
                 Figure("taking in, index included", size / taken, "descriptors/s", beside="of those missing")
@@ -108,30 +101,6 @@ def build(folder: Path, size: int) -> list[Figure]:
             figures.append(Figure("laying the store in the order of the index", time.perf_counter() - started, "s"))
             tell("maintained")
     return figures
-
-
-@dataclass(frozen=True)
-class Truth:
-    """What was found out before anything was measured."""
-
-    dimension: float
-    tuned: seealso.Tuned
-    status: dict[str, object]
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What the process that answers found.
-
-    Attributes:
-        found: recall and cost by candidate-set size.
-        cold_ms: of some queries, with the tuned number of candidates, when nothing of the store lies in the system's cache.
-        peak: bytes of memory that the process held at its peak, mapped files included.
-    """
-
-    found: seealso.Evaluation
-    cold_ms: list[float]
-    peak: int
 
 
 def limit_memory() -> None:
@@ -145,20 +114,20 @@ def progress(what: str, done: int, total: int) -> None:
         tell(f"{what}: {done:,} of {total:,}")
 
 
-def find_truth(folder: Path, queries: int) -> Truth:
+def find_truth(folder: Path, queries: int) -> Known:
     """The true neighbours, which the collection keeps; their intrinsic dimension; and the candidates that are enough."""
-    with seealso.open(folder / "seed.seealso", index="ppp-codes", store="flat-file") as collection:
+    with opened(folder, PLAIN) as collection:
         sample = seealso.sample_of(collection, queries, seed=0)
         truth = seealso.true_neighbours(collection, sample, NEIGHBOURS, progress=progress)
         tell(f"looking for the candidates that give a recall of {WANTED}")
         tuned = seealso.tune(collection, WANTED, k=NEIGHBOURS, count=queries)
-        return Truth(intrinsic_dimension(truth.distances), tuned, collection.status())
+        return Known(intrinsic_dimension(truth.distances), tuned, collection.status())
 
 
 def answer(folder: Path, queries: int, candidates: int) -> Measured:
     """Recall and cost by candidate-set size: run in a process that does nothing else."""
     limit_memory()
-    with seealso.open(folder / "seed.seealso", index="ppp-codes", store="flat-file") as collection:
+    with opened(folder, PLAIN) as collection:
         objects = collection.counts().objects
         sizes = [size for size in (*SIZES, candidates) if size < objects]
         found = seealso.evaluate(collection, count=queries, k=NEIGHBOURS, sizes=sizes, progress=progress)
@@ -169,7 +138,77 @@ def answer(folder: Path, queries: int, candidates: int) -> Measured:
         return Measured(found, cold, peak_memory())
 
 
-def figures_of(truth: Truth, measured: Measured) -> Iterator[Figure]:
+@dataclass(frozen=True)
+class ByReads:
+    """What was found with the sketch and so many reads.
+
+    Attributes:
+        reads: descriptors that are read, at most.
+        recall: of the nearest, the mean.
+        ms: the median of a query's milliseconds, with what the operating system keeps.
+        cold_ms: the same of some queries when nothing of the store lies in the system's cache.
+    """
+
+    reads: int
+    recall: float
+    ms: float
+    cold_ms: float
+
+
+def answer_by_reads(folder: Path, queries: int, way: Way) -> tuple[list[ByReads], dict[str, object]]:
+    """Recall and cost by reads, and the collection's status: run in a process that does nothing else."""
+    limit_memory()
+    found = []
+    with opened(folder, way) as collection:
+        sample = seealso.sample_of(collection, queries, seed=0)
+        neighbours = seealso.true_neighbours(collection, sample, NEIGHBOURS)
+        # Its rows are numbered from 0.
+        truth = Truth(neighbours.ids - 1, neighbours.distances.max(axis=1))
+        asked = [
+            [seealso.Query.like(id_, k=NEIGHBOURS, others=True, **way.reading(reads)) for id_ in sample.ids.tolist()]
+            for reads in READS
+        ]
+        for reads, some in zip(READS, asked, strict=True):
+            answers = [collection.search(query) for query in some]
+            cold = []
+            for query in some[:COLD_QUERIES]:
+                drop_cache(folder / "seed.seealso")
+                cold.append(collection.search(query).cost.ms.total)
+            recall = float(np.mean([truth.recall(number, answer.hits) for number, answer in enumerate(answers)]))
+            ms = float(np.median([answer.cost.ms.total for answer in answers]))
+            found.append(ByReads(reads, recall, ms, float(np.median(cold))))
+            tell(f"{reads} reads: {recall:.3f}")
+        return found, collection.status()
+
+
+def sketch_figures(
+    found: list[ByReads], status: dict[str, object], way: Way, latent: int, size: int
+) -> Iterator[Figure]:
+    """The figures of the sketch. The goals are for a million, and for the dimensions that the experiment has."""
+    whole = size >= 1_000_000
+    judged, title = whole and latent == LATENT, f"{latent} latent dimensions, {way}"
+    for each in found:
+        least = RECALLS.get(each.reads)
+        yield Figure(
+            f"{title}, {each.reads} read: recall of the {NEIGHBOURS} nearest", each.recall, "", "" if least is None else f">= {least:g}",
+            each.recall >= least if judged and least is not None else None, f"{each.ms:.1f} ms warm, {each.cold_ms:.1f} ms cold",
+        )  # fmt: skip
+    most = next(each for each in found if each.reads == max(RECALLS))
+    for name, value, limit in (("warm", most.ms, WARM_MS), ("cold", most.cold_ms, COLD_MS)):
+        reached = value <= limit if judged else None
+        yield Figure(f"{title}, {most.reads} read: a query, {name}", value, "ms", f"<= {limit:g}", reached)
+    index, sketch = status["index"], status["sketch"]
+    assert isinstance(index, dict)
+    assert isinstance(sketch, dict)
+    each_index = (index["bytes"] - index.get("bytes_pivots", 0)) / size
+    together = each_index + sketch["bytes"] / size
+    yield Figure(
+        f"{title}: index and sketch in memory", together, "bytes an object", f"<= {TOGETHER_BYTES}",
+        together <= TOGETHER_BYTES if whole else None, f"index {each_index:.1f}; {sketch.get('values')} values of {sketch.get('bits')} bits",
+    )  # fmt: skip
+
+
+def figures_of(truth: Known, measured: Measured) -> Iterator[Figure]:
     """The figures."""
     found, tuned, index = measured.found, truth.tuned, truth.status["index"]
     assert isinstance(index, dict)
@@ -209,100 +248,65 @@ def figures_of(truth: Truth, measured: Measured) -> Iterator[Figure]:
     )  # fmt: skip
 
 
-def result_of(truth: Truth, measured: Measured) -> seealso.SizeResult:
-    """What was measured with the candidates that are enough."""
-    return next(result for result in measured.found.results if result.candidates == truth.tuned.candidates)
+def alone(work: Callable[..., T], *given: object) -> T:
+    """Do it in a process of its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        return process.submit(work, *given).result()
 
 
-def drawing(found: seealso.Evaluation) -> str:
-    """The plots as SVG, to stand in the page."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "plot.svg"
-        seealso.plot_evaluation(found, file)
-        text = file.read_text()
-    return text[text.index("<svg") :]
+def rebuilt(folder: Path, way: Way) -> None:
+    """Have the collection indexed in a way; a file says so, since only a rebuild changes that."""
+    told = folder / "indexed-as"
+    if (told.read_text() if told.exists() else str(PLAIN)) != str(way):
+        tell(f"the index is built: {way}")
+        told.unlink(missing_ok=True)
+        with opened(folder, way) as collection:
+            collection.rebuild()
+        told.write_text(str(way))
 
 
-def page(truth: Truth, measured: Measured, figures: list[Figure]) -> str:
-    """The report, in one file."""
-    out = io.StringIO()
-    found, best = measured.found, result_of(truth, measured)
-    versions = ", ".join(f"{key}: {value}" for key, value in {**machine(), **package_versions()}.items())
-    out.write(
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-        "<title>The seed's experiment</title><style>body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#222}"
-        "table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}td,th{padding:.3rem .6rem;border-bottom:1px solid #ddd;text-align:right}"
-        "td:first-child,th:first-child{text-align:left}svg{width:100%;height:auto}.quiet{color:#666}</style>"
-        f"<h1>The experiment of SIGIR 2015, again</h1><p>{found.objects:,} descriptors of {DIM:,} values, PPP-Codes, descriptors on disk; "
-        f"{found.queries} queries from among them, each left out of its own answer; recall of the {found.k} nearest.</p>"
-    )
-    out.write(
-        f"<p><strong>{best.candidates:,} candidates give {100 * best.recall:.1f} % recall</strong> ({100 * best.recall_interval[0]:.1f} % at "
-        f"least, 95 % sure), in {best.ms['total'].median:.1f} ms (the median; {best.ms['total'].p99:.1f} ms for 99 of a hundred) with what "
-        f"the operating system keeps in its cache, in {float(np.median(measured.cold_ms)):.1f} ms when it keeps nothing of the descriptors; "
-        f"{best.reads:,.0f} reads and {best.bytes_read / 1e6:.2f} MB. The process that answers held {measured.peak / 1e6:,.0f} MB of "
-        f"resident memory at its peak, candidate sets of {found.results[-1].candidates:,} included.</p>"
-        f"<p>The paper: {html.escape(SEED_SAYS)}.</p>"
-    )
-    out.write(drawing(found))
-    heads = (
-        "candidates",
-        "recall",
-        "95 % sure",
-        "worst 5 %",
-        "distance",
-        "ms, median",
-        "95 %",
-        "99 %",
-        "index ms",
-        "read ms",
-        "refine ms",
-        "reads",
-        "MB",
-    )
-    out.write("<table><tr>" + "".join(f"<th>{head}" for head in heads) + "</tr>")
-    for result in found.results:
-        low, high = result.recall_interval
-        total = result.ms["total"]
-        cells = [
-            f"{result.candidates:,}", f"{result.recall:.4f}", f"{low:.3f}-{high:.3f}", f"{result.recall_p5:.2f}",
-            f"+{100 * result.distance_error:.2f} %", f"{total.median:.1f}", f"{total.p95:.1f}", f"{total.p99:.1f}",
-            *(f"{result.ms[stage].median:.1f}" for stage in ("candidates", "read", "refine")),
-            f"{result.reads:,.0f}", f"{result.bytes_read / 1e6:.1f}",
-        ]  # fmt: skip
-        out.write("<tr>" + "".join(f"<td>{cell}" for cell in cells) + "</tr>")
-    out.write("</table><h2>Figures</h2><table>")
+def measure(folder: Path, size: int, queries: int, latent: int, page_file: Path | None) -> Iterator[Figure]:
+    """By candidates, without a sketch."""
+    figures = build(folder, size, latent)
+    rebuilt(folder, PLAIN)
+    truth = find_truth(folder, queries)
+    measured = alone(answer, folder, queries, truth.tuned.candidates)
+    figures += figures_of(truth, measured)
+    if page_file is not None:
+        page_file.write_text(page(truth, measured, figures))
     for figure in figures:
-        if "candidates: recall" in figure.name:
-            continue  # it stands above
-        out.write(
-            f"<tr><td>{html.escape(figure.name)}<td>{figure.value:,.4g} {html.escape(figure.unit)}<td>{html.escape(figure.beside)}</tr>"
-        )
-    out.write(
-        f"</table><p class=quiet>Descriptors: points in {CLUSTERS:,} clusters of uneven size in {LATENT} dimensions, through random weights and a "
-        f"rectifier, made to be about as hard to search as crops of photographs are. "
-        f"Intrinsic dimension {truth.dimension:.1f}. Index: {html.escape(json.dumps(found.index))}. Memory limited to {LIMIT_BYTES / 1e9:.0f} GB. "
-        f"{date.today()}, {html.escape(versions)}.</p></html>\n"
-    )
-    return out.getvalue()
+        figure.name = f"{latent} latent dimensions: {figure.name}"
+        yield figure
+
+
+def measure_sketch(folder: Path, size: int, queries: int, latent: int) -> Iterator[Figure]:
+    """By reads, with a sketch."""
+    way = sketched()
+    rebuilt(folder, way)
+    found, status = alone(answer_by_reads, folder, queries, way)
+    yield from sketch_figures(found, status, way, latent, size)
 
 
 def main() -> None:
     """Measure and report."""
-    options = arguments(__doc__ or "", size=1_000_000, queries=500, folder="", page="")
-    size, queries = (20_000, 100) if options.quick else (options.size, options.queries)
+    options = arguments(__doc__ or "", size=1_000_000, queries=500, latent=f"{LATENT},160", folder="", page="")
+    size, queries = (8000, 50) if options.quick else (options.size, options.queries)
     limit_memory()
     folder = Path(options.folder or tempfile.mkdtemp())
-    folder.mkdir(parents=True, exist_ok=True)
+    kept = Kept(folder, "seed_experiment", {"size": size, "queries": queries})
+    figures: list[Figure] = []
     try:
-        figures = build(folder, size)
-        truth = find_truth(folder, queries)
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
-            measured = alone.submit(answer, folder, queries, truth.tuned.candidates).result()
-        figures += figures_of(truth, measured)
-        report(f"The seed's experiment, {measured.found.objects:,} descriptors", figures, options.json)
-        if options.page:
-            Path(options.page).write_text(page(truth, measured, figures))
+        for latent in map(int, options.latent.split(",")):
+            place = folder / f"latent-{latent}"
+            place.mkdir(exist_ok=True)
+            page_file = Path(options.page) if options.page and latent == LATENT else None
+            for what, work in (
+                ("plain", partial(measure, place, size, queries, latent, page_file)),
+                ("sketch", partial(measure_sketch, place, size, queries, latent)),
+            ):
+                figures += kept.figures(f"{latent}, {what}", lambda work=work: list(work()))
+        report(f"The seed's experiment, {size:,} descriptors", figures, options.json)
+        kept.forget()
     finally:
         if not options.folder:
             shutil.rmtree(folder, ignore_errors=True)

@@ -50,3 +50,9 @@ class Nearest:
         ids = np.concatenate([self.ids, near + first], axis=1)
         best = np.argsort(distances, axis=1, kind="stable")[:, : self.count]
         self.ids, self._distances = np.take_along_axis(ids, best, 1), np.take_along_axis(distances, best, 1)
+
+    @property
+    def last(self) -> np.ndarray:
+        """How far the farthest of them is from each query, ``(n,)``."""
+        squares = self._distances.max(axis=1) + np.vecdot(self.queries, self.queries)
+        return np.sqrt(np.maximum(squares, 0))

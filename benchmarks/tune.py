@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from crops import crop_descriptors
+from cropping import crop_descriptors
 from report import Figure, arguments, report
 from synthetic import CHUNK, Clusters
 
