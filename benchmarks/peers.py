@@ -16,6 +16,7 @@ An interrupted run goes on behind the libraries that were measured.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import tempfile
@@ -116,9 +117,16 @@ def resident(what: str) -> float:
     return 1024 * int(found[1]) if found else peak_memory()
 
 
+def silence() -> None:
+    """Let what is written to standard output go nowhere, by whatever library."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+
+
 def alone(work: Callable[..., dict[str, Any]], *given: object) -> dict[str, Any]:
-    """Do it in a process of its own."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+    """Do it in a process of its own, whose standard output nobody sees: DiskANN tells each of its steps there."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=silence) as process:
         return process.submit(work, *given).result()
 
 
@@ -161,7 +169,7 @@ def measured_alone(
 def main() -> None:
     """Measure and report."""
     options = arguments(__doc__ or "", size=WHOLE, photos="", folder="", only="")
-    size = 5000 if options.quick else options.size
+    size = 2000 if options.quick else options.size
     folder = kept_in(options.folder)
     kept = Kept(folder, "peers", {"size": size, "photos": options.photos, "only": options.only})
     measured: list[dict[str, Any]] = []

@@ -290,7 +290,7 @@ def measure_sketch(folder: Path, size: int, queries: int, latent: int) -> Iterat
 def main() -> None:
     """Measure and report."""
     options = arguments(__doc__ or "", size=1_000_000, queries=500, latent=f"{LATENT},160", folder="", page="")
-    size, queries = (8000, 50) if options.quick else (options.size, options.queries)
+    size, queries = (3000, 20) if options.quick else (options.size, options.queries)
     limit_memory()
     folder = Path(options.folder or tempfile.mkdtemp())
     kept = Kept(folder, "seed_experiment", {"size": size, "queries": queries})

@@ -94,10 +94,10 @@ def vectors(file: Path, dim: int, size: int) -> Path:
 def main() -> None:
     """Measure and report."""
     options = arguments(__doc__ or "", photos="", size=WHOLE, rounds=5, folder="")
-    size, rounds = (5000, 1) if options.quick else (options.size, options.rounds)
+    size, rounds = (2000, 1) if options.quick else (options.size, options.rounds)
     photographs = photographs_below(options.photos)
     if options.quick:
-        photographs = photographs[:: max(1, len(photographs) // 100)]
+        photographs = photographs[:: max(1, len(photographs) // 50)]
     folder = kept_in(options.folder)
     kept = Kept(folder, "sketch_building", {"photos": options.photos, "size": size, "quick": options.quick})
     figures: list[Figure] = []
@@ -106,7 +106,7 @@ def main() -> None:
         for dim, most in GOALS.items():
             tell(f"{size:,} descriptors of {dim:,} values")
             file = vectors(place / f"{dim}.npy", dim, size)
-            small = vectors(place / "small.npy", dim, 3000)
+            small = vectors(place / "small.npy", dim, 300)
             # What is compiled, is compiled before anything is timed.
             imported(small, place, SKETCHES[1])
             pairs = [
