@@ -167,7 +167,10 @@ def measured(
         if clients == 1 and similar:
             goal, holds = f"<= {MEDIAN_MS:g}", 1000 * middle <= MEDIAN_MS if judged else None
         elif clients == 1 and alone is not None:
-            goal, holds = f"<= in process + {ADDED_MS} ms", middle - alone <= ADDED_MS / 1000
+            goal, holds = (
+                f"<= in process + {ADDED_MS} ms",
+                middle - alone <= ADDED_MS / 1000 if judged else None,
+            )
         elif clients == 64:
             goal, holds = "none fails", failed == 0
         beside = "" if alone is None else f"in process: {1000 * alone:.2f} ms"
@@ -216,7 +219,7 @@ def main() -> None:
         (folder / "seealso.yaml").write_text(
             f"collections:\n  photos: {{path: ./c{more}}}\n  crops: {{path: ./crops{more}}}\n"
         )
-        command = [*SEEALSO, "--config", str(folder / "seealso.yaml"), "index", "--in", "photos"]
+        command = [*SEEALSO, "--config", str(folder / "seealso.yaml"), "--in", "photos", "index"]
         subprocess.run([*command, *map(str, photographs)], check=True, stdout=subprocess.DEVNULL)
         sent = unknown(photographs)
         with seealso.Deployment.load(folder / "seealso.yaml") as deployment:
