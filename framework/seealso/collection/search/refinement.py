@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from seealso.interfaces.answer import Cost
 from seealso.interfaces.codec import Codec, Record
 from seealso.interfaces.index import CandidateBlock, IdSet, MetricIndex
 from seealso.interfaces.store import EncodedBlock, ObjectStore
+from seealso.sorted_ids import distinct
 
 STEP = 500  # candidates that are refined together where refinement may stop early
 CLOSELY = 100  # measured by a costly measure, at least
@@ -78,7 +79,8 @@ class Refinement:
 
     Without sketches all candidates are refined; and where no more objects are allowed than candidates, the index is not asked: all of them
     are refined, and the answer is exact. With sketches the best by these are refined, of as many allowed ones as `WHOLE` without asking the
-    index; an object that has no sketch yet is refined in any case.
+    index; an object that has no sketch yet is refined in any case. An index that ranks by sketches is asked for the best of all; of several
+    probes together it knows nothing, and the sketches of all objects are looked at here, of as many as `WHOLE`.
 
     Args:
         store: holds the descriptors.
@@ -162,39 +164,69 @@ class Refinement:
         rest = self._rest()
         if rest.size:
             self._refine(rest)
-        for ids in self._proposed():
-            if self._settled(ids, STEP):
+        for block in self._proposed(self._wanted.candidates):
+            if self._settled(block.ids, STEP):
                 return
 
     def _by_sketches(self, sketches: Sketches, estimates: Estimates) -> int:
         """Refine the best by their sketches; returns how many objects were looked at."""
-        ids, places = self._gathered(sketches)
-        looked_at = ids.size
-        self._watch.book("candidates")
-        unknown = ids[places < 0]
-        ids, places = ids[places >= 0], places[places >= 0]
         reads = max(self._wanted.reads, CLOSELY if self._costly else 0)
-        if ids.size > reads:
-            scores = estimates(places)
-            best = np.argpartition(scores, reads - 1)[:reads]
-            ids = ids[best[np.argsort(scores[best], kind="stable")]]
-        self._watch.book("sketch")
+        if self._ranks_by_sketches() and self._measure.by_probe():
+            unknown, ids, looked_at = self._ranked_by_index(reads)
+        else:
+            unknown, ids, looked_at = self._ranked(sketches, estimates, reads)
         if unknown.size:
             self._refine(unknown)
         self._settled(ids, READS)
         return looked_at
 
+    def _ranks_by_sketches(self) -> bool:
+        return self._view.part is not None and self._view.part.needs_sketch
+
+    def _ranked_by_index(self, reads: int) -> tuple[np.ndarray, np.ndarray, int]:
+        """Objects without an estimate; as many as are read of those that the index has put in order; and how many were looked at."""
+        ranked, others = [np.empty(0, np.int64)], [self._rest()]
+        looked_at = others[0].size
+        for block in self._proposed(reads):
+            (ranked if block.estimated else others).append(block.ids)
+            looked_at += block.looked_at if block.estimated else block.ids.size
+        return np.concatenate(others), np.concatenate(ranked), looked_at
+
+    def _ranked(self, sketches: Sketches, estimates: Estimates, reads: int) -> tuple[np.ndarray, np.ndarray, int]:
+        """Objects without a sketch; as many as are read of those with one, in the order of their estimates; and how many were looked at."""
+        ids, places = self._gathered(sketches)
+        looked_at = ids.size
+        self._watch.book("candidates")
+        unknown = ids[places < 0]
+        ids, places = ids[places >= 0], places[places >= 0]
+        if ids.size > reads:
+            scores = estimates(places)
+            best = np.argpartition(scores, reads - 1)[:reads]
+            ids = ids[best[np.argsort(scores[best], kind="stable")]]
+        self._watch.book("sketch")
+        return unknown, ids, looked_at
+
     def _gathered(self, sketches: Sketches) -> tuple[np.ndarray, np.ndarray]:
         """All objects that are to be looked at, and the places of their sketches, -1 where there is none."""
-        allowed = self._wanted.allowed
-        if allowed is not None and len(allowed) <= max(WHOLE, self._wanted.candidates):
-            ids = self._kept(allowed.ids)
-            places = sketches.places(ids)
+        whole = self._whole()
+        if whole is not None:
+            places = sketches.places(whole)
             # Those without a sketch are read: no more than would be read without any.
             if np.count_nonzero(places < 0) <= self._wanted.candidates:
-                return ids, places
-        ids = np.concatenate([self._rest(), *self._proposed()])
+                return whole, places
+        ids = np.concatenate([self._rest(), *(block.ids for block in self._proposed(self._wanted.candidates))])
         return ids, sketches.places(ids)
+
+    def _whole(self) -> np.ndarray | None:
+        """All objects that the hits may be, where the sketches of all are looked at rather than the index is asked; else None."""
+        index, allowed = self._view.part, self._wanted.allowed
+        if allowed is not None:
+            ids = allowed.ids
+        elif index is not None and index.needs_sketch:
+            ids = distinct(index.ids(), self._view.rest) if self._view.rest.size else index.ids()
+        else:
+            return None
+        return self._kept(ids) if ids.size <= max(WHOLE, self._wanted.candidates) else None
 
     def _kept(self, ids: np.ndarray) -> np.ndarray:
         """Without those that are passed over; in their order."""
@@ -205,17 +237,17 @@ class Refinement:
         rest, allowed = self._view.rest, self._wanted.allowed
         return self._kept(rest if allowed is None or not rest.size else rest[allowed.contains(rest)])
 
-    def _proposed(self) -> Iterator[np.ndarray]:
-        """Candidates of the index, as many as are wanted. Those whose distance it knows are taken as they are, and do not come."""
+    def _proposed(self, most: int) -> Iterator[CandidateBlock]:
+        """Candidates of the index, so many at most. Those whose distance it knows are taken as they are, and do not come."""
         index, wanted = self._view.part, self._wanted
         if index is None:
             return
-        # Those that are passed over come on top: for one that is missing an index would search as far as for all of the first.
-        spare = min(self._passed_over.size, wanted.candidates)
         probes = self._measure.probes
-        blocks = _by_turns(
-            [index.candidates(probe, allowed=wanted.allowed, wanted=wanted.candidates + spare) for probe in probes]
-        )
+        # Those that are passed over come on top: for one that is missing an index would search as far as for all of the first.
+        asked = most + min(self._passed_over.size, wanted.candidates)
+        # A part from each probe, for the first block may hold as many as are asked for.
+        asked = -(-asked // len(probes))
+        blocks = _by_turns([index.candidates(probe, allowed=wanted.allowed, wanted=asked) for probe in probes])
         proposed = np.empty(0, np.int64)  # by any of several probes
         considered = 0
         for block in self._timed(blocks):
@@ -224,29 +256,29 @@ class Refinement:
             kept = ~np.isin(block.ids, self._passed_over)
             if len(self._seen):
                 kept &= ~self._seen.contains(block.ids)
-            ids = block.ids[kept]
             if len(probes) > 1:
-                ids = ids[~np.isin(ids, proposed)]
-                proposed = np.concatenate([proposed, ids])
+                kept &= ~np.isin(block.ids, proposed)
+                proposed = np.concatenate([proposed, block.ids[kept]])
+            ids, scores = block.ids[kept], block.scores[kept]
             if block.exact and self._measure.plain:
                 self._cost.candidates += ids.size
                 considered += ids.size
-                self.best.add(ids, block.scores[kept])
+                self.best.add(ids, scores)
                 self._watch.book("candidates")
                 # No object outside is nearer.
                 if considered >= wanted.hits + SPARE:
                     return
                 continue
-            ids = ids[: wanted.candidates - considered]
-            considered += ids.size
-            yield ids
-            if considered >= wanted.candidates:
+            left = most - considered
+            yield replace(block, ids=ids[:left], scores=scores[:left])
+            considered += min(left, ids.size)
+            if considered >= most:
                 return
 
     def _timed(self, blocks: Iterator[CandidateBlock]) -> Iterator[CandidateBlock]:
         while True:
             block = next(blocks, None)
-            self._watch.book("candidates")
+            self._watch.book("sketch" if block is not None and block.estimated else "candidates")
             if block is None:
                 return
             yield block
