@@ -15,8 +15,8 @@ from seealso_scan.best import Best, Last
 FIRST_BLOCK = 1000
 LARGEST_BLOCK = 1 << 20
 
-SLICE = 1 << 16
-"""Sketches that are compared before the best of them are looked for."""
+SLICE = 1 << 14
+"""Sketches that are compared before the best of them are looked for: few enough that the estimates stay in the cache."""
 
 WORTH_A_THREAD = 1 << 16
 """So many sketches, at least, are compared by each thread."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -68,6 +69,20 @@ class Wanted:
     patience: int | None = None
     allowed: IdSet | None = None
     skip: np.ndarray | None = None
+
+
+class Ranked(NamedTuple):
+    """Objects that are worth reading.
+
+    Attributes:
+        unknown: those without a sketch, int64.
+        ids: of those with one as many as are to be read, the nearest by their sketches first.
+        looked_at: how many objects there were to choose from.
+    """
+
+    unknown: np.ndarray
+    ids: np.ndarray
+    looked_at: int
 
 
 class Refinement:
@@ -147,14 +162,17 @@ class Refinement:
             self._records = {id_: record for id_, record in self._records.items() if id_ in best}
 
     def _find(self) -> None:
-        estimates = None if self._sketches is None else self._measure.estimates(self._sketches)
-        before = self._cost.refined
-        if self._sketches is not None and estimates is not None:
-            looked_at = self._by_sketches(self._sketches, estimates)
-        else:
+        ranked = None if self._sketches is None else self._ranked(self._sketches)
+        if ranked is None:
+            before = self._cost.refined
             self._by_reading()
-            looked_at = self._cost.refined - before
+            self._cost.candidates += self._cost.refined - before
+            return
+        unknown, ids, looked_at = ranked
         self._cost.candidates += looked_at
+        if unknown.size:
+            self._refine(unknown)
+        self._settled(ids, READS)
 
     def _by_reading(self) -> None:
         allowed = self._wanted.allowed
@@ -168,32 +186,26 @@ class Refinement:
             if self._settled(block.ids, STEP):
                 return
 
-    def _by_sketches(self, sketches: Sketches, estimates: Estimates) -> int:
-        """Refine the best by their sketches; returns how many objects were looked at."""
+    def _ranked(self, sketches: Sketches) -> Ranked | None:
+        """What is worth reading by the sketches; None where they do not tell."""
         reads = max(self._wanted.reads, CLOSELY if self._costly else 0)
-        if self._ranks_by_sketches() and self._measure.by_probe():
-            unknown, ids, looked_at = self._ranked_by_index(reads)
-        else:
-            unknown, ids, looked_at = self._ranked(sketches, estimates, reads)
-        if unknown.size:
-            self._refine(unknown)
-        self._settled(ids, READS)
-        return looked_at
+        index = self._view.part
+        if index is not None and index.needs_sketch and self._measure.by_probe():
+            return self._ranked_by_index(reads)
+        estimates = self._measure.estimates(sketches)
+        return None if estimates is None else self._ranked_here(sketches, estimates, reads)
 
-    def _ranks_by_sketches(self) -> bool:
-        return self._view.part is not None and self._view.part.needs_sketch
-
-    def _ranked_by_index(self, reads: int) -> tuple[np.ndarray, np.ndarray, int]:
-        """Objects without an estimate; as many as are read of those that the index has put in order; and how many were looked at."""
+    def _ranked_by_index(self, reads: int) -> Ranked:
+        """As the index has put it in order, which knows the sketches."""
         ranked, others = [np.empty(0, np.int64)], [self._rest()]
         looked_at = others[0].size
         for block in self._proposed(reads):
             (ranked if block.estimated else others).append(block.ids)
             looked_at += block.looked_at if block.estimated else block.ids.size
-        return np.concatenate(others), np.concatenate(ranked), looked_at
+        return Ranked(np.concatenate(others), np.concatenate(ranked), looked_at)
 
-    def _ranked(self, sketches: Sketches, estimates: Estimates, reads: int) -> tuple[np.ndarray, np.ndarray, int]:
-        """Objects without a sketch; as many as are read of those with one, in the order of their estimates; and how many were looked at."""
+    def _ranked_here(self, sketches: Sketches, estimates: Estimates, reads: int) -> Ranked:
+        """By the estimates of what the index proposes, or of all that is allowed."""
         ids, places = self._gathered(sketches)
         looked_at = ids.size
         self._watch.book("candidates")
@@ -204,7 +216,7 @@ class Refinement:
             best = np.argpartition(scores, reads - 1)[:reads]
             ids = ids[best[np.argsort(scores[best], kind="stable")]]
         self._watch.book("sketch")
-        return unknown, ids, looked_at
+        return Ranked(unknown, ids, looked_at)
 
     def _gathered(self, sketches: Sketches) -> tuple[np.ndarray, np.ndarray]:
         """All objects that are to be looked at, and the places of their sketches, -1 where there is none."""

@@ -155,7 +155,8 @@ class Rows:
             rows = self.parts[number].rows[first : first + count]
             score(rows, _IN_ORDER[:count], found[at - start : at - start + count])
             at += count
-        found[self.runs.unused(start, end) - start] = np.inf
+        if self.runs.size < self.used:
+            found[self.runs.unused(start, end) - start] = np.inf
         return found
 
     def _by_part(self, places: np.ndarray) -> Iterator[tuple[Part, np.ndarray, np.ndarray]]:

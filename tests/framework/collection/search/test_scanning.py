@@ -155,16 +155,10 @@ def test_words_are_ranked_among_those_nearest_to_their_direction(collection):
     assert len(set(found) & set(exact)) >= 9
 
 
-class Unsketched(FromDescriptor):
-    """A measure that sketches say nothing of."""
-
-    def estimates(self, sketches):
-        return None
-
-
 def test_where_sketches_say_nothing_the_candidates_are_read(collection):
     opened = opened_of(collection)
-    measure = Unsketched(opened.distance, heaps(1, 3)[0])
+    # As of another distance than the collection's.
+    measure = FromDescriptor(opened.distance, heaps(1, 3)[0], plain=False)
     best, cost = refined(opened, measure, candidates=400)
     assert (cost.candidates, cost.refined) == (400, 400)
     assert set(best) == set(refined(opened, measure, candidates=OBJECTS)[0])
