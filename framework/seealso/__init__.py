@@ -117,6 +117,7 @@ if TYPE_CHECKING:
     from seealso.interfaces.sketch import Sketch as Sketch
     from seealso.interfaces.sketch import SketchContext as SketchContext
     from seealso.interfaces.sketch import SketchQuery as SketchQuery
+    from seealso.interfaces.sketch import SketchView as SketchView
     from seealso.interfaces.store import EncodedBlock as EncodedBlock
     from seealso.interfaces.store import ObjectStore as ObjectStore
     from seealso.interfaces.store import StoreContext as StoreContext
@@ -153,6 +154,7 @@ if TYPE_CHECKING:
     from seealso.registry.output import own_stdout as own_stdout
     from seealso.registry.output import take_stdout as take_stdout
     from seealso.registry.registry import Plugins as Plugins
+    from seealso.sorted_ids import KeptIds as KeptIds
     from seealso.sorted_ids import distinct as distinct
 
 _MODULES = {
@@ -172,7 +174,7 @@ _MODULES = {
     "seealso.collection.intake.ingest": ("IngestReport", "IngestedBatch", "Progress"),
     "seealso.configuration.models": ("Config", "load_config"),
     "seealso.deployment": ("Deployment",),
-    "seealso.sorted_ids": ("distinct",),
+    "seealso.sorted_ids": ("KeptIds", "distinct"),
     "seealso.durability": ("disk_is_full", "sync_directory", "sync_file", "write_atomically"),
     "seealso.errors": (
         "CollectionBusy",
@@ -220,7 +222,7 @@ _MODULES = {
     "seealso.interfaces.likeness": ("Likeness", "Within"),
     "seealso.interfaces.observed": ("Observed",),
     "seealso.interfaces.plugin": ("Plugin", "PluginChoice", "PluginOptions", "RelativePath"),
-    "seealso.interfaces.sketch": ("Sketch", "SketchContext", "SketchQuery"),
+    "seealso.interfaces.sketch": ("Sketch", "SketchContext", "SketchQuery", "SketchView"),
     "seealso.interfaces.store": ("EncodedBlock", "ObjectStore", "StoreContext", "StoreOptions", "StoreReport"),
     "seealso.interfaces.text": ("TextContext", "TextHits", "TextIndex", "Words", "hash_of_words"),
     "seealso.authoring.new": ("write_new_plugin",),

@@ -20,7 +20,7 @@ from warm_python import WarmPython
 
 MAKES: dict[str, dict[str, object]] = {
     "usual": {"store": "flat-file", "index": "ppp-codes", "distance": "euclidean", "sketch": "rabitq"},
-    "lmdb": {"store": {"plugin": "lmdb", "codec": "raw"}, "index": "exact"},
+    "lmdb": {"store": {"plugin": "lmdb", "codec": "raw"}, "index": "scan", "distance": "euclidean", "sketch": "rabitq"},
     "plain": {"store": {"plugin": "flat-file", "codec": "zstd"}, "index": "pivot", "text": "plain-text"},
 }
 """Collections, each of other parts."""
@@ -32,10 +32,10 @@ KINDS = (
     ("catalogue", r"[^/]+/c\.seealso/catalog", 3),
     ("text index tantivy", r"(usual|lmdb)/c\.seealso/text/", 5),
     ("index ppp-codes", r"usual/c\.seealso/index/", 3),
-    ("sketches", r"usual/c\.seealso/sketch/", 3),
+    ("sketches", r"(usual|lmdb)/c\.seealso/sketch/", 3),
     ("store flat-file", r"(usual|plain)/c\.seealso/store/", 3),
     ("store lmdb", r"lmdb/c\.seealso/store/", 3),
-    ("index exact", r"lmdb/c\.seealso/index/", 3),
+    ("index scan", r"lmdb/c\.seealso/index/", 3),
     ("indexes of others", r"plain/c\.seealso/(index|text)/", 3),
     ("kept thumbnails", rf"{SERVED}/c\.seealso/extras/", 3),
     ("cached pictures", rf"{SERVED}/cache/", 3),

@@ -82,7 +82,8 @@ class Race(Campaign):
         sockets = self.resources.enter_context(tempfile.TemporaryDirectory())
         self.python = self.resources.enter_context(WarmPython(Path(sockets), {"PYTHONPATH": str(TESTS)}))
         self.gallery = Gallery(self.folder / "photos", random.randrange(1 << 30))
-        configure(self.folder / "seealso.yaml", {"c": {"path": "c.seealso", "extractor": "thumbnail"}})
+        index = random.choice(["ppp-codes", "scan"])
+        configure(self.folder / "seealso.yaml", {"c": {"path": "c.seealso", "extractor": "thumbnail", "index": index}})
         self.ids: dict[int, int] = {}  # of the images that were there when the last writer had ended, by number
         self._begin(random)
 

@@ -1,15 +1,16 @@
 """The metric index: narrows a query to a candidate set."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
 from seealso.interfaces.derived import DerivedFromDescriptors
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.plugin import PluginOptions
+from seealso.interfaces.sketch import SketchView
 from seealso.interfaces.store import ObjectStore
 from seealso.sorted_ids import distinct
 
@@ -66,6 +67,7 @@ class IndexContext:
         dim: the number of values in a descriptor.
         dtype: their type.
         threads: how many processor cores to use.
+        sketches: gives the collection's sketches as of now, or None while there are none yet; None: the collection has no sketch.
     """
 
     distance: Distance
@@ -73,6 +75,7 @@ class IndexContext:
     dim: int
     dtype: np.dtype
     threads: int
+    sketches: Callable[[], SketchView | None] | None = None
 
     def check(self, descriptors: np.ndarray) -> None:
         """Hold descriptors ``(n, dim)`` to what the collection's are.
@@ -94,6 +97,8 @@ class CandidateBlock:
         exact: the scores are the true distances, and no object outside is nearer: nothing to refine.
         reads: separate reads of the disk that it took.
         bytes_read: and the bytes.
+        estimated: the scores are what the collection's sketches say (`IndexContext.sketches`): these need not be asked again.
+        looked_at: how many objects were looked at to find these; 0: these alone.
     """
 
     ids: np.ndarray
@@ -101,10 +106,16 @@ class CandidateBlock:
     exact: bool = False
     reads: int = 0
     bytes_read: int = 0
+    estimated: bool = False
+    looked_at: int = 0
 
 
 class MetricIndex(DerivedFromDescriptors):
     """Proposes candidates for a query. What it is told of an object is its descriptor; `Derived` says how it lives."""
+
+    needs_sketch: ClassVar[bool] = False
+    """Whether it ranks by the collection's sketches (`IndexContext.sketches`). A collection without a sketch then refuses it, and the
+    framework itself searches the objects that have no sketch yet."""
 
     def __init__(self, options: PluginOptions, context: IndexContext) -> None:
         self.options = options

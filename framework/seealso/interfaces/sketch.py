@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -40,9 +40,36 @@ class SketchQuery(ABC):
 
         Args:
             rows: sketches, as `Sketch.encode` gave them: uint8 ``(n, width)``, side by side, read-only, perhaps mapped from a file.
-            places: which of them, int64 ``(m,)``, each from 0 to n - 1, in any order.
+            places: which of them, int64 ``(m,)``, each from 0 to n - 1, in any order; they stay as they are.
             out: float32 ``(m,)``, where the estimates are written. Each is finite.
         """
+
+
+class SketchView(Protocol):
+    """The sketches of a collection as of one moment, whatever comes and goes meanwhile. May be asked from several threads at once.
+
+    Each has a place, numbered from 0 in the order in which they came. One whose object is gone may keep its place for a while.
+    """
+
+    @property
+    def size(self) -> int:
+        """How many places there are."""
+
+    def places(self, ids: np.ndarray) -> np.ndarray:
+        """Where the sketches of objects are, int64 ``(n,)``; -1 where there is none."""
+
+    def ids(self, places: np.ndarray) -> np.ndarray:
+        """Whose sketches are at places, int64 ``(n,)``; -1 where the object is gone."""
+
+    def query(self, descriptor: np.ndarray) -> SketchQuery:
+        """Prepare a query ``(dim,)``."""
+
+    def scores(self, query: SketchQuery, places: np.ndarray) -> np.ndarray:
+        """Estimates for sketches by their places, int64 ``(n,)``: float32 ``(n,)``, lower is nearer."""
+
+    def scores_between(self, query: SketchQuery, start: int, end: int) -> np.ndarray:
+        """The same for all places from ``start`` until ``end``, in their order; infinite where the object is gone. Faster than to name
+        the places."""
 
 
 class Sketch(Plugin):

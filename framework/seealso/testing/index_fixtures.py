@@ -10,6 +10,7 @@ import pytest
 from seealso.distances import register_distances
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.index import IndexContext, MetricIndex
+from seealso.testing.lent_sketches import LentSketches
 from seealso.testing.memory_store import MemoryStore
 from seealso.testing.plugin_classes import PluginTests
 
@@ -21,7 +22,8 @@ class Made:
     """An index, and the store that its descriptors are in: the back door to what it should know."""
 
     def __init__(self, cls: type[MetricIndex], store: MemoryStore, distance: Distance, **options: Any) -> None:
-        context = IndexContext(distance, store, store.context.dim, store.context.dtype, 2)
+        sketches = LentSketches(store, distance)
+        context = IndexContext(distance, store, store.context.dim, store.context.dtype, 2, sketches)
         self.index = cls(cls.Options.model_validate(options), context)
         self.store = store
         self.distance = distance

@@ -1,7 +1,5 @@
 """Brute force: the true distance to every object, in bounded memory."""
 
-import json
-import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,10 +7,8 @@ from typing import Self
 
 import numpy as np
 
-from seealso import CandidateBlock, EncodedBlock, FormatError, IdSet, IndexContext, MetricIndex, PluginOptions, distinct
+from seealso import CandidateBlock, EncodedBlock, IdSet, IndexContext, KeptIds, MetricIndex, PluginOptions
 
-MAGIC = "seealso-exact"
-FORMAT_VERSION = 1
 FIRST_BLOCK = 1024
 LARGEST_BLOCK = 1 << 20
 WORTH_A_THREAD = 4096  # objects
@@ -33,31 +29,25 @@ class ExactIndex(MetricIndex):
 
     def __init__(self, options: PluginOptions, context: IndexContext) -> None:
         super().__init__(options, context)
-        # Replaced as a whole at every change, so that a query goes on with the array that it began with.
-        self._ids: np.ndarray = np.empty(0, np.int64)
+        self._ids = KeptIds(ExactIndex.name)
 
     def add(self, ids: np.ndarray, descriptors: np.ndarray | None) -> None:
         """Add IDs; O(objects) where they are not larger than all before, else O(objects log objects)."""
-        if not ids.size:
-            return
-        if not self._ids.size or ids[0] > self._ids[-1]:
-            self._ids = np.concatenate([self._ids, ids])
-        else:
-            self._ids = distinct(self._ids, ids)
+        self._ids.add(ids)
 
     def remove(self, ids: np.ndarray) -> None:
-        """Remove IDs; O((objects + removed) log removed)."""
-        self._ids = np.setdiff1d(self._ids, ids, assume_unique=False)
+        """Remove IDs; O(objects + removed log objects)."""
+        self._ids.remove(ids)
 
     def ids(self) -> np.ndarray:
         """All IDs, ascending."""
-        return self._ids
+        return self._ids.array
 
     def candidates(
         self, query: np.ndarray, *, allowed: IdSet | None = None, wanted: int = FIRST_BLOCK
     ) -> Iterator[CandidateBlock]:
         """Every object by its true distance, ties by ID. What is wanted does not matter: most take far less."""
-        ids = self._ids
+        ids = self._ids.array
         if allowed is not None:
             ids = ids[allowed.contains(ids)]
         size = FIRST_BLOCK
@@ -94,9 +84,7 @@ class ExactIndex(MetricIndex):
 
     def save(self, directory: Path) -> None:
         """Write the IDs and their checksum."""
-        np.save(directory / "ids.npy", self._ids, allow_pickle=False)
-        header = {"magic": MAGIC, "version": FORMAT_VERSION, "crc32": zlib.crc32(self._ids.tobytes())}
-        (directory / "exact.json").write_text(json.dumps(header))
+        self._ids.save(directory)
 
     def load(self, directory: Path) -> None:
         """Map the IDs.
@@ -104,34 +92,12 @@ class ExactIndex(MetricIndex):
         Raises:
             FormatError: they are not what `save` wrote, or damaged, or of a newer format.
         """
-        try:
-            header = json.loads((directory / "exact.json").read_text())
-            ids = np.load(directory / "ids.npy", mmap_mode="r", allow_pickle=False)
-            sound = (
-                header["magic"] == MAGIC
-                and header["version"] <= FORMAT_VERSION
-                and ids.dtype == np.int64
-                and ids.ndim == 1
-                and zlib.crc32(ids) == header["crc32"]
-            )
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            EOFError,
-            OverflowError,
-            RecursionError,
-            MemoryError,
-        ) as error:
-            raise FormatError(f"{directory}: not a snapshot of the index exact: {error}") from error
-        if not sound:
-            raise FormatError(f"{directory}: not a sound snapshot of the index exact, or one of a newer format")
-        self._ids = ids
+        self._ids.load(directory)
 
     def statistics(self) -> dict[str, int | float | str]:
         """Objects, and bytes in memory."""
-        return {"objects": int(self._ids.size), "bytes": int(self._ids.nbytes)}
+        ids = self._ids.array
+        return {"objects": int(ids.size), "bytes": int(ids.nbytes)}
 
 
 class _Best:

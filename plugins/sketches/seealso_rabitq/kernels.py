@@ -127,10 +127,12 @@ def scorer(words: int, plane: int, bits: int) -> Callable[..., Any]:
         touched = np.uint64(0)
         for start in range(0, places.size, BLOCK):
             end = min(places.size, start + BLOCK)
+            # Those that lie side by side the processor fetches by itself.
+            if places[end - 1] - places[start] != end - 1 - start:
+                for number in range(start, end):
+                    touched += rows[places[number], 0] + rows[places[number], words]
             for number in range(start, end):
-                touched += rows[places[number], 0] + rows[places[number], words]
-            for number in range(start, end):
-                row = places[number]
+                row = np.uint64(places[number])  # it is never counted from the end
                 product, ones = np.uint64(0), np.uint64(0)
                 for word in range(words):
                     code = rows[row, 1 + word]

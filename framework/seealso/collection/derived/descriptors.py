@@ -100,7 +100,7 @@ class IndexedDescriptors(Descriptors[MetricIndex]):
 
 
 class SketchedDescriptors(Descriptors[SketchTable]):
-    """For the table of sketches."""
+    """For the table of sketches; not `dispensable` where the index ranks by them."""
 
     what = "table of sketches"
     spare = 1000

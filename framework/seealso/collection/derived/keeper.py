@@ -70,6 +70,12 @@ class Keeper(Generic[D]):
         return None if self._state is None else self._state.part
 
     @property
+    def askable(self) -> D | None:
+        """The thing itself, however far behind it may be; None where it cannot be asked."""
+        state = self._state
+        return state.part if state is not None and self._answers(state) else None
+
+    @property
     def applied(self) -> int:
         """The number of the newest change of which it holds everything."""
         return 0 if self._state is None else self._state.applied

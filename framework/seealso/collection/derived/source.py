@@ -56,7 +56,7 @@ class Source(ABC, Generic[D]):
     spare: ClassVar[int] = 0
     """So many objects the next reader replays rather than that a snapshot is saved for them."""
 
-    dispensable: ClassVar[bool] = False
+    dispensable: bool = False
     """Queries do without, where it is missing, however many objects there are."""
 
     def __init__(self, collection: str, recipe: Recipe[D]) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeVar
 
 import numpy as np
+
+from seealso.sorted_ids import distinct
 
 D = TypeVar("D")
 
@@ -29,3 +31,9 @@ class View(Generic[D]):
     rest: np.ndarray = field(default_factory=_none)
     removed: np.ndarray = field(default_factory=_none)
     unsearched: int = 0
+
+    def relying_on(self, other: View[Any]) -> View[D]:
+        """The same where it can propose only what another thing holds too: what that does not hold is searched without it."""
+        if not (other.rest.size or other.unsearched):
+            return self
+        return replace(self, rest=distinct(self.rest, other.rest), unsearched=max(self.unsearched, other.unsearched))

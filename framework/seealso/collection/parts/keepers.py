@@ -15,11 +15,12 @@ from seealso.collection.derived.source import Recipe, Record
 from seealso.collection.derived.words import WordsOfObjects
 from seealso.collection.parts.resolved import Chosen, Parts
 from seealso.collection.sketches.table import SketchTable
+from seealso.errors import ConfigError
 from seealso.interfaces.derived import Derived
 from seealso.interfaces.extractor import Provenance
 from seealso.interfaces.index import IndexContext, MetricIndex
 from seealso.interfaces.plugin import PluginChoice
-from seealso.interfaces.sketch import SketchContext
+from seealso.interfaces.sketch import SketchContext, SketchView
 from seealso.interfaces.store import ObjectStore
 from seealso.interfaces.text import TextContext, TextIndex
 from seealso.registry.kinds import DISTANCE, INDEX, SKETCH, TEXT, Kind, P
@@ -39,13 +40,30 @@ def text_keeper(parts: Parts, directory: Path) -> Keeper[TextIndex] | None:
     return Keeper(WordsOfObjects(parts.name, _recipe(parts, (TEXT,), make)), directory)
 
 
-def index_keeper(parts: Parts, directory: Path, store: ObjectStore, provenance: Provenance) -> Keeper[MetricIndex]:
-    """What looks after the metric index, whose snapshots are in a directory."""
+def index_keeper(
+    parts: Parts, directory: Path, store: ObjectStore, provenance: Provenance, sketch: Keeper[SketchTable] | None
+) -> Keeper[MetricIndex]:
+    """What looks after the metric index, whose snapshots are in a directory.
+
+    Args:
+        parts: the plugins in force.
+        directory: where its snapshots are.
+        store: where the descriptors are.
+        provenance: what made them.
+        sketch: what looks after the sketches that the index may rank by; None: there are none.
+    """
     dim, dtype = provenance.dim, np.dtype(provenance.dtype)
+
+    def sketches() -> SketchView | None:
+        table = None if sketch is None else sketch.askable
+        return None if table is None else table.now()
 
     def make(made_by: Record, scratch: Callable[[], Path]) -> MetricIndex:
         index, distance = _as_made(parts, INDEX, made_by), _as_made(parts, DISTANCE, made_by)
-        context = IndexContext(parts.metric(distance), store, dim, dtype, parts.threads)
+        if index.cls.needs_sketch and sketch is None:
+            raise ConfigError(f"the index {index.cls.name} ranks by sketches, and the collection has none")
+        lent = None if sketch is None else sketches
+        context = IndexContext(parts.metric(distance), store, dim, dtype, parts.threads, lent)
         return index.cls(index.options, context)
 
     source = IndexedDescriptors(parts.name, _recipe(parts, (INDEX, DISTANCE), make), store, dim, dtype)
@@ -58,11 +76,11 @@ def sketch_keeper(
     """What looks after the table of sketches, whose snapshots are in a directory; None where there is to be none.
 
     Raises:
-        ConfigError: the sketch cannot estimate the collection's distance.
+        ConfigError: the sketch cannot estimate the collection's distance, or there is none, and the index ranks by it.
     """
+    parts.check_sketch()
     if parts.chosen_or_none(SKETCH) is None:
         return None
-    parts.check_sketch()
     dim, dtype = provenance.dim, np.dtype(provenance.dtype)
 
     def make(made_by: Record, scratch: Callable[[], Path]) -> SketchTable:
@@ -71,6 +89,7 @@ def sketch_keeper(
         return SketchTable(sketch.cls(sketch.options, context))
 
     source = SketchedDescriptors(parts.name, _recipe(parts, (SKETCH, DISTANCE), make), store, dim, dtype)
+    source.dispensable = not parts.chosen(INDEX).cls.needs_sketch
     return Keeper(source, directory)
 
 

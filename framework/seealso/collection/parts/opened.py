@@ -83,8 +83,8 @@ class Opened:
             called = parts.called(parts.chosen(STORE), folder)
             try:
                 check_identity(store, catalog, called, force=force)
-                index = index_keeper(parts, path / INDEX, store, provenance)
                 sketch = sketch_keeper(parts, path / SKETCH, store, provenance)
+                index = index_keeper(parts, path / INDEX, store, provenance, sketch)
                 text = text_keeper(parts, path / TEXT)
                 index.open(catalog)
                 if sketch is not None:
@@ -125,8 +125,8 @@ class Opened:
         }
 
     def keepers(self) -> list[Keeper[Any]]:
-        """What looks after each thing that is derived."""
-        return [keeper for keeper in (self.index, self.sketch, self.text) if keeper is not None]
+        """What looks after each thing that is derived; the sketches first, since the index may rank by them."""
+        return [keeper for keeper in (self.sketch, self.index, self.text) if keeper is not None]
 
     def committed(self, change: int, ids: np.ndarray, descriptors: np.ndarray) -> None:
         """Objects were committed as ``change``: what is made of descriptors follows, while these are at hand.
@@ -136,9 +136,9 @@ class Opened:
             ids: the objects that were added, int64 ``(n,)``, perhaps none.
             descriptors: theirs, ``(n, dim)``.
         """
-        self.index.committed(self.catalog, change, ids, descriptors)
         if self.sketch is not None:
             self.sketch.committed(self.catalog, change, ids, descriptors)
+        self.index.committed(self.catalog, change, ids, descriptors)
 
     def ask_text(self, question: Callable[[View[TextIndex]], A]) -> A:
         """The answer to a question about what a query sees of the text index; see `Keeper.ask`.

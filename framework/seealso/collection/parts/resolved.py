@@ -26,7 +26,7 @@ from seealso.interfaces.extractor import Extractor, ExtractorContext, Provenance
 from seealso.interfaces.keywords import KeywordSource
 from seealso.interfaces.plugin import PluginChoice, PluginOptions
 from seealso.interfaces.store import ObjectStore, StoreContext, StoreOptions
-from seealso.registry.kinds import CHOSEN, CODEC, DISTANCE, EXTRACTOR, KEYWORDS, SKETCH, STORE, Kind, P
+from seealso.registry.kinds import CHOSEN, CODEC, DISTANCE, EXTRACTOR, INDEX, KEYWORDS, SKETCH, STORE, Kind, P
 from seealso.registry.registry import Plugins
 
 
@@ -346,11 +346,12 @@ class Parts:
         return self._metrics[key]
 
     def check_sketch(self) -> None:
-        """Refuse a sketch that cannot estimate the collection's distance.
+        """Refuse a sketch that cannot estimate the collection's distance, and an index that ranks by sketches where there are none.
 
         Raises:
-            ConfigError: it cannot; says what to write instead.
+            ConfigError: it cannot, or there are none; says what to write instead.
         """
+        self._check_needed_sketch()
         sketch = self.chosen_or_none(SKETCH)
         if sketch is None or sketch.cls.distance_kinds is None:
             return
@@ -361,6 +362,20 @@ class Parts:
                 f"{self.config.source.place(place_of(self.name, SKETCH))}: the sketch {sketch.cls.name} estimates the distances "
                 f"{', '.join(able)}, and not {distance.name}; write `sketch: none`, or choose another"
             )
+
+    def _check_needed_sketch(self) -> None:
+        index = self.chosen(INDEX).cls
+        if not index.needs_sketch or self.chosen_or_none(SKETCH) is not None:
+            return
+        distance = self.chosen(DISTANCE).cls
+        # One that is for this distance rather than one that is for any.
+        known = sorted(self.plugins.classes(SKETCH).values(), key=lambda cls: (cls.distance_kinds is None, cls.name))
+        able = [cls.name for cls in known if cls.distance_kinds is None or distance.kind in cls.distance_kinds]
+        write = f"write `sketch: {able[0]}` beside it, or " if able else ""
+        raise ConfigError(
+            f"{self.config.source.place(place_of(self.name, INDEX))}: the index {index.name} ranks by sketches, and the collection has "
+            f"none; {write}choose another index"
+        )
 
     def store(self, directory: Path, provenance: Provenance, *, read_only: bool, identity: str = "") -> ObjectStore:
         """The object store in a directory, which the collection knows by an identity.

@@ -169,8 +169,13 @@ class Answering:
 
     def _refine(self, view: View[MetricIndex], measure: Measure, wanted: Wanted) -> Best:
         opened, keeper = self._opened, self._opened.sketch
-        table = None if keeper is None else keeper.view(opened.catalog).part
-        sketches = None if table is None else table.now()
+        sketches = None
+        if keeper is not None:
+            table = keeper.view(opened.catalog)
+            sketches = None if table.part is None else table.part.now()
+            if view.part is not None and view.part.needs_sketch:
+                view = view.relying_on(table)
+                self._unsearched = max(self._unsearched, view.unsearched)
         self._watch.book("catch_up")
         return Refinement(opened.store, view, measure, wanted, self._cost, self._watch, sketches).run()
 

@@ -65,6 +65,10 @@ class Measure(ABC):
         """What estimates how far objects are (or roughly), by their sketches; lower is nearer. None: sketches do not tell."""
         return None
 
+    def by_probe(self) -> bool:
+        """Whether its estimates are those of its one probe: an index that ranks by sketches knows them then."""
+        return False
+
 
 class FromDescriptor(Measure):
     """A distance from a descriptor ``(dim,)``.
@@ -90,6 +94,10 @@ class FromDescriptor(Measure):
     def estimates(self, sketches: Sketches) -> Estimates | None:
         """See `Measure`; of another distance than the collection's they do not tell."""
         return partial(sketches.scores, sketches.query(self.probes[0])) if self.plain else None
+
+    def by_probe(self) -> bool:
+        """See `Measure`."""
+        return self.plain
 
     def of(self, descriptors: np.ndarray) -> np.ndarray:
         """The float32 distances ``(n,)`` of descriptors ``(n, dim)`` that are decoded already."""
@@ -164,6 +172,10 @@ class FromWords(Measure):
     def estimates(self, sketches: Sketches) -> Estimates | None:
         """See `Measure`: the distance from the words' descriptor."""
         return self._by_descriptor.estimates(sketches)
+
+    def by_probe(self) -> bool:
+        """See `Measure`: it is the words' descriptor."""
+        return self._by_descriptor.by_probe()
 
     def gives_angles(self) -> bool:
         """Whether the extractor ranks by these words itself, rather than leave it to the distance."""

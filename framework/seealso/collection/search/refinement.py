@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from seealso.interfaces.answer import Cost
 from seealso.interfaces.codec import Codec, Record
 from seealso.interfaces.index import CandidateBlock, IdSet, MetricIndex
 from seealso.interfaces.store import EncodedBlock, ObjectStore
+from seealso.sorted_ids import distinct
 
 STEP = 500  # candidates that are refined together where refinement may stop early
 CLOSELY = 100  # measured by a costly measure, at least
@@ -69,6 +71,20 @@ class Wanted:
     skip: np.ndarray | None = None
 
 
+class Ranked(NamedTuple):
+    """Objects that are worth reading.
+
+    Attributes:
+        unknown: those without a sketch, int64.
+        ids: of those with one as many as are to be read, the nearest by their sketches first.
+        looked_at: how many objects there were to choose from.
+    """
+
+    unknown: np.ndarray
+    ids: np.ndarray
+    looked_at: int
+
+
 class Refinement:
     """Finds the nearest objects by a measure.
 
@@ -78,7 +94,8 @@ class Refinement:
 
     Without sketches all candidates are refined; and where no more objects are allowed than candidates, the index is not asked: all of them
     are refined, and the answer is exact. With sketches the best by these are refined, of as many allowed ones as `WHOLE` without asking the
-    index; an object that has no sketch yet is refined in any case.
+    index; an object that has no sketch yet is refined in any case. An index that ranks by sketches is asked for the best of all; of several
+    probes together it knows nothing, and the sketches of all objects are looked at here, of as many as `WHOLE`.
 
     Args:
         store: holds the descriptors.
@@ -145,14 +162,17 @@ class Refinement:
             self._records = {id_: record for id_, record in self._records.items() if id_ in best}
 
     def _find(self) -> None:
-        estimates = None if self._sketches is None else self._measure.estimates(self._sketches)
-        before = self._cost.refined
-        if self._sketches is not None and estimates is not None:
-            looked_at = self._by_sketches(self._sketches, estimates)
-        else:
+        ranked = None if self._sketches is None else self._ranked(self._sketches)
+        if ranked is None:
+            before = self._cost.refined
             self._by_reading()
-            looked_at = self._cost.refined - before
+            self._cost.candidates += self._cost.refined - before
+            return
+        unknown, ids, looked_at = ranked
         self._cost.candidates += looked_at
+        if unknown.size:
+            self._refine(unknown)
+        self._settled(ids, READS)
 
     def _by_reading(self) -> None:
         allowed = self._wanted.allowed
@@ -162,39 +182,63 @@ class Refinement:
         rest = self._rest()
         if rest.size:
             self._refine(rest)
-        for ids in self._proposed():
-            if self._settled(ids, STEP):
+        for block in self._proposed(self._wanted.candidates):
+            if self._settled(block.ids, STEP):
                 return
 
-    def _by_sketches(self, sketches: Sketches, estimates: Estimates) -> int:
-        """Refine the best by their sketches; returns how many objects were looked at."""
+    def _ranked(self, sketches: Sketches) -> Ranked | None:
+        """What is worth reading by the sketches; None where they do not tell."""
+        reads = max(self._wanted.reads, CLOSELY if self._costly else 0)
+        index = self._view.part
+        if index is not None and index.needs_sketch and self._measure.by_probe():
+            return self._ranked_by_index(reads)
+        estimates = self._measure.estimates(sketches)
+        return None if estimates is None else self._ranked_here(sketches, estimates, reads)
+
+    def _ranked_by_index(self, reads: int) -> Ranked:
+        """As the index has put it in order, which knows the sketches."""
+        ranked, others = [np.empty(0, np.int64)], [self._rest()]
+        looked_at = others[0].size
+        for block in self._proposed(reads):
+            (ranked if block.estimated else others).append(block.ids)
+            looked_at += block.looked_at if block.estimated else block.ids.size
+        return Ranked(np.concatenate(others), np.concatenate(ranked), looked_at)
+
+    def _ranked_here(self, sketches: Sketches, estimates: Estimates, reads: int) -> Ranked:
+        """By the estimates of what the index proposes, or of all that is allowed."""
         ids, places = self._gathered(sketches)
         looked_at = ids.size
         self._watch.book("candidates")
         unknown = ids[places < 0]
         ids, places = ids[places >= 0], places[places >= 0]
-        reads = max(self._wanted.reads, CLOSELY if self._costly else 0)
         if ids.size > reads:
             scores = estimates(places)
             best = np.argpartition(scores, reads - 1)[:reads]
             ids = ids[best[np.argsort(scores[best], kind="stable")]]
         self._watch.book("sketch")
-        if unknown.size:
-            self._refine(unknown)
-        self._settled(ids, READS)
-        return looked_at
+        return Ranked(unknown, ids, looked_at)
 
     def _gathered(self, sketches: Sketches) -> tuple[np.ndarray, np.ndarray]:
         """All objects that are to be looked at, and the places of their sketches, -1 where there is none."""
-        allowed = self._wanted.allowed
-        if allowed is not None and len(allowed) <= max(WHOLE, self._wanted.candidates):
-            ids = self._kept(allowed.ids)
-            places = sketches.places(ids)
+        whole = self._whole()
+        if whole is not None:
+            places = sketches.places(whole)
             # Those without a sketch are read: no more than would be read without any.
             if np.count_nonzero(places < 0) <= self._wanted.candidates:
-                return ids, places
-        ids = np.concatenate([self._rest(), *self._proposed()])
+                return whole, places
+        ids = np.concatenate([self._rest(), *(block.ids for block in self._proposed(self._wanted.candidates))])
         return ids, sketches.places(ids)
+
+    def _whole(self) -> np.ndarray | None:
+        """All objects that the hits may be, where the sketches of all are looked at rather than the index is asked; else None."""
+        index, allowed = self._view.part, self._wanted.allowed
+        if allowed is not None:
+            ids = allowed.ids
+        elif index is not None and index.needs_sketch:
+            ids = distinct(index.ids(), self._view.rest) if self._view.rest.size else index.ids()
+        else:
+            return None
+        return self._kept(ids) if ids.size <= max(WHOLE, self._wanted.candidates) else None
 
     def _kept(self, ids: np.ndarray) -> np.ndarray:
         """Without those that are passed over; in their order."""
@@ -205,17 +249,17 @@ class Refinement:
         rest, allowed = self._view.rest, self._wanted.allowed
         return self._kept(rest if allowed is None or not rest.size else rest[allowed.contains(rest)])
 
-    def _proposed(self) -> Iterator[np.ndarray]:
-        """Candidates of the index, as many as are wanted. Those whose distance it knows are taken as they are, and do not come."""
+    def _proposed(self, most: int) -> Iterator[CandidateBlock]:
+        """Candidates of the index, so many at most. Those whose distance it knows are taken as they are, and do not come."""
         index, wanted = self._view.part, self._wanted
         if index is None:
             return
-        # Those that are passed over come on top: for one that is missing an index would search as far as for all of the first.
-        spare = min(self._passed_over.size, wanted.candidates)
         probes = self._measure.probes
-        blocks = _by_turns(
-            [index.candidates(probe, allowed=wanted.allowed, wanted=wanted.candidates + spare) for probe in probes]
-        )
+        # Those that are passed over come on top: for one that is missing an index would search as far as for all of the first.
+        asked = most + min(self._passed_over.size, wanted.candidates)
+        # A part from each probe, for the first block may hold as many as are asked for.
+        asked = -(-asked // len(probes))
+        blocks = _by_turns([index.candidates(probe, allowed=wanted.allowed, wanted=asked) for probe in probes])
         proposed = np.empty(0, np.int64)  # by any of several probes
         considered = 0
         for block in self._timed(blocks):
@@ -224,29 +268,29 @@ class Refinement:
             kept = ~np.isin(block.ids, self._passed_over)
             if len(self._seen):
                 kept &= ~self._seen.contains(block.ids)
-            ids = block.ids[kept]
             if len(probes) > 1:
-                ids = ids[~np.isin(ids, proposed)]
-                proposed = np.concatenate([proposed, ids])
+                kept &= ~np.isin(block.ids, proposed)
+                proposed = np.concatenate([proposed, block.ids[kept]])
+            ids, scores = block.ids[kept], block.scores[kept]
             if block.exact and self._measure.plain:
                 self._cost.candidates += ids.size
                 considered += ids.size
-                self.best.add(ids, block.scores[kept])
+                self.best.add(ids, scores)
                 self._watch.book("candidates")
                 # No object outside is nearer.
                 if considered >= wanted.hits + SPARE:
                     return
                 continue
-            ids = ids[: wanted.candidates - considered]
-            considered += ids.size
-            yield ids
-            if considered >= wanted.candidates:
+            left = most - considered
+            yield replace(block, ids=ids[:left], scores=scores[:left])
+            considered += min(left, ids.size)
+            if considered >= most:
                 return
 
     def _timed(self, blocks: Iterator[CandidateBlock]) -> Iterator[CandidateBlock]:
         while True:
             block = next(blocks, None)
-            self._watch.book("candidates")
+            self._watch.book("sketch" if block is not None and block.estimated else "candidates")
             if block is None:
                 return
             yield block

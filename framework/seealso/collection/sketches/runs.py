@@ -3,9 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
+
+
+class _Intervals(NamedTuple):
+    """Intervals of integers that ascend and do not overlap, each mapped onto as many from another one on.
+
+    Attributes:
+        starts: the first of each interval, int64, ascending.
+        lengths: how many are in it.
+        images: what the first is mapped to.
+    """
+
+    starts: np.ndarray
+    lengths: np.ndarray
+    images: np.ndarray
+
+    def at(self, asked: np.ndarray) -> np.ndarray:
+        """What integers are mapped to, int64 of the same shape; -1 where they are in no interval."""
+        if not self.starts.size:
+            return np.full(asked.shape, -1, np.int64)
+        numbers = np.searchsorted(self.starts, asked, side="right") - 1
+        within = asked - self.starts[numbers]
+        found: np.ndarray = np.where(
+            (numbers >= 0) & (within < self.lengths[numbers]), self.images[numbers] + within, -1
+        )
+        return found
+
+    def gaps(self, start: int, end: int) -> np.ndarray:
+        """The integers from ``start`` until ``end`` that are in no interval, int64, ascending."""
+        first = max(0, int(np.searchsorted(self.starts, start, side="right")) - 1)
+        some = slice(first, int(np.searchsorted(self.starts, end)))
+        begins, ends = self.starts[some], self.starts[some] + self.lengths[some]
+        lows = np.maximum(start, np.concatenate([[start], ends]))
+        counts = np.maximum(0, np.concatenate([begins, [end]]) - lows)
+        before = np.cumsum(counts) - counts
+        return np.repeat(lows - before, counts) + np.arange(counts.sum())
 
 
 class Runs:
@@ -20,13 +55,14 @@ class Runs:
         places: the place of the first.
     """
 
-    __slots__ = ("firsts", "lengths", "places", "size")
+    __slots__ = ("_by_place", "firsts", "lengths", "places", "size")
 
     def __init__(self, firsts: np.ndarray, lengths: np.ndarray, places: np.ndarray) -> None:
         self.firsts = firsts
         self.lengths = lengths
         self.places = places
         self.size = int(lengths.sum())
+        self._by_place: _Intervals | None = None  # when it is first asked for
 
     @classmethod
     def empty(cls) -> Self:
@@ -45,12 +81,21 @@ class Runs:
 
     def at(self, ids: np.ndarray) -> np.ndarray:
         """The places of IDs, int64 of the same shape; -1 where there is no such ID. O(n log runs)."""
-        if not self.firsts.size:
-            return np.full(ids.shape, -1, np.int64)
-        runs = np.searchsorted(self.firsts, ids, side="right") - 1
-        within = ids - self.firsts[runs]
-        places: np.ndarray = np.where((runs >= 0) & (within < self.lengths[runs]), self.places[runs] + within, -1)
-        return places
+        return _Intervals(self.firsts, self.lengths, self.places).at(ids)
+
+    def ids_at(self, places: np.ndarray) -> np.ndarray:
+        """The IDs at places, int64 of the same shape; -1 where there is none. O(n log runs)."""
+        return self._in_places().at(places)
+
+    def unused(self, start: int, end: int) -> np.ndarray:
+        """The places from ``start`` until ``end`` that belong to no ID, int64, ascending."""
+        return self._in_places().gaps(start, end)
+
+    def _in_places(self) -> _Intervals:
+        if self._by_place is None:
+            order = np.argsort(self.places)
+            self._by_place = _Intervals(self.places[order], self.lengths[order], self.firsts[order])
+        return self._by_place
 
     def blocks(self, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """All IDs, ascending, and their places, at most ``size`` at a time."""

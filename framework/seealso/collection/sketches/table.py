@@ -17,7 +17,7 @@ from seealso.interfaces.sketch import Sketch, SketchQuery
 
 @dataclass(frozen=True, slots=True)
 class Sketches:
-    """The sketches as of one moment, whatever comes and goes meanwhile.
+    """The sketches as of one moment: what `SketchView` promises.
 
     Attributes:
         sketch: what made them.
@@ -27,9 +27,18 @@ class Sketches:
     sketch: Sketch
     rows: Rows
 
+    @property
+    def size(self) -> int:
+        """How many places there are."""
+        return self.rows.used
+
     def places(self, ids: np.ndarray) -> np.ndarray:
         """Where the sketches of objects are, int64 ``(n,)``; -1 where there is none. O(n log runs)."""
         return self.rows.runs.at(ids)
+
+    def ids(self, places: np.ndarray) -> np.ndarray:
+        """Whose sketches are at places, int64 ``(n,)``; -1 where the object is gone. O(n log runs)."""
+        return self.rows.runs.ids_at(places)
 
     def query(self, descriptor: np.ndarray) -> SketchQuery:
         """Prepare a query ``(dim,)``."""
@@ -38,6 +47,10 @@ class Sketches:
     def scores(self, query: SketchQuery, places: np.ndarray) -> np.ndarray:
         """Estimates for sketches by their places, int64 ``(n,)``: float32 ``(n,)``, lower is nearer."""
         return self.rows.score(query.scores, places)
+
+    def scores_between(self, query: SketchQuery, start: int, end: int) -> np.ndarray:
+        """The same for all places from ``start`` until ``end``, in their order; infinite where the object is gone."""
+        return self.rows.score_between(query.scores, start, end)
 
 
 class SketchTable(DerivedFromDescriptors):

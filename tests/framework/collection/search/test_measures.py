@@ -71,6 +71,15 @@ def test_weights_count_beside_one_another_alone(collection):
     assert [hit.id for hit in one.hits] == [hit.id for hit in other.hits]
 
 
+def test_candidates_come_from_all_examples(collection):
+    """Not from the first alone, whose first block may hold as many as are wanted."""
+    if collection.choices()["index"] == "exact":
+        pytest.skip("its blocks are of a size of their own")
+    answer = collection.search(Query.like(1, 2, k=9, candidates=9))
+    assert answer.cost.candidates == 9
+    assert {1, 2} <= {hit.id for hit in answer.hits}
+
+
 def test_the_same_example_twice_is_the_example(collection):
     once = collection.search(Query.like(5, k=20)).hits
     twice = collection.search(Query.like(5, 5, k=20)).hits

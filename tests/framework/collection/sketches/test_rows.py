@@ -17,9 +17,10 @@ STEPS = st.lists(
 
 @pytest.fixture
 def small_parts(monkeypatch):
-    """Parts of ten rows, with room for three at first."""
+    """Parts of ten rows, with room for three at first; four are scored together, where all are."""
     monkeypatch.setattr(rows_module, "PART", 10)
     monkeypatch.setattr(rows_module, "ROOM", 3)
+    monkeypatch.setattr(rows_module, "_IN_ORDER", np.arange(4))
 
 
 def rows_of(ids, salt=0) -> np.ndarray:
@@ -63,6 +64,11 @@ def test_they_are_those_of_a_dictionary_and_earlier_ones_stay(steps):
         scores = rows.score(copied, rows.runs.at(ids))
         assert scores.dtype == np.float32
         assert scores.tolist() == [expected[id_] for id_ in ids.tolist()]
+        for start, end in ((0, rows.used), (rows.used // 3, rows.used - rows.used // 4)):
+            owners = rows.runs.ids_at(np.arange(start, end)).tolist()
+            scores = rows.score_between(copied, start, end)
+            assert scores.dtype == np.float32
+            assert scores.tolist() == [expected.get(id_, np.inf) for id_ in owners]
 
 
 @pytest.mark.usefixtures("small_parts")

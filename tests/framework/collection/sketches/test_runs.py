@@ -36,6 +36,10 @@ def test_they_are_those_of_a_dictionary(steps):
         assert runs.last == max(expected, default=-1)
         asked = as_array({*range(32), LARGEST, LARGEST - 1, 1 << 53, *ids})
         assert runs.at(asked).tolist() == [expected.get(id_, -1) for id_ in asked.tolist()]
+        owners = {place: id_ for id_, place in expected.items()}
+        assert runs.ids_at(np.arange(used + 3)).tolist() == [owners.get(place, -1) for place in range(used + 3)]
+        for start, end in ((0, used), (used // 3, used - used // 3), (used, used)):
+            assert runs.unused(start, end).tolist() == [place for place in range(start, end) if place not in owners]
         for size in (1, 3, 100):
             blocks = list(runs.blocks(size))
             assert all(ids.size <= size for ids, _ in blocks)

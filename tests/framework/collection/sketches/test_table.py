@@ -103,6 +103,19 @@ def test_a_moment_stays(filled):
     assert now.places(np.array([3, 200, 4])).tolist() == [0, -1, -1]
 
 
+def test_all_are_gone_through_in_their_order(filled):
+    filled.remove(np.array([6, 90]))
+    now = filled.now()
+    assert now.size == 40
+    owners = now.ids(np.arange(now.size))
+    assert owners.tolist() == [-1 if id_ in (6, 90) else id_ for id_ in range(3, 123, 3)]
+    query = now.query(points(1)[0])
+    scores = now.scores_between(query, 1, 38)
+    there = owners[1:38] >= 0
+    assert np.array_equal(scores[there], now.scores(query, now.places(owners[1:38][there])))
+    assert scores[~there].tolist() == [np.inf, np.inf]
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
