@@ -1,7 +1,7 @@
 """The metric index: narrows a query to a candidate set."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -66,6 +66,7 @@ class IndexContext:
         dim: the number of values in a descriptor.
         dtype: their type.
         threads: how many processor cores to use.
+        sketches: gives the collection's sketches as of now, or None while there are none yet; None: the collection has no sketch.
     """
 
     distance: Distance
@@ -73,6 +74,7 @@ class IndexContext:
     dim: int
     dtype: np.dtype
     threads: int
+    sketches: Callable[[], object] | None = None
 
     def check(self, descriptors: np.ndarray) -> None:
         """Hold descriptors ``(n, dim)`` to what the collection's are.

@@ -102,6 +102,27 @@ def sort_into_cells(codes: Array, length: int, bits: int, starts: Array, low: Ar
 
 
 @_kernel
+def codes_of_cells(starts: Array, low: Array, high: Array, length: int, bits: int, rows: Array, codes: Array) -> None:
+    """The reverse of `sort_into_cells`: the symbols of the objects in the cells.
+
+    ``rows`` int32 ``(n,)`` says to which row of ``codes`` the symbols of each place go; -1: nowhere.
+    """
+    mask = (1 << bits) - 1
+    for space in range(starts.shape[0]):
+        for cell in range(starts.shape[1] - 1):
+            for at in range(starts[space, cell], starts[space, cell + 1]):
+                place = np.int64(low[space, at]) | (np.int64(high[space, at]) << 16)
+                # A damaged file must not make us read outside of the arrays.
+                row = rows[place] if place < rows.size else -1
+                if row >= 0:
+                    if length > 1:
+                        codes[row, space * length] = cell >> bits
+                        codes[row, space * length + 1] = cell & mask
+                    else:
+                        codes[row, space] = cell
+
+
+@_kernel
 def copy_rows(source: Array, places: Array, target: Array) -> None:
     """Copy the rows at ``places`` of ``source`` to ``target``, one after another."""
     for number in range(places.size):
@@ -109,58 +130,95 @@ def copy_rows(source: Array, places: Array, target: Array) -> None:
             target[number, column] = source[places[number], column]
 
 
-@_kernel
-def count_by_bound(counts: Array, first: Array, second: Array, low: int, shift: int, sizes: Array) -> None:
-    """Add the objects of every cell to ``sizes``, by the bound of the cell: ``(bound − low) >> shift``.
+@njit(nogil=True)
+def bound_of(tables: Array, space: int, cell: int, bits: int) -> Any:
+    """What the first two symbols of a cell add to a score (the first, where codes have one); ``tables`` as in `score`."""
+    if tables.shape[1] == 1:
+        return np.int64(tables[space, 0, cell])
+    return np.int64(tables[space, 0, cell >> bits]) + np.int64(tables[space, 1, cell & ((1 << bits) - 1)])
 
-    The bound of a cell is ``first[a] + second[b]`` for its two symbols; where codes have one symbol, ``second`` is one 0.
+
+@_kernel
+def sort_by_bound(
+    cells: Array,
+    sizes: Array,
+    starts: Array,
+    tables: Array,
+    bits: int,
+    lows: Array,
+    shifts: Array,
+    order: Array,
+    ends: Array,
+    held: Array,
+) -> None:
+    """Counting sort of the cells of each space by their bound; those in a bucket, ``(bound − low) >> shift``, keep their order.
+
+    Args:
+        cells: the cells, int32 ``(m,)``, space after space.
+        sizes: how many objects each holds, uint32.
+        starts: where each space starts, and where the last ends, int64 ``(spaces + 1,)``.
+        tables: as in `score`.
+        bits: of a symbol.
+        lows: the lowest bound of each space, int64 ``(spaces,)``.
+        shifts: the width of a bucket in each, as a power of two, int64 ``(spaces,)``.
+        order: where the sorted cells go, int32 ``(m,)``.
+        ends: zeros, int64 ``(spaces, buckets)``; it leaves as where each bucket ends in ``order``.
+        held: zeros, int64 ``(spaces, buckets)``; it leaves as how many objects there are up to the end of each bucket.
     """
-    for a in range(first.size):
-        for b in range(second.size):
-            count = counts[a * second.size + b]
-            if count:
-                sizes[(first[a] + np.int64(second[b]) - low) >> shift] += count
-
-
-@_kernel
-def cells_between(counts: Array, first: Array, second: Array, low: int, high: int, cells: Array) -> int:
-    """Write the cells that hold anything and have a bound from ``low`` to below ``high``; returns how many there are."""
-    least = np.int64(second.min())
-    found = 0
-    for a in range(first.size):
-        if first[a] + least >= high:
-            continue
-        for b in range(second.size):
-            bound = first[a] + np.int64(second[b])
-            if low <= bound < high and counts[a * second.size + b]:
-                cells[found] = a * second.size + b
-                found += 1
-    return found
+    buckets = ends.shape[1]
+    following = np.empty(buckets, np.int64)
+    bucket_of = np.empty(cells.size, np.int32)
+    for space in range(ends.shape[0]):
+        for at in range(starts[space], starts[space + 1]):
+            bucket = (bound_of(tables, space, cells[at], bits) - lows[space]) >> shifts[space]
+            bucket_of[at] = bucket
+            ends[space, bucket] += 1
+            held[space, bucket] += sizes[at]
+        place, objects = starts[space], np.int64(0)
+        for bucket in range(buckets):
+            following[bucket] = place
+            place += ends[space, bucket]
+            objects += held[space, bucket]
+            ends[space, bucket], held[space, bucket] = place, objects
+        for at in range(starts[space], starts[space + 1]):
+            order[following[bucket_of[at]]] = cells[at]
+            following[bucket_of[at]] += 1
 
 
 @_kernel
 def visit_cells(
-    cells: Array, starts: Array, low: Array, high: Array, seen: Array, hidden: Array, places: Array, found: int
+    cells: Array,
+    begun: Array,
+    ends: Array,
+    starts: Array,
+    low: Array,
+    high: Array,
+    seen: Array,
+    hidden: Array,
+    places: Array,
 ) -> int:
-    """Come across the places in ``cells`` of one space; returns how many are in ``places`` now, after ``found`` before.
+    """Come across the places in cells of all spaces; returns how many are written to ``places``.
 
-    ``hidden`` is a bit set of places to pass over. A place that is in the bit set ``seen`` is written to ``places``, and from
-    then on hidden; any other is added to ``seen``. Where ``seen`` is empty, every place counts as seen.
+    Of each space those from ``begun`` to ``ends`` of ``cells`` are visited. ``hidden`` is a bit set of places to pass over. A place that
+    is in the bit set ``seen`` is written to ``places``, and from then on hidden; any other is added to ``seen``. Where ``seen`` is empty,
+    every place counts as seen.
     """
-    rows = low.size
-    for cell in cells:
-        for at in range(starts[cell], starts[cell + 1]):
-            place = np.int64(low[at]) | (np.int64(high[at]) << 16)
-            # A damaged file must not make us read outside of the arrays.
-            if place >= rows:
-                continue
-            byte, bit = place >> 3, np.uint8(1 << (place & 7))
-            if seen.size and not seen[byte] & bit:
-                seen[byte] |= bit
-            elif not hidden[byte] & bit:
-                hidden[byte] |= bit
-                places[found] = place
-                found += 1
+    rows, found = low.shape[1], 0
+    for space in range(starts.shape[0]):
+        for number in range(begun[space], ends[space]):
+            cell = cells[number]
+            for at in range(starts[space, cell], starts[space, cell + 1]):
+                place = np.int64(low[space, at]) | (np.int64(high[space, at]) << 16)
+                # A damaged file must not make us read or write outside of the arrays.
+                if place >= rows or found >= places.size:
+                    continue
+                byte, bit = place >> 3, np.uint8(1 << (place & 7))
+                if seen.size and not seen[byte] & bit:
+                    seen[byte] |= bit
+                elif not hidden[byte] & bit:
+                    hidden[byte] |= bit
+                    places[found] = place
+                    found += 1
     return found
 
 

@@ -14,7 +14,7 @@ from seealso.collection.derived.keeper import Keeper
 from seealso.collection.derived.source import Recipe, Record
 from seealso.collection.derived.words import WordsOfObjects
 from seealso.collection.parts.resolved import Chosen, Parts
-from seealso.collection.sketches.table import SketchTable
+from seealso.collection.sketches.table import Sketches, SketchTable
 from seealso.interfaces.derived import Derived
 from seealso.interfaces.extractor import Provenance
 from seealso.interfaces.index import IndexContext, MetricIndex
@@ -39,13 +39,28 @@ def text_keeper(parts: Parts, directory: Path) -> Keeper[TextIndex] | None:
     return Keeper(WordsOfObjects(parts.name, _recipe(parts, (TEXT,), make)), directory)
 
 
-def index_keeper(parts: Parts, directory: Path, store: ObjectStore, provenance: Provenance) -> Keeper[MetricIndex]:
-    """What looks after the metric index, whose snapshots are in a directory."""
+def index_keeper(
+    parts: Parts, directory: Path, store: ObjectStore, provenance: Provenance, sketch: Keeper[SketchTable] | None
+) -> Keeper[MetricIndex]:
+    """What looks after the metric index, whose snapshots are in a directory.
+
+    Args:
+        parts: the plugins in force.
+        directory: where its snapshots are.
+        store: where the descriptors are.
+        provenance: what made them.
+        sketch: what looks after the sketches; None: the collection has none.
+    """
     dim, dtype = provenance.dim, np.dtype(provenance.dtype)
+
+    def sketches() -> Sketches | None:
+        table = None if sketch is None else sketch.part
+        return None if table is None else table.now()
 
     def make(made_by: Record, scratch: Callable[[], Path]) -> MetricIndex:
         index, distance = _as_made(parts, INDEX, made_by), _as_made(parts, DISTANCE, made_by)
-        context = IndexContext(parts.metric(distance), store, dim, dtype, parts.threads)
+        lent = None if sketch is None else sketches
+        context = IndexContext(parts.metric(distance), store, dim, dtype, parts.threads, lent)
         return index.cls(index.options, context)
 
     source = IndexedDescriptors(parts.name, _recipe(parts, (INDEX, DISTANCE), make), store, dim, dtype)

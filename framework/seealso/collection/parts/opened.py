@@ -83,8 +83,8 @@ class Opened:
             called = parts.called(parts.chosen(STORE), folder)
             try:
                 check_identity(store, catalog, called, force=force)
-                index = index_keeper(parts, path / INDEX, store, provenance)
                 sketch = sketch_keeper(parts, path / SKETCH, store, provenance)
+                index = index_keeper(parts, path / INDEX, store, provenance, sketch)
                 text = text_keeper(parts, path / TEXT)
                 index.open(catalog)
                 if sketch is not None:
