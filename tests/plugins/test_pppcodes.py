@@ -264,12 +264,12 @@ def test_cells_in_their_order(seed, span, pairs):
     counts = random.integers(0, 3, (2, 256 if pairs else 16)).astype(np.uint32)
     bounds = (first[:, :, np.newaxis] + second[:, np.newaxis]).reshape(2, -1) if pairs else first
     tables = np.stack([first, second, second + 7], axis=1) if pairs else first[:, np.newaxis].copy()
-    order = CellOrder(FilledCells.of(counts), tables)
+    order = CellOrder(FilledCells.of(counts, 16), tables)
     visited = np.zeros(counts.shape, bool)
     for depth in sorted(random.integers(1, 2 + counts.sum(axis=1).min(), 9)):
-        begun, ends, held = order.advance(int(depth))
+        found, starts, held = order.advance(int(depth))
         for space in range(2):
-            cells = order.cells[begun[space] : ends[space]]
+            cells = found[starts[space] : starts[space + 1]]
             assert not visited[space, cells].any()
             visited[space, cells] = True
             held -= int(counts[space, cells].sum())

@@ -16,27 +16,33 @@ class FilledCells:
     """The cells that hold anything: of a hundred thousand objects most cells hold none, and are not gone through by every query.
 
     Attributes:
-        cells: their numbers, ascending in each space, space after space: int32 ``(m,)``.
+        rows: for each space and first symbol, where its cells begin in the other two; and where the last end: int64 ``(spaces × n + 1,)``.
+        seconds: the second symbols of the cells, ascending with the same first symbol: uint16 ``(m,)``.
         sizes: how many objects each holds, uint32 ``(m,)``.
-        starts: where each space starts, and where the last ends, int64 ``(spaces + 1,)``.
     """
 
-    cells: np.ndarray
+    rows: np.ndarray
+    seconds: np.ndarray
     sizes: np.ndarray
-    starts: np.ndarray
 
     @classmethod
-    def of(cls, counts: np.ndarray) -> Self:
-        """Those of all cells, by how many objects each holds: uint32 ``(spaces, cells)``."""
-        filled = [np.flatnonzero(each) for each in counts]
-        sizes = [each[cells] for each, cells in zip(counts, filled, strict=True)]
-        starts = np.cumsum([0, *(cells.size for cells in filled)])
-        return cls(np.concatenate(filled).astype(np.int32), np.concatenate(sizes), starts.astype(np.int64))
+    def of(cls, counts: np.ndarray, symbols: int) -> Self:
+        """Those of all cells.
+
+        Args:
+            counts: how many objects each holds: uint32 ``(spaces, cells)``.
+            symbols: how many values the first symbol has; there is a cell for each of it and of the second, if there is one.
+        """
+        table = counts.reshape(counts.shape[0] * symbols, -1)
+        filled = np.flatnonzero(table)
+        rows = np.zeros(len(table) + 1, np.int64)
+        np.cumsum(np.count_nonzero(table, axis=1), out=rows[1:])
+        return cls(rows, (filled % table.shape[1]).astype(np.uint16), table.reshape(-1)[filled])
 
     @property
     def nbytes(self) -> int:
         """Bytes in memory."""
-        return int(self.cells.nbytes + self.sizes.nbytes)
+        return int(self.rows.nbytes + self.seconds.nbytes + self.sizes.nbytes)
 
 
 class CellOrder:
@@ -50,37 +56,24 @@ class CellOrder:
         tables: what a symbol adds to a score, int32 ``(spaces, length, 2 ** bits)``.
 
     Attributes:
-        cells: the filled cells of each space in their order, int32 ``(m,)``, space after space.
         limits: in each space, all cells with a lower bound were visited: int64 ``(spaces,)``.
     """
 
     def __init__(self, filled: FilledCells, tables: np.ndarray) -> None:
         from seealso_pppcodes import kernels
 
-        spaces, _, symbols = tables.shape
+        self._filled = filled
+        self._tables = tables
         # Of the first symbol, and of the second where there is one.
-        telling = tables[:, :2].astype(np.int64)
+        telling = tables[:, :2]
         self._rest = tables[:, 2:].min(axis=2).sum(axis=1)
-        self._low = telling.min(axis=2).sum(axis=1)
-        spans = telling.max(axis=2).sum(axis=1) - self._low
+        self._low = telling.min(axis=2).sum(axis=1, dtype=np.int64)
+        spans = telling.max(axis=2).sum(axis=1, dtype=np.int64) - self._low
         self._shift = np.array([(int(span) // BUCKETS).bit_length() for span in spans])
-        self.cells = np.empty_like(filled.cells)
-        self._ends = np.zeros((spaces, BUCKETS), np.int64)
-        self._held = np.zeros((spaces, BUCKETS), np.int64)
-        kernels.sort_by_bound(
-            filled.cells,
-            filled.sizes,
-            filled.starts,
-            tables,
-            symbols.bit_length() - 1,
-            self._low,
-            self._shift,
-            self.cells,
-            self._ends,
-            self._held,
-        )
-        self._visited = filled.starts[:-1]
-        self._passed = np.zeros(spaces, np.int64)
+        sizes = np.zeros((len(tables), BUCKETS), np.uint32)
+        kernels.count_by_bound(filled.rows, filled.seconds, filled.sizes, tables, self._low, self._shift, sizes)
+        self._held = np.cumsum(sizes, axis=1, dtype=np.int64)
+        self._passed = np.zeros(len(tables), np.int64)
         self.limits = self._low
 
     @property
@@ -92,11 +85,18 @@ class CellOrder:
     def advance(self, depth: int) -> tuple[np.ndarray, np.ndarray, int]:
         """The cells to visit next: those still missing of the nearest that hold ``depth`` objects together, in each space.
 
-        Returns: where in `cells` they begin and end, int64 ``(spaces,)`` each; and how many objects they hold.
+        Returns:
+            The cells of one space after another, int32 ``(m,)``; where each begins, and the last ends, int64 ``(spaces + 1,)``; and how
+            many objects they hold.
         """
+        from seealso_pppcodes import kernels
+
+        spaces = len(self._tables)
         last = np.minimum(np.count_nonzero(self._held < depth, axis=1), BUCKETS - 1)
-        spaces = np.arange(last.size)
-        begun, self._visited = self._visited, np.maximum(self._visited, self._ends[spaces, last])
-        passed, self._passed = self._passed, np.maximum(self._passed, self._held[spaces, last])
-        self.limits = np.maximum(self.limits, self._low + (last + 1 << self._shift))
-        return begun, self._visited, int((self._passed - passed).sum())
+        passed, self._passed = self._passed, np.maximum(self._passed, self._held[np.arange(spaces), last])
+        before, self.limits = self.limits, np.maximum(self.limits, self._low + (last + 1 << self._shift))
+        filled = self._filled
+        cells = np.empty(filled.seconds.size, np.int32)
+        starts = np.zeros(spaces + 1, np.int64)
+        kernels.cells_between(filled.rows, filled.seconds, self._tables, before, self.limits, cells, starts)
+        return cells, starts, int((self._passed - passed).sum())

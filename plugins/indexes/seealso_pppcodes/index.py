@@ -196,7 +196,7 @@ class PPPCodesIndex(MetricIndex):
     def _filled_cells(self, state: State) -> FilledCells:
         known = self._filled
         if known is None or known[0]() is not state.counts:
-            known = self._filled = weakref.ref(state.counts), FilledCells.of(state.counts)
+            known = self._filled = weakref.ref(state.counts), FilledCells.of(state.counts, 1 << state.shape.bits)
         return known[1]
 
     def _map_rows(self, work: Callable[[slice], None], rows: int, looks: int) -> None:

@@ -130,66 +130,60 @@ def copy_rows(source: Array, places: Array, target: Array) -> None:
             target[number, column] = source[places[number], column]
 
 
-@njit(nogil=True)
-def bound_of(tables: Array, space: int, cell: int, bits: int) -> Any:
-    """What the first two symbols of a cell add to a score (the first, where codes have one); ``tables`` as in `score`."""
-    if tables.shape[1] == 1:
-        return np.int64(tables[space, 0, cell])
-    return np.int64(tables[space, 0, cell >> bits]) + np.int64(tables[space, 1, cell & ((1 << bits) - 1)])
+@_kernel
+def count_by_bound(
+    rows: Array, seconds: Array, sizes: Array, tables: Array, lows: Array, shifts: Array, held: Array
+) -> None:
+    """Add the objects of every cell to ``held`` ``(spaces, buckets)``, by the bound of the cell: ``(bound − low) >> shift``.
+
+    The bound of a cell is what its two symbols add to a score (its first, where codes have one). ``rows``, ``seconds`` and ``sizes`` are
+    those of `FilledCells`, ``tables`` as in `score`; ``lows`` and ``shifts`` int64 ``(spaces,)``.
+    """
+    spaces, symbols = tables.shape[0], tables.shape[2]
+    second = np.zeros(symbols, np.int64)
+    for space in range(spaces):
+        if tables.shape[1] > 1:
+            second[:] = tables[space, 1]
+        for first in range(symbols):
+            base = tables[space, 0, first] - lows[space]
+            row = space * symbols + first
+            for at in range(rows[row], rows[row + 1]):
+                held[space, (base + second[seconds[at]]) >> shifts[space]] += sizes[at]
 
 
 @_kernel
-def sort_by_bound(
-    cells: Array,
-    sizes: Array,
-    starts: Array,
-    tables: Array,
-    bits: int,
-    lows: Array,
-    shifts: Array,
-    order: Array,
-    ends: Array,
-    held: Array,
+def cells_between(
+    rows: Array, seconds: Array, tables: Array, lows: Array, highs: Array, cells: Array, starts: Array
 ) -> None:
-    """Counting sort of the cells of each space by their bound; those in a bucket, ``(bound − low) >> shift``, keep their order.
+    """Write the cells whose bound is from ``lows`` to below ``highs``, int64 ``(spaces,)`` each, to ``cells``, space after space.
 
-    Args:
-        cells: the cells, int32 ``(m,)``, space after space.
-        sizes: how many objects each holds, uint32.
-        starts: where each space starts, and where the last ends, int64 ``(spaces + 1,)``.
-        tables: as in `score`.
-        bits: of a symbol.
-        lows: the lowest bound of each space, int64 ``(spaces,)``.
-        shifts: the width of a bucket in each, as a power of two, int64 ``(spaces,)``.
-        order: where the sorted cells go, int32 ``(m,)``.
-        ends: zeros, int64 ``(spaces, buckets)``; it leaves as where each bucket ends in ``order``.
-        held: zeros, int64 ``(spaces, buckets)``; it leaves as how many objects there are up to the end of each bucket.
+    ``rows`` and ``seconds`` are those of `FilledCells`; ``starts`` ``(spaces + 1,)`` leaves as where each space begins in ``cells``.
     """
-    buckets = ends.shape[1]
-    following = np.empty(buckets, np.int64)
-    bucket_of = np.empty(cells.size, np.int32)
-    for space in range(ends.shape[0]):
-        for at in range(starts[space], starts[space + 1]):
-            bucket = (bound_of(tables, space, cells[at], bits) - lows[space]) >> shifts[space]
-            bucket_of[at] = bucket
-            ends[space, bucket] += 1
-            held[space, bucket] += sizes[at]
-        place, objects = starts[space], np.int64(0)
-        for bucket in range(buckets):
-            following[bucket] = place
-            place += ends[space, bucket]
-            objects += held[space, bucket]
-            ends[space, bucket], held[space, bucket] = place, objects
-        for at in range(starts[space], starts[space + 1]):
-            order[following[bucket_of[at]]] = cells[at]
-            following[bucket_of[at]] += 1
+    spaces, symbols = tables.shape[0], tables.shape[2]
+    width = symbols if tables.shape[1] > 1 else 1
+    second = np.zeros(symbols, np.int64)
+    found = 0
+    for space in range(spaces):
+        if tables.shape[1] > 1:
+            second[:] = tables[space, 1]
+        least = second.min()
+        for first in range(symbols):
+            base = np.int64(tables[space, 0, first])
+            if base + least >= highs[space]:
+                continue
+            row = space * symbols + first
+            for at in range(rows[row], rows[row + 1]):
+                bound = base + second[seconds[at]]
+                if lows[space] <= bound < highs[space]:
+                    cells[found] = first * width + np.int64(seconds[at])
+                    found += 1
+        starts[space + 1] = found
 
 
 @_kernel
 def visit_cells(
     cells: Array,
-    begun: Array,
-    ends: Array,
+    bounds: Array,
     starts: Array,
     low: Array,
     high: Array,
@@ -199,13 +193,13 @@ def visit_cells(
 ) -> int:
     """Come across the places in cells of all spaces; returns how many are written to ``places``.
 
-    Of each space those from ``begun`` to ``ends`` of ``cells`` are visited. ``hidden`` is a bit set of places to pass over. A place that
+    ``bounds`` ``(spaces + 1,)`` says where each space begins in ``cells``. ``hidden`` is a bit set of places to pass over. A place that
     is in the bit set ``seen`` is written to ``places``, and from then on hidden; any other is added to ``seen``. Where ``seen`` is empty,
     every place counts as seen.
     """
     rows, found = low.shape[1], 0
     for space in range(starts.shape[0]):
-        for number in range(begun[space], ends[space]):
+        for number in range(bounds[space], bounds[space + 1]):
             cell = cells[number]
             for at in range(starts[space, cell], starts[space, cell + 1]):
                 place = np.int64(low[space, at]) | (np.int64(high[space, at]) << 16)

@@ -51,14 +51,13 @@ class Visits:
 
         state = self.state
         self.complete = depth >= state.objects
-        begun, ends, held = self.order.advance(min(int(depth), state.objects))
+        cells, starts, held = self.order.advance(min(int(depth), state.objects))
         found = []
         for number, segment in enumerate(state.segments):
             places = np.empty(min(held, segment.size), np.int64)
             count = kernels.visit_cells(
-                self.order.cells,
-                begun,
-                ends,
+                cells,
+                starts,
                 segment.starts,
                 segment.low,
                 segment.high,
