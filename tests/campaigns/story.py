@@ -110,7 +110,8 @@ class Story:
     def _configure(self) -> None:
         common = {"distance": "euclidean", "index": "ppp-codes", "sketch": "rabitq"}
         photographs = {"path": "disk/c.seealso", "extractor": {"plugin": "thumbnail", "side": 4}, "text": "tantivy"}
-        imported = {"path": "disk/v.seealso", "extractor": {"plugin": "imported", "dim": DIM}}
+        without_codes = {"plugin": "ppp-codes", "ranking": "none"}
+        imported = {"path": "disk/v.seealso", "extractor": {"plugin": "imported", "dim": DIM}, "index": without_codes}
         web = {"plugin": "web", "port": self.port, "access_log": False, "thumbnails": "keep", "cache": "cache"}
         configuration = {
             "plugins": [str(path) for path in PLUGINS],

@@ -23,10 +23,11 @@ from seealso.distances.vectors import Cosine, Euclidean, Manhattan
 from seealso.testing import MetricIndexTests
 from seealso_pppcodes import index as index_module
 from seealso_pppcodes import merging, ranking, segment
-from seealso_pppcodes.cells import CellOrder
+from seealso_pppcodes.cells import CellOrder, FilledCells
 from seealso_pppcodes.ids import AscendingIds
 from seealso_pppcodes.index import PPPCodesIndex
 from seealso_pppcodes.options import PPPCodesOptions
+from seealso_pppcodes.ranking import best_first
 from seealso_pppcodes.state import State, bits_at
 
 RANKINGS = ("distance-sum", "spearman-footrule", "kendall-tau")
@@ -255,24 +256,30 @@ def test_few_cells_are_visited_where_few_candidates_are_wanted(make):
 def test_cells_in_their_order(seed, span, pairs):
     """Each once, those with lower bounds first, as many as hold what is asked for; also with bounds on a border of buckets."""
     random = np.random.default_rng(seed)
-    first = random.integers(0, span, 16).astype(np.int32)
-    first[:2] = 0, span - 1
-    second = np.zeros(16, np.int32) if pairs else np.zeros(1, np.int32)
+    first = random.integers(0, span, (2, 16)).astype(np.int32)
+    first[:, :2] = 0, span - 1
+    second = np.zeros((2, 16), np.int32)
     if pairs and span > 4096:
-        first[2:] = first[2:] // (span // 4096) * (span // 4096)
-    counts = random.integers(0, 3, 256 if pairs else 16).astype(np.uint32)
-    bounds = (first[:, np.newaxis] + second).ravel()
-    order = CellOrder(counts, np.stack([first, second, second + 7]) if pairs else first[np.newaxis])
-    visited = np.zeros(counts.size, bool)
-    for depth in sorted(random.integers(1, 2 + counts.sum(), 9)):
-        cells = order.advance(int(depth))
-        assert not visited[cells].any()
-        visited[cells] = True
-        assert counts[visited].sum() >= min(depth, counts.sum())
-        assert visited.tolist() == ((bounds < order.limit) & (counts > 0)).tolist()
-        assert order.least_score == order.limit + (7 if pairs else 0)
+        first[:, 2:] = first[:, 2:] // (span // 4096) * (span // 4096)
+    counts = random.integers(0, 3, (2, 256 if pairs else 16)).astype(np.uint32)
+    bounds = (first[:, :, np.newaxis] + second[:, np.newaxis]).reshape(2, -1) if pairs else first
+    tables = np.stack([first, second, second + 7], axis=1) if pairs else first[:, np.newaxis].copy()
+    order = CellOrder(FilledCells.of(counts, 16), tables)
+    visited = np.zeros(counts.shape, bool)
+    for depth in sorted(random.integers(1, 2 + counts.sum(axis=1).min(), 9)):
+        found, starts, held = order.advance(int(depth))
+        for space in range(2):
+            cells = found[starts[space] : starts[space + 1]]
+            assert not visited[space, cells].any()
+            visited[space, cells] = True
+            held -= int(counts[space, cells].sum())
+            assert counts[space, visited[space]].sum() >= min(depth, counts[space].sum())
+            assert visited[space].tolist() == ((bounds[space] < order.limits[space]) & (counts[space] > 0)).tolist()
+        assert held == 0
+        assert order.least_scores.tolist() == (order.limits + (7 if pairs else 0)).tolist()
     order.advance(int(counts.sum()))
-    assert order.limit > bounds[counts > 0].max()
+    for space in range(2):
+        assert order.limits[space] > bounds[space, counts[space] > 0].max(initial=-1)
 
 
 @settings(deadline=None, max_examples=25)
@@ -287,11 +294,11 @@ def test_what_is_scored_is_in_the_nearest_cells_of_two_spaces(seed, spaces, aggr
     ids, codes = index._state.live()
     length = index._state.shape.length
     seen = np.zeros(ids.size, int)
-    for space, cells in enumerate(search._cells):
+    for space, limit in enumerate(search._visits.order.limits):
         values = search._tables.values[space]
-        seen += values[0, codes[:, space * length]] + values[1, codes[:, space * length + 1]] < cells.limit
+        seen += values[0, codes[:, space * length]] + values[1, codes[:, space * length + 1]] < limit
     least = 2 if spaces > 1 and aggregation == "score-sum" else 1
-    assert sorted(search._ids(search._places).tolist()) == sorted(ids[seen >= least].tolist())
+    assert sorted(search._visits.ids(search._places).tolist()) == sorted(ids[seen >= least].tolist())
     index.close()
 
 
@@ -741,6 +748,7 @@ def rewrite(folder: Path, old: str, new: str) -> None:
         lambda d: (d / "ppp-codes.json").unlink(),
         lambda d: (d / "ppp-codes.json").write_text(""),
         lambda d: (d / "ppp-codes.json").write_text("{}"),
+        lambda d: rewrite(d, '"version": 1', '"version": 3'),
         lambda d: rewrite(d, '"version": 1', '"version": 2'),
         lambda d: rewrite(d, "seealso-ppp-codes", "something-else"),
         lambda d: rewrite(d, '"length": 4', '"length": 3'),
@@ -1024,3 +1032,17 @@ def test_a_merge_that_fails_is_told_once(make, monkeypatch):
     index.remove(np.array([3]))
     assert index._settle().ids().tolist() == [i for i in range(60) if i != 3]
     assert len(index._state.segments) == 1
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(-3, 3) | st.integers(-(1 << 31), (1 << 31) - 1), st.integers(0, 1 << 62)),
+        unique_by=lambda row: row[1],
+    ),
+    st.sampled_from([np.int32, np.int64]),
+)
+def test_best_first(rows, dtype):
+    keys = np.array([key for key, _ in rows], dtype)
+    ids = np.array([id_ for _, id_ in rows], np.int64)
+    assert best_first(keys, ids).tolist() == np.lexsort((ids, keys)).tolist()
+    assert best_first(keys, np.sort(ids)).tolist() == np.argsort(keys, kind="stable").tolist()

@@ -39,6 +39,9 @@ class AscendingIds:
 
     def at(self, places: np.ndarray) -> np.ndarray:
         """The IDs at places: int64 of the same shape; O(n log runs)."""
+        if self.firsts.size == 1:
+            whole: np.ndarray = self.firsts[0] + places
+            return whole
         runs = np.searchsorted(self.starts, places, side="right") - 1
         ids: np.ndarray = self.firsts[runs] + (places - self.starts[runs])
         return ids

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from seealso import CandidateBlock, IdSet, IndexContext, MetricIndex
 from seealso_pppcodes import merging, snapshot
+from seealso_pppcodes.cells import FilledCells
 from seealso_pppcodes.options import PPPCodesOptions
 from seealso_pppcodes.pivots import PivotSpaces, choose_pivots
 from seealso_pppcodes.ranking import CandidateSearch, Tables
 from seealso_pppcodes.segment import Segment
 from seealso_pppcodes.state import State
 from seealso_pppcodes.statistics import report, report_cells
+from seealso_pppcodes.unranked import UnrankedSearch
+from seealso_pppcodes.visiting import SPACES_SEEN_IN, Visits
+
+log = logging.getLogger("seealso")
 
 TAIL = 1 << 14
 """Objects that are looked through one by one; when there are more, they become a segment."""
@@ -40,7 +47,8 @@ class PPPCodesIndex(MetricIndex):
 
     An object is known by which pivots are nearest to it, in order, in each space: some 50 bytes. Any metric will do; only
     distances to pivots are ever computed. A query costs one distance to each pivot, and a number of looks that depends on
-    how many candidates are wanted, not on the size of the collection.
+    how many candidates are wanted, not on the size of the collection. Beside a sketch, which ranks candidates by itself, the cells
+    are enough: 15 bytes (`ranking: none`).
     """
 
     name = "ppp-codes"
@@ -59,11 +67,15 @@ class PPPCodesIndex(MetricIndex):
         self._saved: snapshot.Saved | None = None
         # What was last told of the cells, and of which counts.
         self._cells: tuple[weakref.ref[np.ndarray], dict[str, str]] | None = None
+        # The cells that hold anything, of the counts for which a query last needed them.
+        self._filled: tuple[weakref.ref[np.ndarray], FilledCells] | None = None
         # Held while one state takes the place of another; never while anything long is done.
         self._changing = threading.Lock()
         self._merger = ThreadPoolExecutor(1, thread_name_prefix="merge")
         self._merging: Future[None] | None = None
         self._workers = ThreadPoolExecutor(context.threads, thread_name_prefix="score")
+        if not options.ranks and context.sketches is None:
+            _warn_of_no_ranking()
 
     @property
     def pivots(self) -> np.ndarray:
@@ -156,7 +168,8 @@ class PPPCodesIndex(MetricIndex):
     def candidates(
         self, query: np.ndarray, *, allowed: IdSet | None = None, wanted: int = 1000
     ) -> Iterator[CandidateBlock]:
-        """Candidates by what their codes say, best first, ties by ID; as of the moment when the first is taken.
+        """Candidates by what their codes say, best first, ties by ID; where nothing is ranked, in the order in which they were come
+        across. As of the moment when the first is taken.
 
         Raises:
             ValueError: the query is of another shape or type, or holds values that are not finite.
@@ -166,11 +179,25 @@ class PPPCodesIndex(MetricIndex):
             return
         yield from self._search(query, allowed).blocks(max(1, wanted))
 
-    def _search(self, query: np.ndarray, allowed: IdSet | None = None) -> CandidateSearch:
+    def _search(self, query: np.ndarray, allowed: IdSet | None = None) -> CandidateSearch | UnrankedSearch:
         assert self._spaces is not None
         assert self._state is not None
-        tables = Tables.of(self._spaces, query, self.options)
-        return CandidateSearch(self._state, tables, self.options, allowed, self._map_rows)
+        state, options = self._state, self.options
+        tables = Tables.of(self._spaces, query, options)
+        ranked = options.ranks and state.shape.kept
+        # The ranks of MEDRANK count everything with a lower score in a space, wherever else it is.
+        alone = ranked and options.aggregation == "percentile"
+        least = 1 if alone else min(SPACES_SEEN_IN, state.shape.spaces)
+        visits = Visits(state, self._filled_cells(state), tables.values, least)
+        if not ranked:
+            return UnrankedSearch(visits, allowed)
+        return CandidateSearch(visits, tables, options, allowed, self._map_rows)
+
+    def _filled_cells(self, state: State) -> FilledCells:
+        known = self._filled
+        if known is None or known[0]() is not state.counts:
+            known = self._filled = weakref.ref(state.counts), FilledCells.of(state.counts, 1 << state.shape.bits)
+        return known[1]
 
     def _map_rows(self, work: Callable[[slice], None], rows: int, looks: int) -> None:
         """Do the work on all rows, in several threads where that pays."""
@@ -212,7 +239,7 @@ class PPPCodesIndex(MetricIndex):
 
     def _is_mostly_new(self, state: State) -> bool:
         known = {} if self._saved is None else self._saved.names()
-        saved = sum(segment.size for segment in state.segments if id(segment.codes) in known)
+        saved = sum(segment.size for segment in state.segments if id(segment.low) in known)
         return saved < (1 - NEW) * (state.tail.size + sum(segment.size for segment in state.segments))
 
     def load(self, directory: Path) -> None:
@@ -237,10 +264,20 @@ class PPPCodesIndex(MetricIndex):
         state, told = self._state, self._cells
         if told is None or told[0]() is not state.counts:
             told = self._cells = weakref.ref(state.counts), report_cells(state)
-        return report(self._spaces, state, self._trained_on) | told[1]
+        filled = 0 if self._filled is None else self._filled[1].nbytes
+        return report(self._spaces, state, self._trained_on, filled) | told[1]
 
     def close(self) -> None:
         """Finish the merging under way, and let go of memory."""
         self._merger.shutdown()
         self._workers.shutdown()
-        self._spaces = self._state = None
+        self._spaces = self._state = self._filled = None
+
+
+@cache
+def _warn_of_no_ranking() -> None:
+    """Once a process: an index is made wherever one is loaded or built."""
+    log.warning(
+        "the index ppp-codes has `ranking: none`, and there is no sketch that ranks instead: candidates come in hardly any order; write "
+        "`sketch: rabitq` beside it, or leave out `ranking`"
+    )

@@ -102,6 +102,27 @@ def sort_into_cells(codes: Array, length: int, bits: int, starts: Array, low: Ar
 
 
 @_kernel
+def codes_of_cells(starts: Array, low: Array, high: Array, length: int, bits: int, rows: Array, codes: Array) -> None:
+    """The reverse of `sort_into_cells`: the symbols of the objects in the cells.
+
+    ``rows`` int32 ``(n,)`` says to which row of ``codes`` the symbols of each place go; -1: nowhere.
+    """
+    mask = (1 << bits) - 1
+    for space in range(starts.shape[0]):
+        for cell in range(starts.shape[1] - 1):
+            for at in range(starts[space, cell], starts[space, cell + 1]):
+                place = np.int64(low[space, at]) | (np.int64(high[space, at]) << 16)
+                # A damaged file must not make us read outside of the arrays.
+                row = rows[place] if place < rows.size else -1
+                if row >= 0:
+                    if length > 1:
+                        codes[row, space * length] = cell >> bits
+                        codes[row, space * length + 1] = cell & mask
+                    else:
+                        codes[row, space] = cell
+
+
+@_kernel
 def copy_rows(source: Array, places: Array, target: Array) -> None:
     """Copy the rows at ``places`` of ``source`` to ``target``, one after another."""
     for number in range(places.size):
@@ -110,57 +131,88 @@ def copy_rows(source: Array, places: Array, target: Array) -> None:
 
 
 @_kernel
-def count_by_bound(counts: Array, first: Array, second: Array, low: int, shift: int, sizes: Array) -> None:
-    """Add the objects of every cell to ``sizes``, by the bound of the cell: ``(bound − low) >> shift``.
+def count_by_bound(
+    rows: Array, seconds: Array, sizes: Array, tables: Array, lows: Array, shifts: Array, held: Array
+) -> None:
+    """Add the objects of every cell to ``held`` ``(spaces, buckets)``, by the bound of the cell: ``(bound − low) >> shift``.
 
-    The bound of a cell is ``first[a] + second[b]`` for its two symbols; where codes have one symbol, ``second`` is one 0.
+    The bound of a cell is what its two symbols add to a score (its first, where codes have one). ``rows``, ``seconds`` and ``sizes`` are
+    those of `FilledCells`, ``tables`` as in `score`; ``lows`` and ``shifts`` int64 ``(spaces,)``.
     """
-    for a in range(first.size):
-        for b in range(second.size):
-            count = counts[a * second.size + b]
-            if count:
-                sizes[(first[a] + np.int64(second[b]) - low) >> shift] += count
+    spaces, symbols = tables.shape[0], tables.shape[2]
+    second = np.zeros(symbols, np.int64)
+    for space in range(spaces):
+        if tables.shape[1] > 1:
+            second[:] = tables[space, 1]
+        for first in range(symbols):
+            base = tables[space, 0, first] - lows[space]
+            row = space * symbols + first
+            for at in range(rows[row], rows[row + 1]):
+                held[space, (base + second[seconds[at]]) >> shifts[space]] += sizes[at]
 
 
 @_kernel
-def cells_between(counts: Array, first: Array, second: Array, low: int, high: int, cells: Array) -> int:
-    """Write the cells that hold anything and have a bound from ``low`` to below ``high``; returns how many there are."""
-    least = np.int64(second.min())
+def cells_between(
+    rows: Array, seconds: Array, tables: Array, lows: Array, highs: Array, cells: Array, starts: Array
+) -> None:
+    """Write the cells whose bound is from ``lows`` to below ``highs``, int64 ``(spaces,)`` each, to ``cells``, space after space.
+
+    ``rows`` and ``seconds`` are those of `FilledCells`; ``starts`` ``(spaces + 1,)`` leaves as where each space begins in ``cells``.
+    """
+    spaces, symbols = tables.shape[0], tables.shape[2]
+    width = symbols if tables.shape[1] > 1 else 1
+    second = np.zeros(symbols, np.int64)
     found = 0
-    for a in range(first.size):
-        if first[a] + least >= high:
-            continue
-        for b in range(second.size):
-            bound = first[a] + np.int64(second[b])
-            if low <= bound < high and counts[a * second.size + b]:
-                cells[found] = a * second.size + b
-                found += 1
-    return found
+    for space in range(spaces):
+        if tables.shape[1] > 1:
+            second[:] = tables[space, 1]
+        least = second.min()
+        for first in range(symbols):
+            base = np.int64(tables[space, 0, first])
+            if base + least >= highs[space]:
+                continue
+            row = space * symbols + first
+            for at in range(rows[row], rows[row + 1]):
+                bound = base + second[seconds[at]]
+                if lows[space] <= bound < highs[space]:
+                    cells[found] = first * width + np.int64(seconds[at])
+                    found += 1
+        starts[space + 1] = found
 
 
 @_kernel
 def visit_cells(
-    cells: Array, starts: Array, low: Array, high: Array, seen: Array, hidden: Array, places: Array, found: int
+    cells: Array,
+    bounds: Array,
+    starts: Array,
+    low: Array,
+    high: Array,
+    seen: Array,
+    hidden: Array,
+    places: Array,
 ) -> int:
-    """Come across the places in ``cells`` of one space; returns how many are in ``places`` now, after ``found`` before.
+    """Come across the places in cells of all spaces; returns how many are written to ``places``.
 
-    ``hidden`` is a bit set of places to pass over. A place that is in the bit set ``seen`` is written to ``places``, and from
-    then on hidden; any other is added to ``seen``. Where ``seen`` is empty, every place counts as seen.
+    ``bounds`` ``(spaces + 1,)`` says where each space begins in ``cells``. ``hidden`` is a bit set of places to pass over. A place that
+    is in the bit set ``seen`` is written to ``places``, and from then on hidden; any other is added to ``seen``. Where ``seen`` is empty,
+    every place counts as seen.
     """
-    rows = low.size
-    for cell in cells:
-        for at in range(starts[cell], starts[cell + 1]):
-            place = np.int64(low[at]) | (np.int64(high[at]) << 16)
-            # A damaged file must not make us read outside of the arrays.
-            if place >= rows:
-                continue
-            byte, bit = place >> 3, np.uint8(1 << (place & 7))
-            if seen.size and not seen[byte] & bit:
-                seen[byte] |= bit
-            elif not hidden[byte] & bit:
-                hidden[byte] |= bit
-                places[found] = place
-                found += 1
+    rows, found = low.shape[1], 0
+    for space in range(starts.shape[0]):
+        for number in range(bounds[space], bounds[space + 1]):
+            cell = cells[number]
+            for at in range(starts[space, cell], starts[space, cell + 1]):
+                place = np.int64(low[space, at]) | (np.int64(high[space, at]) << 16)
+                # A damaged file must not make us read or write outside of the arrays.
+                if place >= rows or found >= places.size:
+                    continue
+                byte, bit = place >> 3, np.uint8(1 << (place & 7))
+                if seen.size and not seen[byte] & bit:
+                    seen[byte] |= bit
+                elif not hidden[byte] & bit:
+                    hidden[byte] |= bit
+                    places[found] = place
+                    found += 1
     return found
 
 

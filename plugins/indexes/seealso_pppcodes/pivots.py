@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
 from seealso import Distance
+from seealso_pppcodes.products import PivotProducts
 from seealso_pppcodes.segment import CodeShape
 
 PivotChoice = Literal["random", "farthest-first", "balanced"]
@@ -37,7 +39,7 @@ class PivotSpaces:
     Args:
         distance: the metric.
         pivots: descriptors ``(spaces, pivots, dim)``.
-        length: symbols in a prefix, at most; never more than there are pivots.
+        length: symbols in a prefix, at most; never more than there are pivots. 0: codes are not kept (`CodeShape`).
     """
 
     def __init__(self, distance: Distance, pivots: np.ndarray, length: int) -> None:
@@ -63,9 +65,16 @@ class PivotSpaces:
             map_rows(encode, len(distances), len(self._flat))
         return codes
 
+    @cached_property
+    def _products(self) -> PivotProducts | None:
+        """When a query first needs them: an index that is only added to does without."""
+        return PivotProducts.of(self.distance, self._flat)
+
     def distances(self, query: np.ndarray) -> np.ndarray:
         """From a query ``(dim,)`` to every pivot: float64 ``(spaces, pivots)``, all of them finite."""
-        distances = self.distance.one_to_many(query, self._flat).astype(np.float64)
+        products = self._products
+        distances = self.distance.one_to_many(query, self._flat) if products is None else products.distances(query)
+        distances = distances.astype(np.float64)
         # A metric may overflow between descriptors that are all finite: farther than any other is all that matters then.
         finite = np.isfinite(distances)
         distances[~finite] = 2 * distances[finite].max(initial=1)

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seealso import CandidateBlock, IdSet, distinct
-from seealso_pppcodes.cells import CellOrder
+from seealso import CandidateBlock, IdSet
 from seealso_pppcodes.options import PPPCodesOptions
 from seealso_pppcodes.pivots import MapRows, PivotSpaces
-from seealso_pppcodes.state import State
+from seealso_pppcodes.visiting import Visits
 
 LARGEST_SCORE = 1 << 30
 """Scores are integers up to about this, so that their sums do not depend on the order of the additions."""
@@ -27,9 +26,6 @@ FINE_UP_TO = 1 << 20
 COARSENING = 0.125
 """There are as many cells however many objects: in more than `FINE_UP_TO` their symbols say less of each, and so more is scored,
 by this power of how many times more they are (measured up to 20 million)."""
-
-SPACES_SEEN_IN = 2
-"""In so many spaces an object is come across before it is scored: what is near in one alone is hardly ever near."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +44,10 @@ class Tables:
 
     @classmethod
     def of(cls, spaces: PivotSpaces, query: np.ndarray, options: PPPCodesOptions) -> Tables:
-        """From the distances of a query ``(dim,)`` to the pivots."""
+        """From the distances of a query ``(dim,)`` to the pivots. Where nothing is ranked they tell which cells are near."""
         distances = spaces.distances(query)
         length = spaces.shape.length
-        if options.ranking == "distance-sum":
+        if options.ranking in ("distance-sum", "none") or not spaces.shape.kept:
             weighted = options.weight ** np.arange(length)[:, np.newaxis] * distances[:, np.newaxis, :]
             # Where the query equals every pivot, any unit will do.
             unit = LARGEST_SCORE / (float(weighted.max(axis=2).sum()) or 1.0)
@@ -70,18 +66,19 @@ class Tables:
 def _padded(values: np.ndarray, bits: int) -> np.ndarray:
     """The tables as int32, with an entry for every value that a symbol can have."""
     more = (1 << bits) - values.shape[2]
-    return np.pad(values, ((0, 0), (0, 0), (0, more)), mode="edge").astype(np.int32)
+    if more:
+        values = np.pad(values, ((0, 0), (0, 0), (0, more)), mode="edge")
+    return values.astype(np.int32)
 
 
 class CandidateSearch:
     """One query's way through the index.
 
-    In each space it visits the cells whose first two symbols cost least. What it comes across in two spaces is scored in all
-    of them; when enough is scored, the best of it are the candidates. As the caller takes more, it visits more. Which objects
-    are scored depends on the pivots, the query, and the set of objects alone, not on how they lie in segments.
+    What it comes across in two spaces is scored in all of them; when enough is scored, the best of it are the candidates. As the
+    caller takes more, it visits more.
 
     Args:
-        state: what the index holds.
+        visits: the way through the cells.
         tables: what symbols cost.
         options: how to rank.
         allowed: only these.
@@ -89,27 +86,19 @@ class CandidateSearch:
     """
 
     def __init__(
-        self, state: State, tables: Tables, options: PPPCodesOptions, allowed: IdSet | None, map_rows: MapRows
+        self, visits: Visits, tables: Tables, options: PPPCodesOptions, allowed: IdSet | None, map_rows: MapRows
     ) -> None:
-        self._state = state
+        self._visits = visits
         self._tables = tables
         self._options = options
         self._allowed = allowed
         self._map_rows = map_rows
         self._percentile = options.percentile if options.aggregation == "percentile" else None
-        # The ranks of MEDRANK count everything with a lower score in a space, wherever else it is.
-        self._least_seen = 1 if self._percentile is not None else min(SPACES_SEEN_IN, state.shape.spaces)
-        self._cells = [CellOrder(state.counts[space], tables.values[space]) for space in range(state.shape.spaces)]
-        # Come across in one space; and removed, or scored already.
-        self._seen = [np.zeros(hidden.size if self._least_seen > 1 else 0, np.uint8) for hidden in state.hidden]
-        self._hidden = [hidden.copy() for hidden in state.hidden]
-        self._tail_hidden = state.tail.hidden[: state.tail.size].copy()
-        self._bases = np.cumsum([0, *(segment.size for segment in state.segments)])
         # Of everything that was scored: where it is, its score in each space or the sum, and whether it is not yet taken.
+        spaces = visits.state.shape.spaces
         self._places = np.empty(0, np.int64)
-        self._scores = np.empty((0, 1 if self._percentile is None else state.shape.spaces), np.int32)
+        self._scores = np.empty((0, 1 if self._percentile is None else spaces), np.int32)
         self._left = np.empty(0, np.bool_)
-        self._complete = False
 
     @property
     def scored(self) -> int:
@@ -118,7 +107,7 @@ class CandidateSearch:
 
     def blocks(self, wanted: int) -> Iterator[CandidateBlock]:
         """All candidates in blocks, best first; ``wanted`` in the first, and in each that follows as many as before it."""
-        objects = self._state.objects
+        objects = self._visits.state.objects
         among = objects if self._allowed is None else len(self._allowed)
         if not objects or not among:
             return
@@ -146,10 +135,11 @@ class CandidateSearch:
         keys = self._keys()
         # Of what is visited only the share that is allowed can be taken.
         depth = enough * sparse
-        while not self._complete and (
+        while not self._visits.complete and (
             self.scored < enough or np.count_nonzero(self._left & (keys < UNRANKED)) < wanted
         ):
-            self._visit(depth)
+            for number, places in enumerate(self._visits.deepen(depth)):
+                self._score(number, places)
             keys = self._keys()
             # What two spaces have in common grows faster than what is visited in each.
             depth *= min(8.0, max(1.25, (enough / max(1, self.scored)) ** (2 / 3)))
@@ -159,55 +149,26 @@ class CandidateSearch:
         if self._percentile is None:
             return self._scores[:, 0]
         # When everything is visited no score is missing, however high.
-        least = [UNRANKED if self._complete else cells.least_score for cells in self._cells]
-        return percentile_ranks(self._scores, np.array(least), self._percentile)
+        least = self._visits.order.least_scores
+        limits = np.full_like(least, UNRANKED) if self._visits.complete else least
+        return percentile_ranks(self._scores, limits, self._percentile)
 
-    def _visit(self, depth: float) -> None:
-        """Visit the cells that hold the best ``depth`` objects in each space, as far as that was not done yet."""
-        from seealso_pppcodes import kernels
-
-        state = self._state
-        self._complete = depth >= state.objects
-        visits = [cells.advance(min(int(depth), state.objects)) for cells in self._cells]
-        for number, segment in enumerate(state.segments):
-            sizes = (
-                segment.starts[space, cells + 1] - segment.starts[space, cells] for space, cells in enumerate(visits)
-            )
-            places = np.empty(min(sum(int(each.sum()) for each in sizes), segment.size), np.int64)
-            found = 0
-            for space, cells in enumerate(visits):
-                found = kernels.visit_cells(
-                    cells,
-                    segment.starts[space],
-                    segment.low[space],
-                    segment.high[space],
-                    self._seen[number],
-                    self._hidden[number],
-                    places,
-                    found,
-                )
-            # In the order of the memory: the processor waits far less for it.
-            self._score(segment.codes, np.sort(places[:found]), int(self._bases[number]))
-        tail = state.tail
-        codes = tail.codes[: tail.size]
-        places = np.empty(tail.size, np.int64)
-        limits = np.array([cells.limit for cells in self._cells])
-        found = kernels.visit_rows(codes, self._tables.values, limits, self._least_seen, self._tail_hidden, places)
-        self._score(codes, places[:found], int(self._bases[-1]))
-
-    def _score(self, codes: np.ndarray, places: np.ndarray, base: int) -> None:
+    def _score(self, number: int, places: np.ndarray) -> None:
         """Score rows of a segment, or of the tail, and keep those that are allowed."""
         from seealso_pppcodes import kernels
 
         if self._allowed is not None:
-            places = places[self._allowed.contains(self._ids(places + base))]
+            places = places[self._allowed.contains(self._visits.ids_in(number, places))]
+        if not places.size:
+            return
+        codes = self._visits.codes(number)
         scores = np.zeros((places.size, self._scores.shape[1]), np.int32)
 
         def score(rows: slice) -> None:
             kernels.score(codes, places[rows], self._tables.values, self._tables.inversions, scores[rows])
 
         self._map_rows(score, places.size, codes.shape[1])
-        self._places = np.concatenate([self._places, places + base])
+        self._places = np.concatenate([self._places, places + self._visits.bases[number]])
         self._scores = np.concatenate([self._scores, scores])
         self._left = np.concatenate([self._left, np.ones(places.size, np.bool_)])
 
@@ -217,22 +178,25 @@ class CandidateSearch:
             worst = np.partition(keys, wanted - 1)[wanted - 1]
             good = keys <= worst
             ready, keys = ready[good], keys[good]
-        ids = self._ids(self._places[ready])
-        order = np.lexsort((ids, keys))[:wanted]
+        ids = self._visits.ids(self._places[ready])
+        order = best_first(keys, ids)[:wanted]
         self._left[ready[order]] = False
         unit = self._tables.unit if self._percentile is None else 1.0
         return ids[order], (keys[order] / unit).astype(np.float32)
 
-    def _ids(self, places: np.ndarray) -> np.ndarray:
-        """The IDs at places counted through all segments and the tail."""
-        ids = np.empty(places.size, np.int64)
-        part = np.searchsorted(self._bases, places, side="right") - 1
-        for number in distinct(part):
-            here = part == number
-            local = places[here] - self._bases[number]
-            in_tail = number == len(self._state.segments)
-            ids[here] = self._state.tail.ids[local] if in_tail else self._state.segments[number].ids.at(local)
-        return ids
+
+def best_first(keys: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """The order by key, ties by ID: places of both, int64 ``(n,)``.
+
+    Args:
+        keys: integers of 32 bits ``(n,)``.
+        ids: int64 ``(n,)``, each once.
+    """
+    by_id = None if (ids[1:] > ids[:-1]).all() else np.argsort(ids)
+    keys = keys if by_id is None else keys[by_id]
+    # Numbers that hold both are sorted many times as fast as pairs are.
+    order: np.ndarray = np.sort(keys.astype(np.int64) << 32 | np.arange(keys.size)) & 0xFFFFFFFF
+    return order if by_id is None else by_id[order]
 
 
 def percentile_ranks(scores: np.ndarray, limits: np.ndarray, percentile: float) -> np.ndarray:

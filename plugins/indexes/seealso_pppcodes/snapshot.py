@@ -24,12 +24,14 @@ from typing import Any, Self
 import numpy as np
 
 from seealso import FormatError
-from seealso_pppcodes.segment import PARTS, CodeShape, Segment
+from seealso_pppcodes.segment import CodeShape, Segment, parts_of
 from seealso_pppcodes.state import State, Tail
 
 HEADER = "ppp-codes.json"
 MAGIC = "seealso-ppp-codes"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Of a snapshot without codes. With codes it is 1 as ever, so that earlier releases read it."""
+
 MAPPED = frozenset({"codes", "starts", "low", "high"})
 """The parts of a segment that are mapped. Of these ``starts`` is looked through too."""
 
@@ -98,8 +100,8 @@ def save(directory: Path, pivots: np.ndarray, trained_on: int, state: State, bef
             np.save(directory / f"{name}.npy", array, allow_pickle=False)
     header = {
         "magic": MAGIC,
-        "version": FORMAT_VERSION,
-        "length": state.shape.length,
+        "version": _version(state.shape.prefix),
+        "length": state.shape.prefix,
         "trained_on": trained_on,
         "segments": len(state.segments),
         "objects": state.objects,
@@ -110,6 +112,11 @@ def save(directory: Path, pivots: np.ndarray, trained_on: int, state: State, bef
     text = f"{zlib.crc32(text.encode()):08x} {text}"
     (directory / HEADER).write_text(text)
     return Saved.of(directory, text, arrays, sums)
+
+
+def _version(prefix: int) -> int:
+    """The version of the format in which so many symbols of each space are kept."""
+    return 1 if prefix else FORMAT_VERSION
 
 
 def _arrays(pivots: np.ndarray, state: State) -> dict[str, np.ndarray]:
@@ -132,8 +139,8 @@ def _linked(old: Path, new: Path) -> bool:
 
 
 def load(directory: Path, dim: int, dtype: np.dtype) -> tuple[np.ndarray, int, int, State, Saved]:
-    """What `save` wrote: pivots, the number of objects that they were drawn from, symbols in a prefix, the state; and what
-    `save` can use again.
+    """What `save` wrote: pivots, the number of objects that they were drawn from, symbols kept of a prefix, the state; and
+    what `save` can use again.
 
     Raises:
         FormatError: it is not such a folder, damaged, or of a newer format.
@@ -155,12 +162,12 @@ def _load(directory: Path, dim: int, dtype: np.dtype) -> tuple[np.ndarray, int, 
     spaces, count = pivots.shape[:2]
     length, objects, trained_on = int(header["length"]), int(header["objects"]), int(header["trained_on"])
     shape = CodeShape.of(spaces, count, length)
-    if shape.length != length or objects < 0 or trained_on < 1:
+    if (shape.prefix, _version(length)) != (length, header["version"]) or objects < 0 or trained_on < 1:
         raise ValueError("the header does not fit the pivots")
 
     segments, hidden = [], []
     for number in range(int(header["segments"])):
-        arrays = {name: _open(directory, f"{number}_{name}", sums, mapped=name in MAPPED) for name in PARTS}
+        arrays = {name: _open(directory, f"{number}_{name}", sums, mapped=name in MAPPED) for name in parts_of(shape)}
         segments.append(Segment.of_arrays(shape, arrays))
         hidden.append(_read(directory, f"{number}_hidden", sums))
         if hidden[-1].dtype != np.uint8 or hidden[-1].shape != (-(-segments[-1].size // 8),):

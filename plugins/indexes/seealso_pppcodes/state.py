@@ -33,8 +33,7 @@ class Tail:
     @classmethod
     def empty(cls, shape: CodeShape) -> Self:
         """With nothing in it, and no room."""
-        codes = np.empty((0, shape.spaces * shape.length), shape.dtype)
-        return cls(np.empty(0, np.int64), codes, np.empty(0, np.bool_), 0)
+        return cls(np.empty(0, np.int64), shape.empty(0), np.empty(0, np.bool_), 0)
 
     def appended(self, ids: np.ndarray, codes: np.ndarray) -> Tail:
         """With more objects behind the others; amortised O(those)."""
@@ -118,7 +117,7 @@ class State:
             places = places[~bits_at(hidden[number], places)]
             if places.size:
                 hidden[number] = hidden[number] | packed(places, segment.size)
-                counts = counts - self.shape.count(segment.codes[places])
+                counts = counts - self.shape.count(segment.codes_at(places))
                 objects -= int(places.size)
         tail = self.tail
         places = tail.places(ids)
@@ -170,7 +169,7 @@ class State:
     def live(self) -> tuple[np.ndarray, np.ndarray]:
         """The IDs of all objects, in no particular order, and their codes."""
         ids, codes = self.tail.live()
-        parts = [(segment.ids.at(places), segment.codes[places]) for segment, places in self._live_places()]
+        parts = [(segment.ids.at(places), segment.codes_at(places)) for segment, places in self._live_places()]
         return (
             np.concatenate([*(part[0] for part in parts), ids]),
             np.concatenate([*(part[1] for part in parts), codes]),

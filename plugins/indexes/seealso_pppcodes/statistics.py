@@ -12,9 +12,17 @@ from seealso_pppcodes.state import State
 LARGE = 1 << 16  # cells of so many objects are not told apart
 
 
-def report(spaces: PivotSpaces, state: State, trained_on: int) -> dict[str, int | float | str]:
-    """Objects and bytes by part, under the words shown to people; O(segments)."""
+def report(spaces: PivotSpaces, state: State, trained_on: int, filled: int) -> dict[str, int | float | str]:
+    """Objects and bytes by part, under the words shown to people; O(segments).
+
+    Args:
+        spaces: the pivots.
+        state: what the index holds.
+        trained_on: the pivots were drawn from so many objects.
+        filled: bytes of what queries keep of the cells.
+    """
     parts = bytes_by_part(state)
+    parts["cells"] += filled
     objects = max(1, state.objects)
     return {
         "objects": state.objects,

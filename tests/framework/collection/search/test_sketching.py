@@ -32,12 +32,22 @@ def made(folder, **settings) -> seealso.Collection:
     return collection
 
 
+INDEXES = {
+    "ppp-codes": "ppp-codes",
+    "cells": {"plugin": "ppp-codes", "ranking": "none"},
+    "pivot": "pivot",
+}
+
+
 @pytest.fixture(
-    scope="module", params=["ppp-codes, euclidean", "pivot, euclidean", "ppp-codes, cosine"], ids=lambda param: param
+    scope="module",
+    params=["ppp-codes, euclidean", "cells, euclidean", "pivot, euclidean", "ppp-codes, cosine"],
+    ids=lambda param: param,
 )
 def collection(request, tmp_path_factory):
     index, distance = request.param.split(", ")
-    with made(tmp_path_factory.mktemp("sketched"), index=index, distance=distance, sketch="rabitq") as collection:
+    folder = tmp_path_factory.mktemp("sketched")
+    with made(folder, index=INDEXES[index], distance=distance, sketch="rabitq") as collection:
         yield collection
 
 
