@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,6 +59,7 @@ class Wanted:
             order; None: refine them all.
         allowed: only these objects.
         skip: not these objects; int64 ``(n,)``.
+        stops: numbers of reads, ascending: where there are sketches, `Refinement.run` tells when it has refined so many by them.
     """
 
     hits: int
@@ -67,6 +68,7 @@ class Wanted:
     patience: int | None = None
     allowed: IdSet | None = None
     skip: np.ndarray | None = None
+    stops: tuple[int, ...] = ()
 
 
 class Refinement:
@@ -117,8 +119,12 @@ class Refinement:
         self.best = Best(max(wanted.hits + SPARE, CLOSELY if self._costly else 0))
         self._records: dict[int, tuple[Record, Codec]] = {}  # of the best, where they are looked at once more
 
-    def run(self) -> Best:
-        """The nearest that were found, by distance and ID; objects that are gone may still be among them."""
+    def run(self, stopped: Callable[[int], None] = lambda stop: None) -> Best:
+        """The nearest that were found, by distance and ID; objects that are gone may still be among them.
+
+        ``stopped`` is told each of `Wanted.stops` when it is reached, with `best` as it is then.
+        """
+        self._stopped = stopped
         self._find()
         if self._costly:
             near, self.best = self.best.ids, Best(self.best.ids.size)
@@ -146,13 +152,12 @@ class Refinement:
 
     def _find(self) -> None:
         estimates = None if self._sketches is None else self._measure.estimates(self._sketches)
-        before = self._cost.refined
         if self._sketches is not None and estimates is not None:
-            looked_at = self._by_sketches(self._sketches, estimates)
-        else:
-            self._by_reading()
-            looked_at = self._cost.refined - before
-        self._cost.candidates += looked_at
+            self._by_sketches(self._sketches, estimates)
+            return
+        before = self._cost.refined
+        self._by_reading()
+        self._cost.candidates += self._cost.refined - before
 
     def _by_reading(self) -> None:
         allowed = self._wanted.allowed
@@ -166,23 +171,23 @@ class Refinement:
             if self._settled(ids, STEP):
                 return
 
-    def _by_sketches(self, sketches: Sketches, estimates: Estimates) -> int:
-        """Refine the best by their sketches; returns how many objects were looked at."""
+    def _by_sketches(self, sketches: Sketches, estimates: Estimates) -> None:
+        """Refine the best by their sketches."""
         ids, places = self._gathered(sketches)
-        looked_at = ids.size
+        self._cost.candidates += ids.size
         self._watch.book("candidates")
         unknown = ids[places < 0]
         ids, places = ids[places >= 0], places[places >= 0]
         reads = max(self._wanted.reads, CLOSELY if self._costly else 0)
-        if ids.size > reads:
+        # Where all are read their order says when to stop.
+        if ids.size > reads or self._wanted.patience or self._wanted.stops:
             scores = estimates(places)
-            best = np.argpartition(scores, reads - 1)[:reads]
+            best = np.argpartition(scores, reads - 1)[:reads] if ids.size > reads else np.arange(ids.size)
             ids = ids[best[np.argsort(scores[best], kind="stable")]]
         self._watch.book("sketch")
         if unknown.size:
             self._refine(unknown)
-        self._settled(ids, READS)
-        return looked_at
+        self._settled(ids, READS, self._wanted.stops)
 
     def _gathered(self, sketches: Sketches) -> tuple[np.ndarray, np.ndarray]:
         """All objects that are to be looked at, and the places of their sketches, -1 where there is none."""
@@ -251,16 +256,22 @@ class Refinement:
                 return
             yield block
 
-    def _settled(self, ids: np.ndarray, step: int) -> bool:
-        """Refine candidates, the best first; whether the nearest have not changed for so long that no more are wanted."""
+    def _settled(self, ids: np.ndarray, step: int, stops: Sequence[int] = ()) -> bool:
+        """Refine candidates, the best first, and tell of each stop on the way; whether the nearest have not changed for so long that no
+        more are wanted."""
         patience = self._wanted.patience
         size = step if patience else max(1, ids.size)
         for start in range(0, ids.size, size):
-            some = ids[start : start + size]
+            end = min(start + size, ids.size)
             before = self.best.ids[: self._wanted.hits]
-            self._refine(some)
+            done = start
+            for stop in (*(stop for stop in stops if start < stop < end), end):
+                self._refine(ids[done:stop])
+                done = stop
+                if stop in stops:
+                    self._stopped(stop)
             same = np.array_equal(self.best.ids[: self._wanted.hits], before)
-            self._unchanged = self._unchanged + some.size if same else 0
+            self._unchanged = self._unchanged + end - start if same else 0
             if patience and self._unchanged >= patience * step:
                 return True
         return False
