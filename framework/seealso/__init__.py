@@ -61,13 +61,13 @@ if TYPE_CHECKING:
     from seealso.evaluation.distances import Distances as Distances
     from seealso.evaluation.distances import measure_distances as measure_distances
     from seealso.evaluation.evaluate import Evaluation as Evaluation
-    from seealso.evaluation.evaluate import Sample as Sample
-    from seealso.evaluation.evaluate import SizeResult as SizeResult
     from seealso.evaluation.evaluate import evaluate as evaluate
     from seealso.evaluation.evaluate import sample_of as sample_of
     from seealso.evaluation.evaluate import true_neighbours as true_neighbours
     from seealso.evaluation.exact import Neighbours as Neighbours
     from seealso.evaluation.exact import exact_neighbours as exact_neighbours
+    from seealso.evaluation.measuring import Sample as Sample
+    from seealso.evaluation.measuring import SizeResult as SizeResult
     from seealso.evaluation.plot import plot_evaluation as plot_evaluation
     from seealso.evaluation.queries import queries_from as queries_from
     from seealso.evaluation.tune import Tuned as Tuned
@@ -202,8 +202,9 @@ _MODULES = {
         "WrongStore",
     ),
     "seealso.evaluation.distances": ("DistanceReport", "Distances", "measure_distances"),
-    "seealso.evaluation.evaluate": ("Evaluation", "Sample", "SizeResult", "evaluate", "sample_of", "true_neighbours"),
+    "seealso.evaluation.evaluate": ("Evaluation", "evaluate", "sample_of", "true_neighbours"),
     "seealso.evaluation.exact": ("Neighbours", "exact_neighbours"),
+    "seealso.evaluation.measuring": ("Sample", "SizeResult"),
     "seealso.planning.estimate": ("Estimate", "Plan", "Plans", "plan", "shown_choice"),
     "seealso.evaluation.plot": ("plot_evaluation",),
     "seealso.evaluation.queries": ("queries_from",),

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 
+import numpy as np
 import pytest
 import yaml
 
@@ -123,6 +124,63 @@ def test_tune(measured, tmp_path):
     assert document["best"] in document["tried"]
 
 
+@pytest.fixture(scope="module")
+def sketched(tmp_path_factory):
+    """A folder with a configuration, and a collection of 900 descriptors with sketches that say little."""
+    folder = tmp_path_factory.mktemp("sketched")
+    np.save(folder / "rows.npy", np.random.default_rng(0).normal(size=(900, 48)).astype(np.float32))
+    sketch = "{plugin: rabitq, bytes: 16}"
+    (folder / "seealso.yaml").write_text(
+        f"collections:\n  rows:\n    path: ./c\n    text: false\n    sketch: {sketch}\n    search: {{candidates: 600}}\n"
+    )
+    with seealso.Deployment.load(folder / "seealso.yaml") as deployment:
+        deployment.collection().import_descriptors(folder / "rows.npy")
+    return folder
+
+
+@pytest.fixture
+def of_sketched(call, tmp_path, sketched):
+    """Runs a command line in a copy of this folder."""
+    shutil.copytree(sketched, tmp_path, dirs_exist_ok=True)
+    return call
+
+
+def test_evaluate_says_what_reads_are_worth(of_sketched):
+    status, out, _ = of_sketched("evaluate", "--queries", "20", "-k", "3", "--candidates", "600")
+    assert status == 0
+    lines = out.splitlines()
+    place = lines.index("with 600 candidates, by how many of them are read, the best by the sketch:")
+    assert len(lines[place - 1].split("\t")) == 13
+    rows = [line.split("\t") for line in lines[place + 1 : place + 7]]
+    assert [(row[0], len(row)) for row in rows] == [(reads, 11) for reads in ("20", "50", "100", "200", "500", "600")]
+    assert [float(row[1]) for row in rows] == sorted(float(row[1]) for row in rows)
+    document = json.loads(of_sketched("evaluate", "--queries", "20", "-k", "3", "--candidates", "600", "--json")[1])
+    assert [result["asked_reads"] for result in document["by_reads"]] == [20, 50, 100, 200, 500, 600]
+    assert document["by_reads"][0]["recall"] == pytest.approx(float(rows[0][1]), abs=1e-4)
+    assert document["sketch"]["plugin"] == "rabitq"
+
+
+def test_tune_writes_candidates_and_reads(of_sketched, tmp_path):
+    status, out, err = of_sketched("tune", "--recall", "0.6", "-k", "3", "--queries", "20", "--write")
+    assert (status, out.count("\n")) == (0, 1)
+    candidates, reads = map(int, out.split("\t")[:2])
+    assert reads < candidates
+    file = tmp_path / "seealso.yaml"
+    assert yaml.safe_load(file.read_text())["collections"]["rows"]["search"] == {
+        "candidates": candidates,
+        "reads": reads,
+    }
+    assert f"wrote search: candidates: {candidates}, reads: {reads} to {file}" in err
+    best = json.loads(of_sketched("tune", "--recall", "0.6", "-k", "3", "--queries", "20", "--json")[1])["best"]
+    assert (best["candidates"], best["reads"], best["sketch"]["bytes"]) == (candidates, reads, 16)
+
+
+def test_plan_names_the_sketch(of_sketched, quick_trials):
+    status, out, err = of_sketched("plan", "--objects", "2000")
+    assert (status, out.split("\t")[1]) == (0, "ppp-codes + rabitq")
+    assert re.search(r"^on disk: bytes an object: .*, sketch \d+, ", err, re.MULTILINE)
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "expected"),
     [
@@ -166,7 +224,7 @@ def test_plan(measured, tmp_path, quick_trials):
     assert document["objects"] == 500
     assert document["sample"] == "the collection photos, 60 objects"
     assert set(document["plans"][0]) == {
-        "extractor", "index", "store", "seconds", "disk", "memory", "query", "cold_query",
+        "extractor", "index", "store", "seconds", "disk", "memory", "query", "cold_query", "sketch",
     }  # fmt: skip
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c", "one", "seealso.yaml", "two"]
 

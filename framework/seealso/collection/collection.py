@@ -32,11 +32,11 @@ from seealso.collection.parts.opening import Opening
 from seealso.collection.parts.reading_words import record_words
 from seealso.collection.parts.recorded import sources_record, with_secrets
 from seealso.collection.parts.resolved import Parts
-from seealso.collection.search.answering import Answering, check_answerable
 from seealso.collection.search.content import Content, Contents, read_content
 from seealso.collection.search.examples import Examples
 from seealso.collection.search.hits import hits_of
 from seealso.collection.search.looks import Looks, looks_of
+from seealso.collection.search.searching import Searching
 from seealso.collection.search.stopwatch import Stopwatch
 from seealso.collection.upkeep.convert import Conversion, convert, wanted_store
 from seealso.collection.upkeep.leaving import leave_unfinished, remove_left
@@ -82,6 +82,9 @@ class Collection:
         self._contents = Contents(self.settings.images)
         self._likeness = KeptLikeness(self.path)
         self._duplicates = KeptDuplicates(self.path)
+        self._searching = Searching(
+            self._opening, self._examples, self.settings.search, self._likeness, self._duplicates
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -261,21 +264,39 @@ class Collection:
             ProvenanceMismatch: a descriptor would have to be extracted, by another extractor than made the collection.
             CollectionError: the index is too far behind to answer; says what to run.
         """
-        check_answerable(query)
-        watch = Stopwatch()
-
-        def ask(opened: Opened) -> Answer:
-            watch.book("open")
-            search = self.settings.search
-            return Answering(opened, self._examples(), search, watch, self._likeness, self._duplicates).answer(query)
-
-        answer = self._opening.asked(ask, unmoved=True)
-        self.plugins.observe("searched", collection=self.name, query=query, answer=answer)
+        answer = self._searching.search(query)
+        self._tell_searched(answer)
         return answer
 
     def search_many(self, queries: Sequence[Query]) -> list[Answer]:
-        """Answer several queries, in their order; see `search`."""
-        return [self.search(query) for query in queries]
+        """Answer several queries, in their order. The answers are those of `search`, of one moment for every hundred queries, and sooner
+        there: the collection is looked at once, and what several of them need is read at once. What that costs is told in equal shares.
+
+        Raises:
+            SeealsoError: what the first query that fails raises (see `search`).
+        """
+        answers = self._searching.search_many(queries)
+        for answer in answers:
+            self._tell_searched(answer)
+        return answers
+
+    def search_by_reads(self, query: Query, reads: Sequence[int]) -> list[Answer]:
+        """The answers that a query would get with each of some numbers of reads instead of its own (`Query.reads`), by one search, which
+        looks at what it has found when it has read so many. Their cost is what it took until then, so it is a little more than if each
+        had been asked for itself. Without sketches all are the same. The hook ``searched`` is not told: this is for measuring.
+
+        Args:
+            query: by images alone, without folding.
+            reads: one or more numbers, each 1 or more.
+
+        Raises:
+            QueryError: it is another query, or makes no sense here; or there is no such number.
+            SeealsoError: as `search` does.
+        """
+        return self._searching.by_reads(query, reads)
+
+    def _tell_searched(self, answer: Answer) -> None:
+        self.plugins.observe("searched", collection=self.name, query=answer.query, answer=answer)
 
     def similar(self, example: PathLike | int | Example, k: int = 10, **settings: Any) -> Answer:
         """The nearest neighbours of an image file, or of an object by its ID: `search` for one example.

@@ -52,7 +52,7 @@ class SearchConfig(BaseModel):
         gt=0,
         description=(
             "where there is a sketch, how many of the candidates are read and refined with the true distance, at most; but at least four for "
-            "each hit that is wanted"
+            "each hit that is wanted; as many as candidates, or more: all. Without a sketch it has no effect"
         ),
     )
     patience: StrictInt | None = Field(

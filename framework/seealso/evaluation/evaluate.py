@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,59 +15,14 @@ from seealso.collection import Collection
 from seealso.errors import QueryError
 from seealso.evaluation.distances import DistanceReport, measure_distances
 from seealso.evaluation.exact import Neighbours, exact_neighbours
-from seealso.evaluation.intervals import recall_interval
-from seealso.interfaces.answer import Answer, Times
-from seealso.interfaces.query import Query
+from seealso.evaluation.measuring import Sample, SizeResult, measure, measure_by_reads, timed
 from seealso.layout import EVALUATION
+from seealso.registry.kinds import SKETCH
 from seealso.sorted_ids import distinct
 
 SIZES = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
+READS = (20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
 SAMPLE = 500
-STAGES = tuple(field.name for field in fields(Times))
-SAME = 1 + 1e-6
-"""A neighbour at the distance of the k-th counts as well as that; distances round."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """Of many values: the median, and what 95 and 99 of a hundred are not above."""
-
-    median: float
-    p95: float
-    p99: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Spread:
-        """Of these."""
-        median, p95, p99 = np.percentile(np.asarray(values, np.float64), [50, 95, 99])
-        return cls(float(median), float(p95), float(p99))
-
-
-@dataclass(frozen=True, slots=True)
-class SizeResult:
-    """What was measured with one candidate-set size.
-
-    Attributes:
-        candidates: the size asked for.
-        considered: candidates that were considered, the mean.
-        recall: share of the true k nearest that were found, the mean over the queries.
-        recall_interval: its 95 % interval.
-        recall_p5: what 95 of a hundred queries reach.
-        distance_error: how much further the hits are than the true neighbours of the same rank, the mean, as a share.
-        ms: milliseconds by stage.
-        reads: separate reads of the disk, the mean.
-        bytes_read: bytes read, the mean.
-    """
-
-    candidates: int
-    considered: float
-    recall: float
-    recall_interval: tuple[float, float]
-    recall_p5: float
-    distance_error: float
-    ms: dict[str, Spread]
-    reads: float
-    bytes_read: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +42,8 @@ class Evaluation:
         results: by candidate-set size, ascending.
         same_class: of the 1, 5 and 10 nearest, the share that is of the query's class; empty without labels.
         distances: how far apart alike and unrelated images are; None where that was not asked for.
+        sketch: the sketch, with its options; None where there is none.
+        by_reads: where there is a sketch, by the number of reads, ascending, with one candidate-set size.
     """
 
     collection: str
@@ -101,19 +58,12 @@ class Evaluation:
     results: tuple[SizeResult, ...]
     same_class: dict[int, float]
     distances: DistanceReport | None = None
+    sketch: object = None
+    by_reads: tuple[SizeResult, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """As the command line's ``--json`` shows it."""
         return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """Queries: descriptors ``(m, dim)``, and the ID of each that is an object, else -1."""
-
-    descriptors: np.ndarray
-    ids: np.ndarray
-    source: str = "collection"
 
 
 def sample_of(collection: Collection, count: int, seed: int) -> Sample:
@@ -153,6 +103,7 @@ def evaluate(
         count: how many.
         k: how many neighbours count.
         sizes: candidate-set sizes; by default from 100 to 50,000, as far as there are objects, and the configured one.
+            Where there is a sketch, the largest of those that are given, else the configured one, is tried with numbers of reads, too.
         seed: of the sample.
         labels: also how many of the nearest are in the folder that the query is in, as if folders were classes.
         distances: also how far apart alike and unrelated images are; the thresholds that follow are remembered (`measure_distances`).
@@ -167,10 +118,11 @@ def evaluate(
     most = check_k(sample, k, objects)
     truth = true_neighbours(collection, sample, max(k, 10) if labels and most >= 10 else k, work, progress)
     wanted = _sizes(collection, objects, sizes)
-    results = []
-    for place, size in enumerate(wanted):
-        told = partial(_tell, progress, place, len(wanted), len(sample.ids))
-        results.append(measure(collection, sample, truth, k, size, told))
+    searched = max(wanted) if sizes is not None else min(objects, collection.settings.search.candidates)
+    reads = _reads(collection, objects, searched, k)
+    told = partial(_tell, progress, len(wanted) + bool(reads), len(sample.ids))
+    results = [measure(collection, sample, truth, k, size, partial(told, place)) for place, size in enumerate(wanted)]
+    by_reads = measure_by_reads(collection, sample, truth, k, searched, reads, partial(told, len(wanted)))
     parts = collection.choices()
     return Evaluation(
         collection=collection.name,
@@ -187,6 +139,8 @@ def evaluate(
         distances=measure_distances(collection, truth.distances[:, 0], seed=seed, progress=progress)
         if distances
         else None,
+        sketch=parts.get(SKETCH.word),
+        by_reads=tuple(timed(collection, sample, k, by_reads)) if by_reads else (),
     )
 
 
@@ -224,28 +178,9 @@ def true_neighbours(
         )
 
 
-def measure(
-    collection: Collection,
-    sample: Sample,
-    truth: Neighbours,
-    k: int,
-    size: int,
-    progress: Callable[[int], None],
-) -> SizeResult:
-    """Ask every query of a sample with one candidate-set size, and compare the answers with the true neighbours.
-
-    ``progress`` is told how many were asked.
-    """
-    answers = []
-    for number in range(len(sample.ids)):
-        answers.append(_ask(collection, sample, number, k, size))
-        progress(number + 1)
-    return _result(size, answers, truth, k)
-
-
-def _tell(progress: Callable[[str, int, int], None], place: int, sizes: int, queries: int, asked: int) -> None:
-    """How far it is, when so many were asked with the size at a place."""
-    progress("searching", place * queries + asked, sizes * queries)
+def _tell(progress: Callable[[str, int, int], None], times: int, queries: int, place: int, asked: int) -> None:
+    """How far it is, when all are asked so many times, and so many were asked for the time at a place."""
+    progress("searching", place * queries + asked, times * queries)
 
 
 def _sizes(collection: Collection, objects: int, sizes: Sequence[int] | None) -> list[int]:
@@ -257,49 +192,13 @@ def _sizes(collection: Collection, objects: int, sizes: Sequence[int] | None) ->
     return sorted({size for size in (*SIZES, configured) if size < objects} | {min(objects, max(SIZES))})
 
 
-def _ask(collection: Collection, sample: Sample, number: int, k: int, size: int) -> Answer:
-    own = int(sample.ids[number])
-    example = own if own >= 0 else sample.descriptors[number]
-    return collection.search(Query.like(example, k=k, candidates=size, others=True))
-
-
-def recalls_of(answers: Sequence[Answer], truth: Neighbours, k: int) -> np.ndarray:
-    """The share of its true k nearest neighbours that each answer holds, ``(queries,)``."""
-    recalls = np.empty(len(answers))
-    for number, answer in enumerate(answers):
-        last = float(truth.distances[number, k - 1]) * SAME
-        near = truth.ids[number, :k]
-        right = sum(hit.id in near or (hit.distance is not None and hit.distance <= last) for hit in answer.hits[:k])
-        recalls[number] = right / k
-    return recalls
-
-
-def _result(size: int, answers: Sequence[Answer], truth: Neighbours, k: int) -> SizeResult:
-    recalls = recalls_of(answers, truth, k)
-    costs = [answer.cost for answer in answers]
-    return SizeResult(
-        candidates=size,
-        considered=float(np.mean([cost.candidates for cost in costs])),
-        recall=float(recalls.mean()),
-        recall_interval=recall_interval(recalls, k),
-        recall_p5=float(np.percentile(recalls, 5)),
-        distance_error=_distance_error(answers, truth, k),
-        ms={stage: Spread.of([getattr(cost.ms, stage) for cost in costs]) for stage in STAGES},
-        reads=float(np.mean([cost.reads for cost in costs])),
-        bytes_read=float(np.mean([cost.bytes_read for cost in costs])),
-    )
-
-
-def _distance_error(answers: Sequence[Answer], truth: Neighbours, k: int) -> float:
-    """By how much the hit of a rank is further than the true neighbour of that rank; equal descriptors have no share, and
-    nor have such as are further apart than float32 can say."""
-    errors = []
-    for number, answer in enumerate(answers):
-        found = np.array([hit.distance for hit in answer.hits[:k]], np.float64)
-        true = truth.distances[number, : found.size].astype(np.float64)
-        counts = (true > 0) & np.isfinite(true) & np.isfinite(found)
-        errors += (np.maximum(found[counts] / true[counts] - 1, 0)).tolist()
-    return float(np.mean(errors)) if errors else 0.0
+def _reads(collection: Collection, objects: int, candidates: int, k: int) -> list[int]:
+    """The numbers of reads that are tried with so many candidates; none where there is no sketch."""
+    if collection.parts.chosen_or_none(SKETCH) is None:
+        return []
+    most = min(candidates, objects)
+    configured = collection.settings.search.reads
+    return sorted({each for each in (*READS, configured) if k <= each < most} | {most})
 
 
 def _same_class(collection: Collection, sample: Sample, truth: Neighbours) -> dict[int, float]:

@@ -10,7 +10,7 @@ from seealso.collection import Collection
 from seealso.collection.intake.vector_files import open_vectors
 from seealso.collection.search.examples import check_descriptor
 from seealso.errors import FileError, ImageError, QueryError
-from seealso.evaluation.evaluate import Sample
+from seealso.evaluation.measuring import Sample
 from seealso.images.decoding import IMAGE_SUFFIXES
 from seealso.interfaces.example import Example
 

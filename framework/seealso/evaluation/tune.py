@@ -1,4 +1,4 @@
-"""The smallest candidate set whose recall reaches a target, on this collection."""
+"""The fewest reads, or the smallest candidate set, whose recall reaches a target on this collection."""
 
 from __future__ import annotations
 
@@ -11,12 +11,23 @@ from typing import Any
 from seealso.collection import Collection
 from seealso.configuration.models import place_of
 from seealso.errors import ConfigError, QueryError
-from seealso.evaluation.evaluate import SizeResult, check_k, measure, sample_of, true_neighbours
-from seealso.registry.kinds import INDEX
+from seealso.evaluation.evaluate import check_k, sample_of, true_neighbours
+from seealso.evaluation.exact import Neighbours
+from seealso.evaluation.measuring import Sample, SizeResult, measure, measure_by_reads
+from seealso.registry.kinds import INDEX, SKETCH
 
 SAMPLE = 1000
 CLOSE = 1.05
 """Two sizes are as good as the same when one is no more than this times the other: the sample is not finer."""
+
+FEWEST = 16
+"""The smallest candidate set, or number of reads, that is tried."""
+
+FIRST = 500
+"""The smallest candidate set that is tried where there is a sketch: to look at so many takes no time to speak of."""
+
+WORTH = 1.1
+"""Candidates are looked at in memory, and reads are of the disk: twice as many candidates are worth it where they spare a tenth of the reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +37,9 @@ class Tuned:
     Attributes:
         target: the recall asked for.
         k: of so many nearest neighbours.
-        reached: whether any candidate-set size reaches it.
-        candidates: the smallest that does; else the largest that was tried.
+        reached: whether anything reaches it.
+        candidates: the smallest candidate set that does; where there is a sketch, the one with which the fewest reads do; else the
+            largest that was tried.
         recall: what it reaches on the sample, the mean.
         recall_interval: its 95 % interval; the lower end is what counts.
         ms: the median of a query's milliseconds.
@@ -35,6 +47,8 @@ class Tuned:
         objects: among how many objects.
         seed: of the sample.
         index: the index, with its options, as in the configuration.
+        reads: the fewest reads that reach it with these candidates; None where there is no sketch, so that all are read.
+        sketch: the sketch, with its options; None where there is none.
     """
 
     target: float
@@ -48,6 +62,8 @@ class Tuned:
     objects: int
     seed: int
     index: object
+    reads: int | None = None
+    sketch: object = None
 
     def as_json(self) -> dict[str, Any]:
         """As the command line's ``--json`` shows it."""
@@ -63,12 +79,14 @@ def tune(
     seed: int = 0,
     progress: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> Tuned:
-    """Find the smallest candidate set whose recall reaches a target at the lower end of its 95 % interval.
+    """Find the smallest candidate set whose recall reaches a target at the lower end of its 95 % interval; where there is a sketch, the
+    fewest reads that do, and the candidates that they are the best of.
 
-    Sizes are doubled until one reaches it, and then halved in between, until two that are close to one another do and do not.
+    Sizes are doubled until one reaches it, and then halved in between, until two that are close to one another do and do not. With a
+    sketch one search for each query tells of many numbers of reads; candidates are doubled as long as that spares a tenth of the reads.
 
     Args:
-        collection: what is tuned, with the index as it is configured.
+        collection: what is tuned, with the index and the sketch as they are configured.
         recall: the target, above 0 and below 1.
         k: of so many nearest neighbours.
         count: how many objects are queries; more make the interval smaller, and the size with it.
@@ -84,41 +102,130 @@ def tune(
     objects = int(collection.ids().size)
     check_k(sample, k, objects)
     truth = true_neighbours(collection, sample, k, progress=progress)
-
-    def measured(size: int) -> SizeResult:
-        queries = len(sample.ids)
-        return measure(collection, sample, truth, k, size, lambda asked: progress("searching", asked, queries))
-
-    def reaches(size: int, result: SizeResult) -> bool:
-        # Where all objects are candidates there is nothing that another sample could miss.
-        return (result.recall if size >= objects else result.recall_interval[0]) >= recall
-
-    size, too_small = min(max(k, 16), objects), 0
-    result = measured(size)
-    while not reaches(size, result) and size < objects:
-        too_small, size = size, min(2 * size, objects)
-        result = measured(size)
-    reached = reaches(size, result)
-    while reached and too_small and size > CLOSE * too_small + 1:
-        middle = round(math.sqrt(size * too_small))
-        between = measured(middle)
-        if reaches(middle, between):
-            size, result = middle, between
-        else:
-            too_small = middle
+    tuning = _Tuning(collection, sample, truth, k, recall, objects, progress)
+    found = (tuning.by_reads() if collection.parts.chosen_or_none(SKETCH) else None) or tuning.by_candidates()
+    parts = collection.choices()
     return Tuned(
         target=recall,
         k=k,
-        reached=reached,
-        candidates=size,
-        recall=result.recall,
-        recall_interval=result.recall_interval,
-        ms=result.ms["total"].median,
+        reached=tuning.reaches(found),
+        candidates=found.candidates,
+        recall=found.recall,
+        recall_interval=found.recall_interval,
+        ms=found.ms["total"].median,
         queries=len(sample.ids),
         objects=objects,
         seed=seed,
-        index=collection.choices()["index"],
+        index=parts[INDEX.word],
+        reads=found.asked_reads,
+        sketch=parts.get(SKETCH.word),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Tuning:
+    """The search for what reaches a recall."""
+
+    collection: Collection
+    sample: Sample
+    truth: Neighbours
+    k: int
+    recall: float
+    objects: int
+    progress: Callable[[str, int, int], None]
+
+    def reaches(self, result: SizeResult) -> bool:
+        """Whether a result reaches the recall, surely."""
+        # Where all objects are compared there is nothing that another sample could miss.
+        compared = result.candidates if result.asked_reads is None else result.refined + 1
+        return (result.recall if compared >= self.objects else result.recall_interval[0]) >= self.recall
+
+    def by_candidates(self) -> SizeResult:
+        """The smallest candidate set that reaches it; else the largest."""
+        size, too_small = min(max(self.k, FEWEST), self.objects), 0
+        result = self._measured(size)
+        while not self.reaches(result) and size < self.objects:
+            too_small, size = size, min(2 * size, self.objects)
+            result = self._measured(size)
+        while self.reaches(result) and too_small and size > CLOSE * too_small + 1:
+            middle = round(math.sqrt(size * too_small))
+            between = self._measured(middle)
+            if self.reaches(between):
+                size, result = middle, between
+            else:
+                too_small = middle
+        return result
+
+    def by_reads(self) -> SizeResult | None:
+        """The fewest reads that reach it, with the candidates that they are the best of; None where their number makes no difference."""
+        size = min(max(self.k, FIRST), self.objects)
+        best = self._fewest_reads(size, size)
+        while best is not None and size < self.objects and not (self.reaches(best) and _all_looked_at(best)):
+            size = min(2 * size, self.objects)
+            more = self._fewest_reads(size, _reads(best) if self.reaches(best) else size)
+            if more is None or (self.reaches(best) and not self._spares(more, best)):
+                break
+            best = more
+        if best is None or not self.reaches(best):
+            return best
+        # Where all are looked at, whatever is asked for, nothing was found out about candidates.
+        configured = self.collection.settings.search.candidates
+        candidates = max(configured, _reads(best)) if _all_looked_at(best) else best.candidates
+        result = self._measured(candidates, _reads(best))
+        while not self.reaches(result) and _reads(result) < candidates:
+            result = self._measured(candidates, min(candidates, math.ceil(CLOSE * _reads(result))))
+        return result
+
+    def _spares(self, more: SizeResult, best: SizeResult) -> bool:
+        return self.reaches(more) and WORTH * _reads(more) <= _reads(best)
+
+    def _fewest_reads(self, size: int, most: int) -> SizeResult | None:
+        """The fewest reads, up to ``most``, that reach it with so many candidates; what the most do, where these do not; None where their
+        number makes no difference."""
+        coarse = self._measured_by_reads(size, [*_doubled(max(self.k, FEWEST), most), most])
+        for place, result in enumerate(coarse):
+            if self.reaches(result) and place:
+                between = _between(_reads(coarse[place - 1]), _reads(result))
+                return next(filter(self.reaches, self._measured_by_reads(size, between)), result)
+            if self.reaches(result):
+                return result
+        return coarse[-1] if coarse else None
+
+    def _measured(self, size: int, reads: int | None = None) -> SizeResult:
+        return measure(self.collection, self.sample, self.truth, self.k, size, self._tell, reads)
+
+    def _measured_by_reads(self, size: int, reads: Sequence[int]) -> list[SizeResult]:
+        return measure_by_reads(self.collection, self.sample, self.truth, self.k, size, reads, self._tell)
+
+    def _tell(self, asked: int) -> None:
+        self.progress("searching", asked, len(self.sample.ids))
+
+
+def _reads(result: SizeResult) -> int:
+    assert result.asked_reads is not None
+    return result.asked_reads
+
+
+def _all_looked_at(result: SizeResult) -> bool:
+    """Whether the sketches of all objects are looked at, however many candidates are asked for. (Those that the index does not hold yet
+    are looked at in any case.)"""
+    return result.considered >= 2 * result.candidates
+
+
+def _doubled(first: int, most: int) -> Iterator[int]:
+    """Numbers below ``most``, each twice the one before."""
+    while first < most:
+        yield first
+        first *= 2
+
+
+def _between(low: int, high: int) -> list[int]:
+    """Numbers above ``low``, up to ``high``, ascending, that are close to one another."""
+    found = []
+    while high > low:
+        found.append(high)
+        high = min(high - 1, int(high / CLOSE))
+    return found[::-1]
 
 
 def with_index_options(collection: Collection, ranges: Mapping[str, Sequence[Any]]) -> Iterator[Collection]:

@@ -74,7 +74,7 @@ class Hit:
 
 @dataclass(slots=True)
 class Times:
-    """Milliseconds for each stage of a query. The stages add up to the total.
+    """Milliseconds for each stage of a query. The stages add up to the total. Times can be added, and divided among queries.
 
     Attributes:
         open: opening the collection, where it was not open yet.
@@ -104,6 +104,9 @@ class Times:
 
     def __add__(self, other: Times) -> Times:
         return Times(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
+
+    def __truediv__(self, count: int) -> Times:
+        return Times(*(getattr(self, each.name) / count for each in fields(self)))
 
 
 @dataclass(slots=True)

@@ -42,8 +42,8 @@ class Query:
         max_distance: only hits that are no further than this from the example; infinity is no limit, and kept as None.
         allowed: only these objects.
         candidates: how many candidates to look at, at most; by default what the configuration says.
-        reads: where there is a sketch, how many of them to read, at most, the best by it; by default what the configuration says. Without
-            a sketch all are read.
+        reads: where there is a sketch, how many of them to read, at most, the best by it; by default what the configuration says. As many
+            as there are candidates, or more: all are read. So they are without a sketch, whatever this says.
         min_likeness: only hits that are at least so alike, in percent (`Likeness`). It compares images: none of the examples may be words.
         fold: a hit that is as near as this to a better one is folded into it (`Hit.folded`), so each picture is shown once.
 

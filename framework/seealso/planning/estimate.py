@@ -19,7 +19,7 @@ from seealso.interfaces.plugin import PluginChoice
 from seealso.paths import PathLike
 from seealso.planning.sample import plan_sample
 from seealso.planning.trial import NAME, Pilot, Trial, give_up, pilot_of, take_in
-from seealso.registry.kinds import CHOSEN, DISTANCE, EXTRACTOR, INDEX, KINDS, STORE
+from seealso.registry.kinds import CHOSEN, DISTANCE, EXTRACTOR, INDEX, KINDS, SKETCH, STORE
 
 SECONDS = 10.0
 COMPARED = {word: kind for word, kind in KINDS.items() if kind.compared}
@@ -46,6 +46,7 @@ class Plan:
         memory: bytes that a process holds that answers queries by image.
         query: milliseconds of a query by ID, when what it reads lies in the system's cache.
         cold_query: the same, when all of it is read from the disk; None where the system cannot be made to forget.
+        sketch: the sketch, as in the configuration; None where there is none. What it takes is counted with the index.
     """
 
     extractor: object
@@ -56,6 +57,7 @@ class Plan:
     memory: Estimate
     query: Estimate
     cold_query: Estimate | None
+    sketch: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +208,7 @@ def _plan(chosen: Mapping[str, PluginChoice], trial: Trial, pilot: Pilot, object
         memory=_memory(pilot, objects),
         query=_query(pilot, objects),
         cold_query=_cold_query(pilot, objects),
+        sketch=chosen[SKETCH.word].as_yaml() if SKETCH.word in chosen else None,
     )
 
 
@@ -215,6 +218,11 @@ def _carried_on(pilot: Pilot, objects: int, small: float, full: float) -> float:
         return full
     each = max(0.0, (full - small) / (pilot.full.objects - pilot.small.objects))
     return full + each * (objects - pilot.full.objects)
+
+
+def _in_memory(pilot: Pilot) -> str:
+    """What is made of the descriptors, in words."""
+    return "index and the sketches" if SKETCH.word in pilot.full.disk else "index"
 
 
 def _measured_at(pilot: Pilot) -> str:
@@ -233,7 +241,7 @@ def _seconds(trial: Trial, pilot: Pilot, objects: int) -> Estimate:
     index = _carried_on(pilot, objects, pilot.small.indexing, pilot.full.indexing)
     return Estimate(
         trial.start + files * trial.each + index,
-        f"{trial.start:.1f} s to start, {1000 * trial.each:.2f} ms an image ({trial.told}), {index:.1f} s to build the index "
+        f"{trial.start:.1f} s to start, {1000 * trial.each:.2f} ms an image ({trial.told}), {index:.1f} s to build the {_in_memory(pilot)} "
         f"({_measured_at(pilot)})",
     )
 
@@ -252,7 +260,7 @@ def _memory(pilot: Pilot, objects: int) -> Estimate:
     return Estimate(
         pilot.memory + more,
         f"{pilot.memory / 1e6:,.0f} MB of a process that has answered with {pilot.full.objects:,} descriptors; "
-        f"{more / 1e6:,.1f} MB more of the index",
+        f"{more / 1e6:,.1f} MB more of the {_in_memory(pilot)}",
     )
 
 
@@ -266,14 +274,14 @@ def _power(pilot: Pilot, small: float, full: float) -> float:
 def _query(pilot: Pilot, objects: int) -> Estimate:
     small, full = pilot.small, pilot.full
     index, rest = pilot.query.index, pilot.query.rest
-    basis = f"{index:.1f} ms of the index and {rest:.1f} ms of the rest with {full.objects:,} descriptors"
+    basis = f"{index:.1f} ms of the {_in_memory(pilot)} and {rest:.1f} ms of the rest with {full.objects:,} descriptors"
     if objects > full.objects:
         times = objects / full.objects
         before, after = pilot.few_small, pilot.few_full
         powers = _power(pilot, before.index, after.index), _power(pilot, before.rest, after.rest)
         index *= times ** powers[0]
-        # The candidates lie further and further apart on the disk, until each is read by itself.
-        rest *= min(times ** powers[1], max(1.0, pilot.candidates / max(pilot.reads, 1.0)))
+        # What is read lies further and further apart on the disk, until each is read by itself.
+        rest *= min(times ** powers[1], max(1.0, pilot.refined / max(pilot.reads, 1.0)))
         basis += (
             f"; from {small.objects:,} on they grew with the {powers[0]:.2f}th and {powers[1]:.2f}th power of the number (with few "
             f"candidates, as they are among many objects), which is carried on to {index:.1f} and {rest:.1f} ms"

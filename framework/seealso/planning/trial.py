@@ -27,6 +27,7 @@ from seealso.interfaces.plugin import PluginChoice
 from seealso.layout import INDEX, SKETCH, STORE
 from seealso.planning.sample import PlanSample
 from seealso.registry.kinds import CHOSEN, EXTRACTOR
+from seealso.registry.kinds import SKETCH as SKETCHES
 
 log = logging.getLogger("seealso")
 
@@ -52,7 +53,7 @@ class Trial:
         start: seconds before the first image is done.
         each: seconds an image; of descriptors, none.
         share: objects for each file.
-        beside: bytes an object that are neither of the store nor of the index.
+        beside: bytes an object that are neither of the store nor of the index nor of the sketch.
         descriptors: ``(n, dim)``.
         parts: the parts, at the place where it was done.
         query: an image that was taken in; empty where there is none.
@@ -81,8 +82,9 @@ def take_in(collection: Collection, sample: PlanSample, folder: Path, seconds: f
         if collection.parts.chosen(EXTRACTOR).cls.takes_images:
             raise QueryError("there are no images to try it with")
         return Trial(0.0, 0.0, 1.0, 0.0, sample.descriptors, collection, b"", sample.told)
-    # Without an index: the pilot tells what that takes.
-    parts = collection.variant(folder / TRIAL, name=NAME, index=PluginChoice("exact"))
+    # Without an index and a sketch: the pilot tells what these take.
+    without = {"index": PluginChoice("exact"), SKETCHES.word: SKETCHES.without}
+    parts = collection.variant(folder / TRIAL, name=NAME, **without)
     with parts as trial:
         batch = trial.parts.extractor.batch_size
         started = time.perf_counter()
@@ -124,8 +126,8 @@ class QueryTimes:
     """Medians, in milliseconds.
 
     Attributes:
-        index: in which the index answers.
-        rest: of the whole query, what is not the index's.
+        index: of the index, and of the sketches: what is done in memory.
+        rest: of the whole query, what is neither.
     """
 
     index: float
@@ -138,7 +140,7 @@ class PilotSize:
 
     Attributes:
         objects: so many.
-        indexing: seconds to build the index of what the store holds.
+        indexing: seconds to build the index, and the sketches, of what the store holds.
         taking: seconds to take the descriptors in.
         disk: bytes by part: ``store``, ``index``, ``sketch`` where there is one, ``catalogue``.
         index_memory: bytes of the index, and of the sketches, in memory.
@@ -157,7 +159,7 @@ class Pilot:
 
     Attributes:
         small, full: what was measured.
-        candidates: how many a query refines.
+        refined: how many descriptors a query reads and compares, at most: its candidates; where there are sketches, the best of them.
         query: of queries with as many, when the pilot is full.
         few_small, few_full: of queries with an eighth of them (`FEW`), at both sizes.
         cold: milliseconds of a query when nothing lies in the system's cache; None where it cannot be told to forget.
@@ -167,7 +169,7 @@ class Pilot:
 
     small: PilotSize
     full: PilotSize
-    candidates: int
+    refined: float
     query: QueryTimes
     few_small: QueryTimes
     few_full: QueryTimes
@@ -202,12 +204,11 @@ def pilot_of(trial: Trial, collection: Collection, folder: Path, objects: int, p
             if not quarter.exists():
                 shutil.copytree(pilot.path, quarter.path)
         query, few_small, few_full = _times(quarter, pilot)
-        cold, reads = _cold(pilot)
+        cold, reads, read = _cold(pilot)
     memory = _memory_of_serving(trial, pilot)
     file.unlink()
-    return Pilot(
-        sizes[0], sizes[1], collection.settings.search.candidates, query, few_small, few_full, cold, reads, memory
-    )
+    refined = read if SKETCH in sizes[1].disk else float(collection.settings.search.candidates)
+    return Pilot(sizes[0], sizes[1], refined, query, few_small, few_full, cold, reads, memory)
 
 
 def give_up(folder: Path, parts: Collection) -> None:
@@ -273,19 +274,20 @@ def _times(quarter: Collection, pilot: Collection) -> tuple[QueryTimes, QueryTim
 
 
 def _medians(times: Sequence[Times]) -> QueryTimes:
-    index = float(np.median([each.candidates for each in times]))
+    index = float(np.median([each.candidates + each.sketch for each in times]))
     return QueryTimes(index, max(0.0, float(np.median([each.total for each in times])) - index))
 
 
-def _cold(pilot: Collection) -> tuple[float | None, float]:
-    """Milliseconds of a query whose reads all come from the disk, and how many they are, the medians."""
-    times, reads = [], []
+def _cold(pilot: Collection) -> tuple[float | None, float, float]:
+    """Of a query that reads all from the disk the milliseconds, the separate reads, and the descriptors that these are; the medians."""
+    times, reads, refined = [], [], []
     for id_ in np.random.default_rng(1).choice(pilot.ids(), COLD_QUERIES).tolist():
         forgotten = _forget(pilot.path)
         cost = pilot.similar(id_, NEIGHBOURS).cost
         times.append(cost.ms.total)
         reads.append(cost.reads)
-    return (float(np.median(times)) if forgotten else None), float(np.median(reads))
+        refined.append(cost.refined)
+    return (float(np.median(times)) if forgotten else None), float(np.median(reads)), float(np.median(refined))
 
 
 def _forget(folder: Path) -> bool:

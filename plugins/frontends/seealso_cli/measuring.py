@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from seealso_cli.progress import showing_share
 from seealso_cli.session import Session
 
 if TYPE_CHECKING:
-    from seealso import Collection, Evaluation, Tuned
+    from seealso import Collection, Evaluation, SizeResult, Tuned
 
 COLUMNS = [
     "candidates",
@@ -32,6 +32,20 @@ COLUMNS = [
     "read",
     "refine",
     "reads",
+    "MB",
+]
+
+COLUMNS_BY_READS = [
+    "of them read",
+    "recall",
+    "95 % sure",
+    "worst 5 %",
+    "ms",
+    "95 %",
+    "99 %",
+    "sketch",
+    "read",
+    "refine",
     "MB",
 ]
 
@@ -73,7 +87,7 @@ def evaluate_command(
     plot: Path | None,
     as_json: bool,
 ) -> None:
-    """Recall and cost of the answers, against exact search, for a range of candidate-set sizes.
+    """Recall and cost of the answers, against exact search, for a range of candidate-set sizes; and of reads, where there is a sketch.
 
     Recall: which share of the true nearest neighbours is found. A query is left out of its own answers. The first time every
     query is compared with every object; that is kept, and an interrupted run goes on.
@@ -140,10 +154,34 @@ def _show(found: Evaluation) -> None:
         f"recall of the {found.k} nearest; {size(found.memory)} of memory"
     )
     write_rows(rows, COLUMNS)
+    if found.by_reads:
+        _show_by_reads(found.by_reads)
     for nearest, share in found.same_class.items():
         say(f"of the {nearest} nearest, {100 * share:.1f} % are in the query's folder")
     if found.distances is not None:
         show_distances(found.distances)
+
+
+def _show_by_reads(results: Sequence[SizeResult]) -> None:
+    say(f"with {results[0].candidates:,} candidates, by how many of them are read, the best by the sketch:")
+    rows = []
+    for result in results:
+        low, high = result.recall_interval
+        total = result.ms["total"]
+        rows.append(
+            [
+                f"{result.asked_reads:,}",
+                f"{result.recall:.4f}",
+                f"{low:.3f}-{high:.3f}",
+                f"{result.recall_p5:.2f}",
+                f"{total.median:.1f}",
+                f"{total.p95:.1f}",
+                f"{total.p99:.1f}",
+                *(f"{result.ms[stage].median:.1f}" for stage in ("sketch", "read", "refine")),
+                f"{result.bytes_read / 1e6:.2f}",
+            ]
+        )
+    write_rows(rows, COLUMNS_BY_READS)
 
 
 @click.command("tune")
@@ -159,13 +197,16 @@ def _show(found: Evaluation) -> None:
     "--index", "ranges", multiple=True, metavar="OPTION=VALUE,…",
     help="Also try these values of an option of the index, each with an index of its own; may be repeated.",
 )  # fmt: skip
-@click.option("--write", is_flag=True, help="Write the size to the configuration.")
+@click.option("--write", is_flag=True, help="Write what is found to the configuration.")
 @json_option
 @click.pass_obj
 def tune_command(
     session: Session, recall: float, k: int, count: int, seed: int, ranges: tuple[str, ...], write: bool, as_json: bool
 ) -> None:
-    """The smallest candidate set that reaches a recall, surely: at the lower end of its 95 % interval."""
+    """The smallest candidate set that reaches a recall, surely: at the lower end of its 95 % interval.
+
+    Where there is a sketch: the fewest reads that do, and the candidates that they are the best of.
+    """
     from seealso import tune, with_index_options
 
     collection = session.collection()
@@ -183,8 +224,9 @@ def tune_command(
     else:
         _show_tuned(tried, best)
     if not best.reached:
+        read = "" if best.reads is None else f", {best.reads:,} of them read,"
         raise QueryError(
-            f"no candidate set reaches a recall of {recall}, surely: {best.candidates:,} candidates reach {best.recall:.4f}; "
+            f"no candidate set reaches a recall of {recall}, surely: {best.candidates:,} candidates{read} reach {best.recall:.4f}; "
             "aim lower, or use `index: exact`"
         )
     if write:
@@ -211,6 +253,7 @@ def _show_tuned(tried: list[Tuned], best: Tuned) -> None:
         f"{best.objects:,} objects; {best.queries:,} queries (seed {best.seed}); recall of the {best.k} nearest, {best.target} wanted"
     )
     rows = []
+    by_reads = any(each.reads is not None for each in tried)
     for each in tried:
         low, high = each.recall_interval
         index = each.index if isinstance(each.index, str) else str(each.index)
@@ -218,13 +261,15 @@ def _show_tuned(tried: list[Tuned], best: Tuned) -> None:
         rows.append(
             [
                 f"{each.candidates:,}{reached}",
+                *(["" if each.reads is None else f"{each.reads:,}"] if by_reads else []),
                 f"{each.recall:.4f}",
                 f"{low:.3f}-{high:.3f}",
                 f"{each.ms:.1f}",
                 *([printable(index)] if len(tried) > 1 else []),
             ]
         )
-    write_rows(rows, ["candidates", "recall", "95 % sure", "ms", *(["index"] if len(tried) > 1 else [])])
+    heads = ["candidates", *(["reads"] if by_reads else []), "recall", "95 % sure", "ms"]
+    write_rows(rows, [*heads, *(["index"] if len(tried) > 1 else [])])
 
 
 def _write(session: Session, collection: Collection, best: Tuned) -> None:
@@ -237,7 +282,11 @@ def _write(session: Session, collection: Collection, best: Tuned) -> None:
         f"tuned {time.strftime('%Y-%m-%d')} on {best.objects:,} objects: recall of the {best.k} nearest {best.recall:.3f} "
         f"({best.recall_interval[0]:.3f} at least), {best.queries:,} queries"
     )
-    set_configuration_value(path, ("collections", collection.name, "search", "candidates"), best.candidates, comment)
-    note(f"wrote search: candidates: {best.candidates} to {path}")
+    search = ("collections", collection.name, "search")
+    set_configuration_value(path, (*search, "candidates"), best.candidates, comment)
+    if best.reads is not None:
+        set_configuration_value(path, (*search, "reads"), best.reads, "tuned together with the candidates")
+    reads = "" if best.reads is None else f", reads: {best.reads}"
+    note(f"wrote search: candidates: {best.candidates}{reads} to {path}")
     if not isinstance(best.index, str) and best.index != collection.choices()["index"]:
         note(f"the index that was best has other options; write them yourself: index: {best.index}")

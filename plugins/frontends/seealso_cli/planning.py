@@ -101,8 +101,11 @@ def _show(found: Plans) -> None:
 def _row(each: Plan) -> list[str]:
     from seealso import shown_choice
 
+    sketch = "" if each.sketch is None else f" + {shown_choice(each.sketch)}"
     return [
-        *(printable(shown_choice(part)) for part in (each.extractor, each.index, each.store)),
+        printable(shown_choice(each.extractor)),
+        printable(shown_choice(each.index) + sketch),
+        printable(shown_choice(each.store)),
         _duration(each.seconds.value),
         size(round(each.disk.value)),
         size(round(each.memory.value)),

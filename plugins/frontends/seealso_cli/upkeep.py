@@ -42,7 +42,8 @@ def status_command(session: Session, as_json: bool) -> None:
     for kind, choice in status["parts"].items():
         choices = choice if isinstance(choice, list) else [choice]
         name = ", ".join(each if isinstance(each, str) else each["plugin"] for each in choices) or "none"
-        facts = [_fact(key, value) for key, value in status.get(kind, {}).items()]
+        told = status.get(kind, {})
+        facts = _of_sketches(told) if kind == "sketch" and told else [_fact(*each) for each in told.items()]
         inline = ", ".join(facts)
         if len(inline) <= INLINE:
             say(f"{kind:<12} {name}" + (f" ({inline})" if facts else ""))
@@ -52,7 +53,30 @@ def status_command(session: Session, as_json: bool) -> None:
         say(printable(f"better       {each['part']} {each['default']}, by now the default; {each['how']}"))
 
 
+def _of_sketches(told: dict[str, Any]) -> list[str]:
+    """What there is to say of sketches, in plain words."""
+    others = {
+        key: value for key, value in told.items() if key not in ("made_by", "objects", "bytes", "bytes_per_object")
+    }
+    missing = others.pop("missing", 0)
+    facts = ["none are made yet: the next command that writes makes them, or `seealso rebuild`"]
+    if told.get("bytes_per_object"):
+        each, total = size(told["bytes_per_object"]), size(told["bytes"])
+        facts = [f"{each} an object, {total} in memory for {count(told['objects'], 'object')}"]
+        if missing:
+            facts.append(
+                f"{count(missing, 'object')} without one yet; the next command that writes makes what is missing"
+            )
+    made_by = told["made_by"]
+    if isinstance(made_by, dict):
+        options = [f"{key} {value}" for key, value in made_by.items() if key != "plugin" and value is not None]
+        facts.append(f"made by {made_by['plugin']} with {', '.join(options)}")
+    return [*facts, *(_fact(*each) for each in others.items())]
+
+
 def _fact(key: str, value: object) -> str:
+    if key == "missing" and isinstance(value, int):
+        return f"{count(value, 'object')} not in it yet"
     if key == "bytes" and isinstance(value, int):
         return f"{size(value)} in all"
     if key == "missing":

@@ -26,6 +26,8 @@ from seealso import Answer, Cost, Example, Query, QueryError
         ({"examples": (Example(id=1),), "offset": 10**12}, "reach to hit 1,000,000,000,010"),
         ({"keywords": "bird", "k": 10**12, "offset": 10**12}, "reach to hit 2,000,000,000,000"),
         ({"examples": (Example(id=1),), "candidates": 0}, "candidates is 0"),
+        ({"examples": (Example(id=1),), "reads": 0}, "reads is 0; read at least 1"),
+        ({"examples": (Example(id=1),), "reads": -5}, "reads is -5; read at least 1"),
         ({"examples": (Example(id=1),), "max_distance": -0.1}, r"max_distance is -0\.1; a distance is 0 or more"),
         ({"examples": (Example(id=1),), "max_distance": math.nan}, "max_distance is nan"),
         ({"keywords": "bird", "max_distance": 1.0}, "max_distance needs an example"),
@@ -53,8 +55,9 @@ def test_a_query_holds_plain_numbers_whatever_was_given():
     assert given == plain
     assert hash(given) == hash(plain)
     assert json.loads(json.dumps(Answer(given, (), Cost()).as_json()))["query"]["offset"] == 2
-    with pytest.raises(QueryError, match=r"k is 2\.5; give a whole number"):
-        Query.like(1, k=2.5)
+    for name, given in (("k", 2.5), ("offset", "3"), ("candidates", 1e3), ("reads", "many")):
+        with pytest.raises(QueryError, match=f"{name} is {given!r}; give a whole number"):
+            Query.like(1, **{name: given})
     unlimited = Query.like(1, max_distance=math.inf)
     assert unlimited == Query.like(1)
     assert json.dumps(Answer(unlimited, (), Cost()).as_json(), allow_nan=False)

@@ -89,6 +89,40 @@ def test_a_query_grows_as_it_grew_with_few_candidates(opening, tmp_path, monkeyp
         assert found.plans[0].query.value == pytest.approx(expected), objects
 
 
+def test_sketches_are_counted(opening, tmp_path, make_photos, monkeypatch):
+    monkeypatch.setattr(plan_trial, "LARGEST_PILOT", 500)
+    make_photos(tmp_path / "photos", 40)
+    catalogues = []
+    for sketch, said in (("none", "the index"), ({"plugin": "rabitq", "bytes": 72}, "the index and the sketches")):
+        (found,) = seealso.plan(opening(sketch=sketch), [tmp_path / "photos"], objects=4000).plans
+        assert (found.sketch or {}).get("bytes") == (None if sketch == "none" else 72)
+        assert f" s to build {said} (" in found.seconds.basis
+        assert f" MB more of {said}" in found.memory.basis
+        assert f" ms of {said} and " in found.query.basis
+        parts = dict(part.rsplit(" ", 1) for part in found.disk.basis.split(": ")[1].split(";")[0].split(", "))
+        assert ("sketch" in parts) == (sketch != "none")
+        catalogues.append(float(parts["catalogue"].replace(",", "")))
+    # It is counted once.
+    assert catalogues[1] == pytest.approx(catalogues[0], rel=0.2)
+    # What it has learned does not grow.
+    assert 72 <= float(parts["sketch"]) < 600
+
+
+def test_with_a_sketch_a_query_reads_no_more_than_it_says(opening, tmp_path, monkeypatch):
+    """Among many objects each lies by itself; without a sketch these are the candidates."""
+    monkeypatch.setattr(plan_trial, "LARGEST_PILOT", 400)
+    times = plan_trial.QueryTimes
+    measured = times(8.0, 10.0), times(2.0, 3.0), times(4.0, 6.0)
+    monkeypatch.setattr(plan_trial, "_times", lambda quarter, pilot: measured)
+    real = plan_trial._cold
+    monkeypatch.setattr(plan_trial, "_cold", lambda pilot: (None, 40.0, real(pilot)[2]))
+    np.save(tmp_path / "vectors.npy", np.random.default_rng(0).normal(size=(400, 16)).astype(np.float32))
+    for sketch, rest in (("rabitq", 10.0 * 120 / 40), ("none", 10.0 * 8)):
+        collection = opening(extractor=None, sketch=sketch, search={"reads": 120})
+        (found,) = seealso.plan(collection, [tmp_path / "vectors.npy"], objects=400 * 64).plans
+        assert found.query.value == pytest.approx(8.0 * 8 + rest)
+
+
 def test_what_is_measured_is_so_many_candidates(opening, tmp_path, monkeypatch):
     asked = []
     similar = seealso.Collection.similar

@@ -120,9 +120,14 @@ class Opened:
             "words_provenance": recorded_words(self.catalog),
             "store": self.store.statistics(),
             "index": self.index.statistics(self.catalog),
-            **({} if self.sketch is None else {"sketch": self.sketch.statistics(self.catalog)}),
+            **({} if self.sketch is None else {"sketch": self._of_sketches(self.sketch)}),
             **({} if self.text is None else {"text": self.text.statistics(self.catalog)}),
         }
+
+    def _of_sketches(self, keeper: Keeper[SketchTable]) -> dict[str, object]:
+        """What they say of themselves, and which sketch with which options made them: another one than is configured may have."""
+        told = keeper.statistics(self.catalog)
+        return {"made_by": None if keeper.part is None else keeper.part.made_by.as_yaml(), **told}
 
     def keepers(self) -> list[Keeper[Any]]:
         """What looks after each thing that is derived; the sketches first, since the index may rank by them."""

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from seealso.collection.derived.view import View
 from seealso.collection.duplicates.kept import KeptDuplicates
-from seealso.collection.likeness import KeptLikeness
-from seealso.collection.parts.opened import Opened
 from seealso.collection.search.examples import Examples
 from seealso.collection.search.folding import SPARE, Folded
 from seealso.collection.search.fusion import DEPTH, fused
-from seealso.collection.search.hits import hits_of, nearest_hits, with_likeness
+from seealso.collection.search.hits import Page, hits_of, hits_of_pages, nearest_hits, with_likeness
 from seealso.collection.search.keywords import matching, ranked
 from seealso.collection.search.measures import Measure
+from seealso.collection.search.moment import Moment
 from seealso.collection.search.refinement import Best, Refinement, Wanted
 from seealso.collection.search.stopwatch import Stopwatch
 from seealso.configuration.models import SearchConfig
 from seealso.errors import ConfigError, PluginError, ProvenanceMismatch, QueryError, UnknownWord
-from seealso.interfaces.answer import Answer, Cost, Hit
-from seealso.interfaces.index import IdSet, MetricIndex
+from seealso.interfaces.answer import Answer, Asked, Cost, Hit
+from seealso.interfaces.index import IdSet
 from seealso.interfaces.likeness import Likeness, Within
 from seealso.interfaces.query import Query
 from seealso.interfaces.text import TextHits, TextIndex
@@ -41,34 +42,72 @@ def check_answerable(query: Query) -> None:
         raise QueryError("all examples say what the hits shall be unlike; say what they shall be like")
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found for a query by examples, before the catalogue is asked about the objects.
+
+    Attributes:
+        query: what was asked.
+        asked: for each example, what it turned out to be.
+        ids: the objects, the nearest first, int64 ``(n,)``; some may be gone.
+        distances: theirs, float32 ``(n,)``.
+        matched: how many objects match the text query; None where there was none.
+        unsearched: how many objects were not searched.
+        likeness: what likeness means for this query; None where that cannot be told.
+        into: ID → those that were folded into it, the nearest first.
+    """
+
+    query: Query
+    asked: tuple[Asked, ...]
+    ids: np.ndarray
+    distances: np.ndarray
+    matched: int | None
+    unsearched: int
+    likeness: Likeness | None
+    into: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def page(self) -> Page:
+        """Which of the objects are shown."""
+        return Page(self.ids, self.distances, self.query.k, self.query.offset)
+
+    def answer(self, hits: Sequence[Hit], cost: Cost) -> Answer:
+        """The answer, of the hits on its page and what it took in all."""
+        shown = tuple(replace(hit, folded=self.into[hit.id]) if hit.id in self.into else hit for hit in hits)
+        if self.likeness is not None:
+            shown = with_likeness(shown, self.likeness)
+        return Answer(self.query, shown, cost, self.asked, self.matched, self.unsearched, likeness=self.likeness)
+
+
 class Answering:
     """Answers one query.
 
     Args:
-        opened: the collection.
+        moment: what is seen of the collection.
         examples: finds the descriptors of examples.
         settings: how the collection is searched.
         watch: books the stages.
-        likeness: knows what likeness means in the collection.
         duplicates: knows which near-identical images were found in it.
+
+    Attributes:
+        cost: what it took so far.
     """
 
     def __init__(
         self,
-        opened: Opened,
+        moment: Moment,
         examples: Examples,
         settings: SearchConfig,
         watch: Stopwatch,
-        likeness: KeptLikeness,
         duplicates: KeptDuplicates,
     ) -> None:
-        self._opened = opened
+        self._moment = moment
+        self._opened = moment.opened
         self._examples = examples
         self._settings = settings
         self._watch = watch
-        self._kept_likeness = likeness
         self._kept_duplicates = duplicates
-        self._cost = Cost(ms=watch.times)
+        self.cost = Cost(ms=watch.times)
         self._unsearched = 0
 
     def answer(self, query: Query) -> Answer:
@@ -80,7 +119,7 @@ class Answering:
         """
         if self._is_empty_for(query):
             matched = 0 if query.keywords is not None or query.where is not None else None
-            return Answer(query, (), self._cost, matched=matched, reasons=(IS_EMPTY,), empty=True)
+            return Answer(query, (), self.cost, matched=matched, reasons=(IS_EMPTY,), empty=True)
         if query.keywords is None:
             return self._by_examples(query)
         if not query.examples:
@@ -111,15 +150,76 @@ class Answering:
         return allowed, matched
 
     def _by_examples(self, query: Query) -> Answer:
-        opened = self._opened
-        view = opened.index.view(opened.catalog)
-        self._unsearched = view.unsearched
+        found = self.found(query)
+        hits = nearest_hits(self._opened.catalog, found.ids, found.distances, query.k, query.offset)
+        answer = found.answer(hits, self.cost)
+        self._watch.book("rows")
+        return answer
+
+    def found(self, query: Query) -> Found:
+        """What is found for a query by examples alone.
+
+        Raises:
+            QueryError, ImageError: as `answer` does.
+        """
+        asked, measure, wanted, matched = self._prepared(query)
+        likeness = self._likeness(query, measure)
+        best = self._refine(measure, wanted).within(query.farthest(likeness))
+        folded = self._folded(query.fold, best)
+        if folded is None:
+            return Found(query, asked, *best, matched, self._unsearched, likeness)
+        return Found(query, asked, *folded.best, matched, self._unsearched, likeness, folded.into)
+
+    def by_reads(self, query: Query, reads: Sequence[int]) -> list[Answer]:
+        """The answers to a query with each of some numbers of reads, by one search that looks at what it has found when it has read so
+        many. What they cost is what it took until then. Without sketches all are the same.
+
+        Raises:
+            QueryError: it is no query by images alone, or hits are to be folded; else as `answer` does.
+        """
+        if not reads or min(reads) < 1:
+            raise QueryError("give one or more numbers of reads, each 1 or more")
+        if not query.by_images or query.keywords is not None or query.fold is not None:
+            raise QueryError("only the neighbours of images are found by numbers of reads; leave out words and fold")
+        asked, measure, wanted, matched = self._prepared(query)
+        likeness = self._likeness(query, measure)
+        farthest = query.farthest(likeness)
+        stops = [max(wanted.hits, each) for each in reads]
+        wanted = replace(wanted, reads=max(stops), stops=tuple(sorted(set(stops))))
+        seen: dict[int, tuple[Found, Cost]] = {}
+
+        def look(stop: int, best: Best) -> None:
+            found = Found(query, asked, *best.within(farthest), matched, self._unsearched, likeness)
+            seen[stop] = found, self.cost + Cost()
+
+        best = self._refine(measure, wanted, look)
+        for stop in wanted.stops:
+            # There were fewer candidates, or nothing had changed for so long.
+            if stop not in seen:
+                look(stop, best)
+        watch = Stopwatch()
+        pages = hits_of_pages(self._opened.catalog, [found.page for found, _ in seen.values()])
+        watch.book("rows")
+        rows = Cost(ms=watch.times / len(pages))
+        answers = {
+            stop: found.answer(hits, cost + rows)
+            for (stop, (found, cost)), hits in zip(seen.items(), pages, strict=True)
+        }
+        return [
+            replace(answers[stop], query=replace(query, reads=each)) for stop, each in zip(stops, reads, strict=True)
+        ]
+
+    def _prepared(self, query: Query) -> tuple[tuple[Asked, ...], Measure, Wanted, int | None]:
+        """What the examples are, how far objects are from them, how far to look, and how many objects match ``where``."""
+        moment = self._moment
+        self._unsearched = moment.index.unsearched
         self._watch.book("catch_up")
-        asked, measure = self._examples.measure(opened, query.examples, self._watch)
+        asked, measure = self._examples.measure(moment.opened, query.examples, self._watch, moment.stored)
         self._watch.book("extract")
         allowed, matched = self._allowed(query)
-        reach = min(query.reach, opened.catalog.counts().objects)
-        candidates = max(reach, query.candidates or self._settings.candidates)
+        reach = min(query.reach, moment.objects)
+        # An index computes with it: there are never more objects.
+        candidates = max(reach, min(query.candidates or self._settings.candidates, sys.maxsize))
         skip = [each.id for each in asked if each.id is not None] if query.others else []
         found = reach if query.fold is None else min(SPARE * reach, candidates)
         wanted = Wanted(
@@ -130,25 +230,14 @@ class Answering:
             allowed=allowed,
             skip=np.array(skip, np.int64),
         )
-        likeness = self._likeness(query, measure)
-        best = self._refine(view, measure, wanted).within(query.farthest(likeness))
-        folded = self._folded(query.fold, best)
-        if folded is not None:
-            best = folded.best
-        hits = nearest_hits(opened.catalog, *best, query.k, query.offset)
-        if folded is not None:
-            hits = tuple(replace(hit, folded=folded.into.get(hit.id, ())) for hit in hits)
-        if likeness is not None:
-            hits = with_likeness(hits, likeness)
-        self._watch.book("rows")
-        return Answer(query, hits, self._cost, asked, matched, self._unsearched, likeness=likeness)
+        return asked, measure, wanted, matched
 
     def _likeness(self, query: Query, measure: Measure) -> Likeness | None:
         """What likeness means here, where it can be told; it is measured only where the query asks for a likeness."""
         if not query.by_images:  # words lie at other distances
             return None
-        kept, opened = self._kept_likeness, self._opened
-        likeness = kept.known(opened) if query.min_likeness is None else kept.get(opened)
+        kept, opened = self._moment.kept_likeness, self._opened
+        likeness = self._moment.likeness if query.min_likeness is None else kept.get(opened)
         if likeness is None:
             return None
         if len(query.examples) > 1:
@@ -162,22 +251,21 @@ class Answering:
         if fold is None:
             return None
         opened = self._opened
-        radius = fold.as_distance(lambda: self._kept_likeness.get(opened))
+        radius = fold.as_distance(lambda: self._moment.kept_likeness.get(opened))
         folded = Folded(opened.store, opened.distance, best, radius, self._kept_duplicates.get(opened))
         self._watch.book("refine")
         return folded
 
-    def _refine(self, view: View[MetricIndex], measure: Measure, wanted: Wanted) -> Best:
-        opened, keeper = self._opened, self._opened.sketch
-        sketches = None
-        if keeper is not None:
-            table = keeper.view(opened.catalog)
-            sketches = None if table.part is None else table.part.now()
-            if view.part is not None and view.part.needs_sketch:
-                view = view.relying_on(table)
-                self._unsearched = max(self._unsearched, view.unsearched)
+    def _refine(
+        self, measure: Measure, wanted: Wanted, look: Callable[[int, Best], None] = lambda stop, best: None
+    ) -> Best:
+        """The best; ``look`` sees what they are at each of the stops that are wanted."""
+        sketches = self._moment.sketches
         self._watch.book("catch_up")
-        return Refinement(opened.store, view, measure, wanted, self._cost, self._watch, sketches).run()
+        refinement = Refinement(
+            self._opened.store, self._moment.index, measure, wanted, self.cost, self._watch, sketches
+        )
+        return refinement.run(lambda stop: look(stop, refinement.best))
 
     def _reads(self, query: Query, reach: int) -> int:
         """How many of the candidates are read, where there are sketches."""
@@ -200,7 +288,7 @@ class Answering:
         self._watch.book("text")
         hits = hits_of(opened.catalog, found.ids.tolist(), found.scores.tolist())
         self._watch.book("rows")
-        return Answer(query, hits, self._cost, (), found.total, self._unsearched)
+        return Answer(query, hits, self.cost, (), found.total, self._unsearched)
 
     def _by_both(self, query: Query) -> Answer:
         """By keywords and by examples, fused by reciprocal rank.
@@ -239,7 +327,7 @@ class Answering:
         return Answer(
             query,
             hits,
-            self._cost,
+            self.cost,
             tuple(asked for each in answers for asked in each.asked),
             next((each.matched for each in answers if each.matched is not None), None),
             self._unsearched,

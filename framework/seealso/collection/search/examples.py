@@ -18,6 +18,7 @@ from seealso.collection.parts.resolved import Parts
 from seealso.collection.search.content import read_content
 from seealso.collection.search.measures import FromDescriptor, FromWords, Measure, Together, Weighted
 from seealso.collection.search.stopwatch import Stopwatch
+from seealso.collection.search.stored import NONE, Stored
 from seealso.errors import FileError, ImageError, NoObject, QueryError
 from seealso.images.decoding import decode_image
 from seealso.interfaces.answer import Asked
@@ -53,7 +54,7 @@ class Examples:
         self._lock = threading.Lock()
 
     def measure(
-        self, opened: Opened, examples: Sequence[Example], watch: Stopwatch
+        self, opened: Opened, examples: Sequence[Example], watch: Stopwatch, stored: Stored = NONE
     ) -> tuple[tuple[Asked, ...], Measure]:
         """What examples turn out to be, and how far objects are from them together; the arguments and errors are those of `find`.
 
@@ -62,7 +63,7 @@ class Examples:
         """
         asked, parts = [], []
         for example in examples:
-            found, descriptor = self.find(opened, example, watch)
+            found, descriptor = self.find(opened, example, watch, stored)
             nearest = FromDescriptor(opened.distance, descriptor)
             words = example.words
             measure = nearest if words is None else FromWords(self._parts, words, nearest)
@@ -71,13 +72,16 @@ class Examples:
         _check_agreement(examples, asked)
         return tuple(asked), parts[0].measure if len(parts) == 1 else Together(parts)
 
-    def find(self, opened: Opened, example: Example, watch: Stopwatch) -> tuple[Asked, np.ndarray]:
+    def find(
+        self, opened: Opened, example: Example, watch: Stopwatch, stored: Stored = NONE
+    ) -> tuple[Asked, np.ndarray]:
         """What an example turns out to be, and its descriptor ``(dim,)``.
 
         Args:
             opened: the collection.
             example: what is asked.
             watch: books what the store reads as ``read``, and everything else as ``extract``.
+            stored: objects that were looked up before.
 
         Raises:
             NoObject: there is no such object.
@@ -87,7 +91,7 @@ class Examples:
             ProvenanceMismatch: a descriptor would have to be extracted, by another extractor than made the collection.
         """
         if example.id is not None:
-            return self._of_object(opened, example.id, example, watch)
+            return self._of_object(opened, example.id, example, watch, stored)
         if example.path is not None:
             assert isinstance(example.path, bytes)
             return self._of_path(opened, example.path, example, watch)
@@ -99,11 +103,14 @@ class Examples:
         check_descriptor(descriptor, opened.provenance)
         return Asked(), descriptor
 
-    def _of_object(self, opened: Opened, id_: int, example: Example, watch: Stopwatch) -> tuple[Asked, np.ndarray]:
-        record = self.record(opened, id_)
+    def _of_object(
+        self, opened: Opened, id_: int, example: Example, watch: Stopwatch, stored: Stored = NONE
+    ) -> tuple[Asked, np.ndarray]:
+        record = stored.records.get(id_) or self.record(opened, id_)
         asked = Asked(id_, record.paths[0])
         if example.region is None:
-            return asked, _stored(opened, id_, watch)
+            known = stored.descriptors.get(id_)
+            return asked, _stored(opened, id_, watch) if known is None else known
         return asked, self._extracted(opened, record.hash, lambda: read_content(record, self._limits), example)
 
     def _of_path(self, opened: Opened, path: bytes, example: Example, watch: Stopwatch) -> tuple[Asked, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -61,6 +61,7 @@ class Wanted:
             order; None: refine them all.
         allowed: only these objects.
         skip: not these objects; int64 ``(n,)``.
+        stops: numbers of reads, ascending: where there are sketches, `Refinement.run` tells when it has refined so many by them.
     """
 
     hits: int
@@ -69,6 +70,7 @@ class Wanted:
     patience: int | None = None
     allowed: IdSet | None = None
     skip: np.ndarray | None = None
+    stops: tuple[int, ...] = ()
 
 
 class Ranked(NamedTuple):
@@ -134,8 +136,12 @@ class Refinement:
         self.best = Best(max(wanted.hits + SPARE, CLOSELY if self._costly else 0))
         self._records: dict[int, tuple[Record, Codec]] = {}  # of the best, where they are looked at once more
 
-    def run(self) -> Best:
-        """The nearest that were found, by distance and ID; objects that are gone may still be among them."""
+    def run(self, stopped: Callable[[int], None] = lambda stop: None) -> Best:
+        """The nearest that were found, by distance and ID; objects that are gone may still be among them.
+
+        ``stopped`` is told each of `Wanted.stops` when it is reached, with `best` as it is then.
+        """
+        self._stopped = stopped
         self._find()
         if self._costly:
             near, self.best = self.best.ids, Best(self.best.ids.size)
@@ -172,7 +178,7 @@ class Refinement:
         self._cost.candidates += looked_at
         if unknown.size:
             self._refine(unknown)
-        self._settled(ids, READS)
+        self._settled(ids, READS, self._wanted.stops)
 
     def _by_reading(self) -> None:
         allowed = self._wanted.allowed
@@ -211,9 +217,10 @@ class Refinement:
         self._watch.book("candidates")
         unknown = ids[places < 0]
         ids, places = ids[places >= 0], places[places >= 0]
-        if ids.size > reads:
+        # Where all are read their order says when to stop.
+        if ids.size > reads or self._wanted.patience or self._wanted.stops:
             scores = estimates(places)
-            best = np.argpartition(scores, reads - 1)[:reads]
+            best = np.argpartition(scores, reads - 1)[:reads] if ids.size > reads else np.arange(ids.size)
             ids = ids[best[np.argsort(scores[best], kind="stable")]]
         self._watch.book("sketch")
         return Ranked(unknown, ids, looked_at)
@@ -295,16 +302,22 @@ class Refinement:
                 return
             yield block
 
-    def _settled(self, ids: np.ndarray, step: int) -> bool:
-        """Refine candidates, the best first; whether the nearest have not changed for so long that no more are wanted."""
+    def _settled(self, ids: np.ndarray, step: int, stops: Sequence[int] = ()) -> bool:
+        """Refine candidates, the best first, and tell of each stop on the way; whether the nearest have not changed for so long that no
+        more are wanted."""
         patience = self._wanted.patience
         size = step if patience else max(1, ids.size)
         for start in range(0, ids.size, size):
-            some = ids[start : start + size]
+            end = min(start + size, ids.size)
             before = self.best.ids[: self._wanted.hits]
-            self._refine(some)
+            done = start
+            for stop in (*(stop for stop in stops if start < stop < end), end):
+                self._refine(ids[done:stop])
+                done = stop
+                if stop in stops:
+                    self._stopped(stop)
             same = np.array_equal(self.best.ids[: self._wanted.hits], before)
-            self._unchanged = self._unchanged + some.size if same else 0
+            self._unchanged = self._unchanged + end - start if same else 0
             if patience and self._unchanged >= patience * step:
                 return True
         return False

@@ -12,6 +12,7 @@ from seealso.collection.sketches.rows import Rows
 from seealso.errors import FormatError, PluginError
 from seealso.interfaces.derived import DerivedFromDescriptors
 from seealso.interfaces.index import check_descriptors
+from seealso.interfaces.plugin import PluginChoice
 from seealso.interfaces.sketch import Sketch, SketchQuery
 
 
@@ -68,6 +69,11 @@ class SketchTable(DerivedFromDescriptors):
         self.sample_size = sketch.sample_size
         # Replaced as a whole at every change. None: it was not trained yet.
         self._rows = Rows.empty(sketch.width) if not sketch.sample_size else None
+
+    @property
+    def made_by(self) -> PluginChoice:
+        """The sketch, with all its options."""
+        return PluginChoice.of(self._sketch.name, self._sketch.options)
 
     def now(self) -> Sketches | None:
         """The sketches as they are; None where there are none yet."""

@@ -75,7 +75,7 @@ def test_without_a_snapshot_queries_do_without_and_a_writer_builds_it(opening, a
     shutil.rmtree(writer.path / SKETCH)
     reader = opening()
     assert sketched(reader) is None
-    assert reader.status()["sketch"] == {"objects": 0, "bytes": 0, "missing": 40}
+    assert reader.status()["sketch"] == {"made_by": None, "objects": 0, "bytes": 0, "missing": 40}
     assert caplog.messages == []
     writer = opening()
     add(writer, 1)
@@ -128,6 +128,8 @@ def test_with_other_options_it_is_used_as_it_was_made(opening, add, caplog):
     add(opening(), 40)
     other = opening(sketch={"plugin": "rabitq", "bytes": 72})
     assert len(sketched(other)) == 40
+    # What is there is told, not what is configured.
+    assert other.status()["sketch"]["made_by"]["bytes"] == 40
     assert other.status()["sketch"]["bytes_per_object"] == 40
     assert (
         "the table of sketches was made with bytes 40, and the configuration says 72; it is used as it was made until `seealso rebuild`"
@@ -138,6 +140,7 @@ def test_with_other_options_it_is_used_as_it_was_made(opening, add, caplog):
     other.rebuild()
     assert sketched(other) == other.ids().tolist()
     assert other.status()["sketch"]["bytes_per_object"] == 72
+    assert other.status()["sketch"]["made_by"] == {"plugin": "rabitq", "bytes": 72, "bits": None, "seed": 0}
 
 
 def test_with_another_distance_queries_do_without(opening, add, caplog):

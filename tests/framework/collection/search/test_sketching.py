@@ -258,3 +258,13 @@ def test_an_index_that_knows_the_distances_needs_no_sketch(tmp_path):
         share, costs = recall(collection)
         assert share == 1
         assert {cost.refined for cost in costs} == {0}
+
+
+def test_where_all_are_read_the_best_are_read_first(collection, refined):
+    """So patience ends it, and each number of reads on the way is as if it had been asked for."""
+    query = collection.descriptors([4])[0]
+    with collection.reading() as (_, distance):
+        measure = FromDescriptor(distance, query)
+        found, cost = refined(measure, reads=OBJECTS, patience=3)
+        assert cost.refined < 500
+        assert len(set(found) & set(nearest(collection, query))) >= 9
