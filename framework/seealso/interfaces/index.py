@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -105,6 +105,15 @@ class CandidateBlock:
 
 class MetricIndex(DerivedFromDescriptors):
     """Proposes candidates for a query. What it is told of an object is its descriptor; `Derived` says how it lives."""
+
+    most_objects: ClassVar[int | None] = None
+    """Beyond so many objects another index is better: `index: auto` then changes over to that. None: it is good for any number."""
+
+    needs_sketch: ClassVar[bool] = False
+    """It is of no use where there is no sketch: `index: auto` takes it only where there is one."""
+
+    exact: ClassVar[bool] = False
+    """Every block that it gives is exact, so nothing is refined, and a sketch would be of no use: `sketch: auto` makes none."""
 
     def __init__(self, options: PluginOptions, context: IndexContext) -> None:
         self.options = options

@@ -6,9 +6,9 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -34,10 +34,21 @@ from seealso.registry.kinds import STORE
 A = TypeVar("A")
 
 
+class Growth(Protocol):
+    """Has a collection change over to the index and the sketch that suit its size, while somebody writes to it."""
+
+    def look(self) -> bool:
+        """Begin what is due, and record what is done; whether anything is under way."""
+
+    def settle(self) -> None:
+        """Wait for all that is due, and record it."""
+
+
 @dataclass(slots=True)
 class Opened:
     """The catalogue, the store (its folder, and what messages call it), the indexes and the sketches of a collection, and what they hold
-    descriptors of; the record by which it was opened; and how many use it just now, which is counted by whoever opened it."""
+    descriptors of; the record by which it was opened; how many use it just now, which is counted by whoever opened it; and what happens when
+    it grows, which is set by whoever writes."""
 
     catalog: Catalog
     provenance: Provenance
@@ -50,6 +61,8 @@ class Opened:
     called: str
     record: str
     users: int = 0
+    growth: Growth | None = None
+    _following: ExitStack = field(default_factory=ExitStack)
 
     @classmethod
     def open(cls, path: Path, catalog: Catalog, parts: Parts, *, record: str, force: bool = False) -> Self:
@@ -125,8 +138,8 @@ class Opened:
         }
 
     def keepers(self) -> list[Keeper[Any]]:
-        """What looks after each thing that is derived."""
-        return [keeper for keeper in (self.index, self.sketch, self.text) if keeper is not None]
+        """What looks after each thing that is derived. The sketches come first: an index may need them."""
+        return [keeper for keeper in (self.sketch, self.index, self.text) if keeper is not None]
 
     def committed(self, change: int, ids: np.ndarray, descriptors: np.ndarray) -> None:
         """Objects were committed as ``change``: what is made of descriptors follows, while these are at hand.
@@ -136,9 +149,11 @@ class Opened:
             ids: the objects that were added, int64 ``(n,)``, perhaps none.
             descriptors: theirs, ``(n, dim)``.
         """
-        self.index.committed(self.catalog, change, ids, descriptors)
         if self.sketch is not None:
             self.sketch.committed(self.catalog, change, ids, descriptors)
+        self.index.committed(self.catalog, change, ids, descriptors)
+        if self.growth is not None:
+            self.growth.look()
 
     def ask_text(self, question: Callable[[View[TextIndex]], A]) -> A:
         """The answer to a question about what a query sees of the text index; see `Keeper.ask`.
@@ -151,12 +166,19 @@ class Opened:
             raise QueryError("the collection has no text index (`text: false` in its configuration)")
         return self.text.ask(self.catalog, question)
 
+    def take_sketch(self, keeper: Keeper[SketchTable]) -> None:
+        """Have sketches from now on, which follow the writer that there is; those of a snapshot that lies there already are taken."""
+        keeper.open(self.catalog)
+        # Where there is none, it is not built here and now.
+        self._following.enter_context(keeper.writing(self.catalog, anew=keeper.made_by is None))
+        self.sketch = keeper
+
     @contextmanager
     def writing(self, *, anew: bool = False) -> Iterator[None]:
         """What is derived follows a writer; see `Keeper.writing`."""
-        with ExitStack() as following:
+        with ExitStack() as self._following:
             for keeper in self.keepers():
-                following.enter_context(keeper.writing(self.catalog, anew=anew))
+                self._following.enter_context(keeper.writing(self.catalog, anew=anew))
             yield
 
     def close(self) -> None:
