@@ -75,7 +75,9 @@ def page() -> str:
         for name, cls in sorted(plugins.classes(kind).items()):
             if not cls.__module__.startswith("seealso"):
                 continue
-            default = " (default)" if name in plugins.defaults(kind) else ""
+            default = (
+                " (auto)" if name in plugins.offered(kind) else " (default)" if name in plugins.defaults(kind) else ""
+            )
             summary = (inspect.getdoc(cls) or "").split("\n\n")[0].replace("\n", " ").replace("``", "`")
             lines += ["", f"### {kind} `{name}`{default}", "", summary]
             if cls.Options.model_fields:

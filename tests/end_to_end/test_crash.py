@@ -11,15 +11,18 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import seealso
-from conftest import THUMBNAIL
+from conftest import SAMPLES, THUMBNAIL
 from durability.power_cut import PowerCut, compile_layer
-from lengths import WHOLE, campaign
+from lengths import WHOLE, campaign, only_whole
+from seealso.collection.parts import automatic
 from warm_python import Running, WarmPython
 
 CHILD = Path(__file__).parent.parent / "durability" / "ingest_child.py"
+GROWTH_CHILD = CHILD.with_name("growth_child.py")
 PHOTOS = 72  # five batches of the cheap extractor
 
 # Every step of the way in, in its order; and at which of its calls the process dies: in the middle of the run where a
@@ -225,3 +228,44 @@ def test_killed_at_random_moments(story, make_photos):
                 if collection.exists():
                     assert collection.verify().problems == []
     assert killed >= turns // 2
+
+
+RECORD = "seealso.collection.parts.opening:recorded_anew"
+SAVE = "seealso.collection.derived.snapshots:Snapshots.save"
+
+
+@pytest.mark.parametrize(
+    ("step", "when", "nth"),
+    [(RECORD, "before", 2), *only_whole(*((step, "after", nth) for step in (SAVE, RECORD) for nth in (1, 2)))],
+)
+def test_power_fails_while_a_collection_changes_over(
+    layer, python_on_layer, tmp_path, monkeypatch, caplog, step, when, nth
+):
+    """To sketches, then to another index: it is as before, or as after, and the next writer brings it there."""
+    monkeypatch.setattr(automatic, "FEW", 30)
+    path = tmp_path / "disk" / "c"
+    path.parent.mkdir()
+    files = [tmp_path / f"{number}.npy" for number in range(3)]
+    for number, (file, count) in enumerate(zip(files, (30, 10, 1), strict=True)):
+        np.save(file, np.random.default_rng(number).normal(size=(count, 80)).astype(np.float32))
+
+    def opened():
+        return seealso.open(path, plugins=[SAMPLES / "by_size.py"], text=False)
+
+    with opened() as collection:
+        collection.import_descriptors(files[0])
+    cut = PowerCut(layer, path.parent, tmp_path / "scratch")
+    child = python_on_layer.run(GROWTH_CHILD, path, files[1], step, when, nth, env=os.environ | cut.environment())
+    assert child.returncode == -signal.SIGKILL, child.stderr
+    cut.cut()
+    with opened() as reader:
+        assert sorted(hit.id for hit in reader.similar(1, 100).hits) == list(range(1, 41))
+        assert reader.verify().problems == []
+    with opened() as writer:
+        writer.import_descriptors(files[2])
+        assert writer.verify().problems == []
+    with opened() as after:
+        status = after.status()
+        assert (status["parts"]["index"], status["parts"]["sketch"]["plugin"]) == ("small", "rabitq")
+        assert status["index"]["objects"] == status["sketch"]["objects"] == 41
+    assert caplog.messages == []

@@ -413,6 +413,10 @@ def test_status(indexed, home):
     assert status["store"]["objects"] == status["index"]["objects"] == 20
     text = indexed("status")[1]
     assert "20 objects at 20 locations" in text
+    assert (
+        "auto         index ppp-codes: of those installed it suits any number of objects without sketches best" in text
+    )
+    assert "auto         sketch none: up to 5,000 objects all of them are read" in text
     assert "192 × float32" in text
 
 
@@ -505,7 +509,7 @@ def test_plugins(call, home):
         "extractor": ["onnx"],
         "distance": ["cosine"],
         "index": ["ppp-codes"],
-        "sketch": [],
+        "sketch": ["rabitq"],
         "codec": ["raw"],
         "store": ["flat-file"],
         "keywords": ["embedded", "sidecar"],
@@ -524,8 +528,11 @@ def test_plugins(call, home):
 def test_one_plugin(call):
     status, out, err = call("plugins", "show", "ppp-codes")
     assert (status, err) == (0, "")
-    assert out.startswith("index ppp-codes (default)\nseealso_pppcodes.index.PPPCodesIndex, from seealso ")
-    assert "\n  prefix_length: whole number, at least 0, at most 32; default 7\n      symbols kept" in out
+    assert out.startswith("index ppp-codes (auto)
+seealso_pppcodes.index.PPPCodesIndex, from seealso ")
+    assert "
+  prefix_length: whole number, at least 0, at most 32; default 7
+      symbols kept" in out
     shown = json.loads(call("plugins", "show", "codec/sparse-f16", "--json")[1])
     assert (shown["kind"], shown["name"], shown["capabilities"]["lossless"], shown["options"]) == (
         "codec",
@@ -690,6 +697,7 @@ def test_config_show_and_check(indexed, home, monkeypatch):
     document = yaml.safe_load(shown)
     assert document["collections"]["photos"]["search"]["candidates"] == 77
     assert document["collections"]["photos"]["extractor"] == {"plugin": "thumbnail", "side": 8}
+    assert document["collections"]["photos"]["index"] == document["collections"]["photos"]["sketch"] == "auto"
     assert document["frontends"] == ["cli"]
     # What is shown is itself a configuration.
     (home / "shown.yaml").write_text(shown)

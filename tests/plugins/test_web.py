@@ -189,7 +189,7 @@ def test_what_is_no_object_is_not_found(client, id_):
 def test_status_says_what_made_it(client):
     text = client.get("/photos/status").text
     assert "<b>16</b> images" in text
-    for word in ("thumbnail", "euclidean", "ppp-codes", "flat-file", "192 × float32"):
+    for word in ("thumbnail", "euclidean", "ppp-codes", "flat-file", "192 × float32", "sketch none: up to 5,000"):
         assert word in text
 
 

@@ -26,10 +26,12 @@ from seealso.collection.intake.intake import Intake
 from seealso.collection.intake.scan import ScanRules
 from seealso.collection.intake.vector_files import open_vectors
 from seealso.collection.likeness import KeptLikeness, random_distances
-from seealso.collection.parts.advice import advice
+from seealso.collection.parts.advice import Advice, advice, advice_on_sketches
+from seealso.collection.parts.automatic import AUTOMATIC, leaves_open
 from seealso.collection.parts.opened import Opened
 from seealso.collection.parts.opening import Opening
 from seealso.collection.parts.reading_words import record_words
+from seealso.collection.parts.reasons import reasons
 from seealso.collection.parts.recorded import sources_record, with_secrets
 from seealso.collection.parts.resolved import Parts
 from seealso.collection.search.content import Content, Contents, read_content
@@ -59,7 +61,7 @@ from seealso.interfaces.store import ObjectStore
 from seealso.interfaces.text import Words
 from seealso.layout import extras_of
 from seealso.paths import PathLike, absolute
-from seealso.registry.kinds import EXTRACTOR, STORE, TEXT
+from seealso.registry.kinds import AUTO, EXTRACTOR, STORE, TEXT
 from seealso.registry.registry import Plugins
 
 
@@ -118,13 +120,14 @@ class Collection:
         """This collection with some settings changed, or one like it at another place. Close it, for it is opened by itself.
 
         Args:
-            path: another directory. What is not changed is then what is in force here, by default or not.
+            path: another directory. What is not changed is then what is in force here, by default or not; what the size of
+                the collection chooses here, that of the other one chooses there.
             name: another name, by which hooks know it.
             settings: what is changed, as `CollectionConfig` holds it: a kind of plugin under its word, as `PluginChoice`, or
                 None for what there is without a configuration.
         """
         if path is not None:
-            settings = {**self.parts.choices(), **settings, "path": path}
+            settings = {**self.parts.choices(), **dict.fromkeys(self.left_open, AUTO), **settings, "path": path}
         name = name or self.name
         changed = self.settings.model_copy(update=settings)
         config = self.config.model_copy(update={"collections": {**self.config.collections, name: changed}})
@@ -554,8 +557,8 @@ class Collection:
         of objects.
 
         ``bytes`` is what its catalogue, store and indexes take on disk; kept thumbnails, for example, are not counted. ``advice``
-        says which better defaults have come since it was made, and how to get them. Where the extractor's plugin is not installed,
-        ``extractor`` has ``missing``, which says so.
+        says which better defaults have come since it was made, and how to get them; ``auto`` says what its size has chosen, and why. Where
+        the extractor's plugin is not installed, ``extractor`` has ``missing``, which says so.
         """
         missing = self.parts.missing(EXTRACTOR)
         return {
@@ -564,9 +567,19 @@ class Collection:
             **self._opening.asked(lambda opened: opened.status()),
             **({EXTRACTOR.word: {"missing": missing}} if missing else {}),
             "parts": self.choices(),
-            "advice": [asdict(each) for each in advice(self.parts)],
+            "auto": self._opening.asked(lambda opened: reasons(self.parts, opened)),
+            "advice": [asdict(each) for each in self._advice()],
             "bytes": bytes_of_parts(self.path),
         }
+
+    def _advice(self) -> Iterator[Advice]:
+        yield from advice(self.parts)
+        yield from self._opening.asked(lambda opened: advice_on_sketches(self.parts, opened))
+
+    @property
+    def left_open(self) -> tuple[str, ...]:
+        """The kinds of plugins that the collection's size chooses, as ``index`` and ``sketch``: the configuration says `auto`, or nothing."""
+        return tuple(kind.word for kind in AUTOMATIC if leaves_open(self.parts, kind))
 
     def choices(self) -> dict[str, object]:
         """The plugins in force with all their options, in the form of the configuration."""
@@ -579,7 +592,7 @@ class Collection:
 
     def rebuild(self, distance: PluginChoice | None = None) -> None:
         """Throw the indexes away and build them from the catalogue and the store, as the configuration says. From then on the collection
-        keeps to that, and whoever has it open follows.
+        keeps to that, and whoever has it open follows. Where the index or the sketch is `auto`, it is chosen anew.
 
         Args:
             distance: compare by another distance from now on, where the configuration names none.
@@ -595,7 +608,7 @@ class Collection:
                 other.rebuild()
             return
         with self._writing(anew=True) as (opened, writer):
-            rebuild(self.parts, opened, writer)
+            rebuild(self.path, self.parts, opened, writer)
 
     def try_out_index(self) -> None:
         """Build the metric index in memory as the configuration says, however the one on disk was made; this collection then asks
@@ -660,6 +673,9 @@ class Collection:
             if found.parts.choices()[STORE.word] == wanted.as_choice():
                 return None
             with found._writing() as (opened, writer):
+                if opened.growth is not None:
+                    # It reads from the store that is about to be left.
+                    opened.growth.settle()
                 converted = convert(self.path, found.parts, opened, writer, wanted, progress)
                 for keeper in opened.keepers():
                     keeper.finish()

@@ -30,7 +30,7 @@ from seealso.configuration.reading import Location, find_config, read_yaml
 from seealso.errors import ConfigError, PluginError
 from seealso.interfaces.image_limits import ImageLimits
 from seealso.interfaces.plugin import Plugin, PluginChoice, PluginOptions, RelativePath
-from seealso.registry.kinds import CHOSEN, FRONTEND, Kind, P
+from seealso.registry.kinds import AUTO, CHOSEN, FRONTEND, Kind, P
 from seealso.registry.registry import Plugins, did_you_mean
 
 OWN_KEYS = "x-"
@@ -69,7 +69,8 @@ def _with_choices(model: type[M]) -> type[M]:
     fields: dict[str, Any] = {}
     for kind in CHOSEN:
         choice: Any = list[PluginChoice] if kind.several else PluginChoice
-        admitted = choice | Literal[kind.without] | None if kind.optional else choice | None
+        words: list[Any] = [*([AUTO] if kind.automatic else []), *([kind.without] if kind.optional else [])]
+        admitted = choice | Literal[tuple(words)] | None if words else choice | None
         fields[kind.word] = (admitted, Field(default=None, description=kind.meaning))
     made: type[M] = create_model(model.__name__, __base__=model, __module__=model.__module__, **fields)
     return made
@@ -84,14 +85,18 @@ class PartsConfig(BaseModel):
     path: RelativePath = Field(description="the directory that holds the collection")
 
     def choices(self, kind: Kind[Any]) -> tuple[PluginChoice, ...] | None:
-        """What is chosen of a kind: nothing where it is switched off; None where nothing is said of it."""
+        """What is chosen of a kind: nothing where it is switched off; None where nothing is said of it, or `AUTO`."""
         chosen: Any = getattr(self, kind.word)
-        if chosen is None:
+        if chosen is None or self.says_auto(kind):
             return None
         # A word in the place of a plugin reads like the name of one.
         if kind.optional and kind.without in (chosen, getattr(chosen, "plugin", chosen)):
             return ()
         return (chosen,) if isinstance(chosen, PluginChoice) else tuple(chosen)
+
+    def says_auto(self, kind: Kind[Any]) -> bool:
+        """Whether it says in so many words that the size of the collection chooses."""
+        return kind.automatic and getattr(self, kind.word) in (AUTO, PluginChoice(AUTO))
 
 
 class CollectionConfig(PartsConfig):
@@ -164,6 +169,10 @@ class Config(BaseModel):
         Raises:
             ConfigError: there is no such plugin, or an option does not fit; says where.
         """
+        if kind.automatic and choice.plugin == AUTO:
+            raise ConfigError(
+                f"{self._source.place(location)}: `{AUTO}` takes no options; write `{kind.word}: {AUTO}`, or name a plugin to give it some"
+            )
         try:
             cls = plugins.get(kind, choice.plugin)
         except PluginError as error:

@@ -72,7 +72,11 @@ def _kinds(schema: dict[str, Any], definitions: dict[str, Any]) -> Iterator[str]
     if "$ref" in schema:
         yield from _kinds(definitions.get(schema["$ref"].rpartition("/")[2], {}), definitions)
     elif any("plugin" in each.get("properties", {}) for each in schema.get("anyOf", ())):
-        rest = [each for each in schema["anyOf"] if "const" in each or each.get("type") not in ("string", "object")]
+        rest = [
+            each
+            for each in schema["anyOf"]
+            if {"const", "enum"} & each.keys() or each.get("type") not in ("string", "object")
+        ]
         yield " or ".join(["plugin", *(words_of(each, definitions) for each in rest)])
     elif "anyOf" in schema:
         yield " or ".join(dict.fromkeys(words_of(each, definitions) for each in schema["anyOf"]))

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from seealso.configuration.models import CollectionConfig, Config
-from seealso.registry.kinds import FRONTEND, KINDS, Kind
+from seealso.registry.kinds import AUTO, FRONTEND, KINDS, Kind
 from seealso.registry.registry import Plugins
 
 WIDTH = 110
@@ -39,7 +39,7 @@ def commented_configuration(plugins: Plugins) -> str:
 
 def _collection(plugins: Plugins) -> Iterator[str]:
     for key, field in CollectionConfig.model_fields.items():
-        yield f"    # {field.description}"
+        yield from (f"    # {line}" for line in textwrap.wrap(field.description or "", WIDTH))
         if key == "path":
             yield "    path: ./photos.seealso"
         elif isinstance(field.default, BaseModel):
@@ -53,9 +53,11 @@ def _collection(plugins: Plugins) -> Iterator[str]:
 
 
 def _choice(plugins: Plugins, kind: Kind[Any]) -> Iterator[str]:
-    """The default of a kind, with its options."""
+    """The default of a kind, with its options; not those of what the size of the collection chooses."""
     defaults = plugins.defaults(kind)
-    if kind.several:
+    if kind.automatic:
+        yield f"    # {kind.word}: {AUTO}"
+    elif kind.several:
         yield f"    # {kind.word}: [{', '.join(defaults)}]"
     elif not defaults:
         yield f"    # {kind.word}: {_written(kind.without)}"

@@ -113,9 +113,15 @@ class CandidateBlock:
 class MetricIndex(DerivedFromDescriptors):
     """Proposes candidates for a query. What it is told of an object is its descriptor; `Derived` says how it lives."""
 
+    most_objects: ClassVar[int | None] = None
+    """Beyond so many objects another index is better: `index: auto` then changes over to that. None: it is good for any number."""
+
     needs_sketch: ClassVar[bool] = False
-    """Whether it ranks by the collection's sketches (`IndexContext.sketches`). A collection without a sketch then refuses it, and the
-    framework itself searches the objects that have no sketch yet."""
+    """Whether it ranks by the collection's sketches (`IndexContext.sketches`). A collection without a sketch then refuses it, `index: auto`
+    takes it only where there is one, and the framework itself searches the objects that have no sketch yet."""
+
+    exact: ClassVar[bool] = False
+    """Every block that it gives is exact, so nothing is refined, and a sketch would be of no use: `sketch: auto` makes none."""
 
     def __init__(self, options: PluginOptions, context: IndexContext) -> None:
         self.options = options

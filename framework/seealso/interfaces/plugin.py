@@ -172,7 +172,8 @@ class Plugin(ABC):
 
     preference: ClassVar[int] = 0
     """Among the installed plugins of a kind, a new collection whose configuration names none gets the one with the
-    highest preference above zero; 0 means: only when it is named."""
+    highest preference above zero; of indexes and sketches, of those that suit its size and its distance. 0 means: only when it is
+    named."""
 
     Options: ClassVar[type[PluginOptions]] = PluginOptions
     """The model of its options; by default it has none."""

@@ -18,7 +18,7 @@ from seealso.errors import ConfigError, QueryError, SeealsoError
 from seealso.interfaces.plugin import PluginChoice
 from seealso.paths import PathLike
 from seealso.planning.sample import plan_sample
-from seealso.planning.trial import NAME, Pilot, Trial, give_up, pilot_of, take_in
+from seealso.planning.trial import NAME, Pilot, Trial, give_up, parts_for, pilot_of, take_in
 from seealso.registry.kinds import CHOSEN, DISTANCE, EXTRACTOR, INDEX, KINDS, SKETCH, STORE
 
 SECONDS = 10.0
@@ -149,6 +149,8 @@ def plan(
                     unusable += trials[key].unusable
                 trial = trials[key]
                 count = count or objects or max(1, round(sample.count * trial.share))
+                fitting = parts_for(parts, count, trial.descriptors)
+                chosen |= {word: choice for word, choice in fitting.items() if choice is not None}
                 tell(
                     f"trying the index {chosen['index'].plugin} on the store {shown_choice(chosen['store'].as_yaml())}"
                 )

@@ -12,12 +12,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from seealso.catalogue.writer import create_catalog
 from seealso.collection import Collection
 from seealso.collection.parts.creation import exists
+from seealso.collection.parts.growth import suited
 from seealso.collection.upkeep.leaving import empty_store
 from seealso.collection.upkeep.maintain import bytes_below
 from seealso.errors import QueryError, SeealsoError
@@ -26,7 +28,7 @@ from seealso.interfaces.answer import Times
 from seealso.interfaces.plugin import PluginChoice
 from seealso.layout import INDEX, SKETCH, STORE
 from seealso.planning.sample import PlanSample
-from seealso.registry.kinds import CHOSEN, EXTRACTOR
+from seealso.registry.kinds import CHOSEN, EXTRACTOR, KINDS
 from seealso.registry.kinds import SKETCH as SKETCHES
 
 log = logging.getLogger("seealso")
@@ -191,7 +193,9 @@ def pilot_of(trial: Trial, collection: Collection, folder: Path, objects: int, p
     names = folder / "names.txt"
     width = max(8, path_bytes - len(os.fsencode(file)) - 1)
     names.write_text("".join(f"{number:0{width}}\n" for number in range(full)))
-    changes = {"extractor": Imported.choice(shape[1], dtype.name), "text": False, "keywords": []}
+    changes: dict[str, Any] = {"extractor": Imported.choice(shape[1], dtype.name), "text": False, "keywords": []}
+    for word, choice in parts_for(collection, objects, trial.descriptors).items():
+        changes[word] = choice or KINDS[word].without
     with (
         collection.variant(folder / PILOT, name=NAME, **changes) as pilot,
         collection.variant(folder / QUARTER, name=NAME, **changes) as quarter,
@@ -209,6 +213,19 @@ def pilot_of(trial: Trial, collection: Collection, folder: Path, objects: int, p
     file.unlink()
     refined = read if SKETCH in sizes[1].disk else float(collection.settings.search.candidates)
     return Pilot(sizes[0], sizes[1], refined, query, few_small, few_full, cold, reads, memory)
+
+
+def parts_for(collection: Collection, objects: int, descriptors: np.ndarray) -> dict[str, PluginChoice | None]:
+    """What a collection of so many objects has of the kinds that its size chooses; None for none.
+
+    Args:
+        collection: one with the same parts.
+        objects: how many.
+        descriptors: some of them, ``(n, dim)``.
+    """
+    bytes_each = descriptors.shape[1] * descriptors.dtype.itemsize
+    fitting = suited(collection.parts, objects, bytes_each)
+    return {kind.word: None if chosen is None else chosen.as_choice() for kind, chosen in fitting.items()}
 
 
 def give_up(folder: Path, parts: Collection) -> None:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 P = TypeVar("P", bound="Plugin")
 
+AUTO = "auto"
+"""What the configuration says in the place of a plugin where the size of the collection shall choose."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[P]):
@@ -40,6 +43,8 @@ class Kind(Generic[P]):
         without: what the configuration says in the place of a plugin where a collection shall do without; None: it cannot. Where none
             is installed that offers itself, it does so anyway.
         recorded: a collection keeps to the choice that it was made with.
+        automatic: the size of the collection may choose, which the configuration calls `AUTO`; a collection whose configuration says nothing of
+            the kind is made so.
         follows: another kind; the default is what its class names as ``default_WORD``.
         within: another kind; an option of that plugin, called as this kind, makes the choice.
         compared: `seealso.plan` can try others in the place of the one that is chosen.
@@ -56,6 +61,7 @@ class Kind(Generic[P]):
     several: bool = False
     without: Literal[False] | str | None = None
     recorded: bool = True
+    automatic: bool = False
     follows: str = ""
     within: str = ""
     compared: bool = False
@@ -103,7 +109,8 @@ INDEX: Kind[MetricIndex] = Kind(
     "seealso.interfaces.index",
     "MetricIndex",
     "indexes",
-    meaning="what narrows a search",
+    meaning="what narrows a search; auto: of those that are installed the one that suits the number of objects",
+    automatic=True,
     compared=True,
     ending="Index",
 )
@@ -113,8 +120,12 @@ SKETCH: Kind[Sketch] = Kind(
     "seealso.interfaces.sketch",
     "Sketch",
     "sketches",
-    meaning="what estimates distances in memory, before descriptors are read; none: nothing does",
+    meaning=(
+        "what estimates distances in memory, before descriptors are read; none: nothing does; auto: none for few objects or small "
+        "descriptors, else the one that suits the distance"
+    ),
     without="none",
+    automatic=True,
     ending="Sketch",
 )
 CODEC: Kind[Codec] = Kind(

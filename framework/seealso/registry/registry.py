@@ -258,6 +258,13 @@ class Plugins:
         names = [cls.name for cls in sorted(offered, key=lambda cls: -cls.preference)]
         return names if kind.several else names[:1]
 
+    def offered(self, kind: Kind[Any] | str) -> list[str]:
+        """The names of the plugins that take part where the size of a collection chooses one of this kind, by preference; none of a kind
+        of which it does not."""
+        kind = kind_of(kind)
+        classes = self.classes(kind).values() if kind.automatic else ()
+        return [cls.name for cls in sorted(classes, key=lambda cls: -cls.preference) if cls.preference > 0]
+
     def default(self, kind: Kind[Any], chosen: Callable[[Kind[Any]], type[Plugin]]) -> str:
         """The name of the plugin that a new collection gets, where another kind may say it.
 

@@ -32,7 +32,8 @@ def show_config(session: Session) -> None:
     config = session.config
     document = config.model_dump(mode="json", exclude_defaults=False)
     for name in config.collections:
-        document["collections"][name].update(session.deployment.collection(name).choices())
+        collection = session.deployment.collection(name)
+        document["collections"][name].update({**collection.choices(), **dict.fromkeys(collection.left_open, "auto")})
     document["frontends"] = [_without_secrets(session, choice) for choice in config.frontends]
     if not document["frontends"]:
         document["frontends"] = [session.plugins.preferred("frontend")]

@@ -38,8 +38,7 @@ def plugins_command(context: click.Context, as_json: bool) -> None:
         for kind, names in each.provides.items():
             for name in names:
                 cls = plugins.classes(kind)[name]
-                state = " (default)" if name in plugins.defaults(kind) else ""
-                lacking = f" ({cls.lacking()})" if cls.lacking() else state
+                lacking = f" ({cls.lacking()})" if cls.lacking() else _standing(plugins, kind, name)
                 rows.append([kind, name + lacking, each.name, source, _brief(cls)])
     rows = sorted(rows)
     rows += [
@@ -53,6 +52,13 @@ def plugins_command(context: click.Context, as_json: bool) -> None:
         for problem in plugins.problems
     ]
     write_rows(rows, ["kind", "name", "plugin", "from", "options"])
+
+
+def _standing(plugins: Plugins, kind: str, name: str) -> str:
+    """Whether a collection gets a plugin by itself: always, or where its size chooses it; in brackets, empty for neither."""
+    if name in plugins.offered(kind):
+        return " (auto)"
+    return " (default)" if name in plugins.defaults(kind) else ""
 
 
 def _brief(cls: type[Plugin]) -> str:
@@ -113,6 +119,7 @@ def show_command(session: Session, name: str, as_json: bool) -> None:
         "version": owner.version,
         "class": f"{cls.__module__}.{cls.__qualname__}",
         "default": cls.name in plugins.defaults(kind),
+        "auto": cls.name in plugins.offered(kind),
         "lacking": cls.lacking(),
         "description": inspect.getdoc(cls) or "",
         "capabilities": plugins.capabilities(kind, cls.name),
@@ -121,7 +128,7 @@ def show_command(session: Session, name: str, as_json: bool) -> None:
     if as_json:
         write_json(document)
     else:
-        _show(document)
+        _show(document, _standing(plugins, kind, cls.name))
 
 
 def _find(plugins: Plugins, name: str) -> tuple[str, type[Plugin]]:
@@ -146,10 +153,9 @@ def _find(plugins: Plugins, name: str) -> tuple[str, type[Plugin]]:
     raise PluginError(str(failed[0]) if failed else message)
 
 
-def _show(document: dict[str, Any]) -> None:
+def _show(document: dict[str, Any], standing: str) -> None:
     """For people."""
-    default = " (default)" if document["default"] else ""
-    say(click.style(f"{document['kind']} {document['name']}", bold=True) + default)
+    say(click.style(f"{document['kind']} {document['name']}", bold=True) + standing)
     say(printable(f"{document['class']}, from {document['distribution']} {document['version']}".strip()))
     if document["lacking"]:
         say(printable(document["lacking"]))

@@ -49,6 +49,8 @@ def status_command(session: Session, as_json: bool) -> None:
             say(f"{kind:<12} {name}" + (f" ({inline})" if facts else ""))
         else:
             say("\n".join([f"{kind:<12} {name}", *(f"{'':<12}   {fact}" for fact in facts)]))
+    for kind, chosen in status["auto"].items():
+        say(printable(f"auto         {kind} {chosen}"))
     for each in status["advice"]:
         say(printable(f"better       {each['part']} {each['default']}, by now the default; {each['how']}"))
 

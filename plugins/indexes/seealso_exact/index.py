@@ -26,6 +26,7 @@ class ExactIndex(MetricIndex):
     name = "exact"
     preference = 10
     needs_content = False
+    exact = True
 
     def __init__(self, options: PluginOptions, context: IndexContext) -> None:
         super().__init__(options, context)

@@ -36,6 +36,8 @@ class ScanIndex(MetricIndex):
     """
 
     name = "scan"
+    preference = 30
+    most_objects = 500_000
     needs_content = False
     needs_sketch = True
 

@@ -25,6 +25,7 @@ class Landmarks(CodedSketch):
     """
 
     name = "landmarks"
+    preference = 10
     Options = LandmarksOptions
 
     options: LandmarksOptions

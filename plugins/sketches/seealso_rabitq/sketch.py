@@ -21,6 +21,7 @@ class RaBitQ(CodedSketch):
     """
 
     name = "rabitq"
+    preference = 20
     distance_kinds = ("l2", "angle")
     Options = RaBitQOptions
 

@@ -11,6 +11,7 @@ import seealso
 from seealso.configuration.models import load_config
 from seealso.configuration.reading import read_plugin_files
 from seealso.interfaces.plugin import PluginChoice
+from seealso.registry.kinds import INDEX, SKETCH
 from seealso.registry.loading import load_plugins
 
 FULL = """
@@ -118,12 +119,38 @@ def test_an_error_names_the_place_and_the_remedy(write, text, expected):
             r"line 4: collections.photos.extractor.modell: unknown key; did you mean `model`",
         ),
         ("index: {plugin: exact, pivots: 3}", r"line 4: .*pivots: unknown key"),
+        (
+            "index: {plugin: auto, pivots: 3}",
+            r"line 4: collections.photos.index: `auto` takes no options; write `index: auto`",
+        ),
+        ("store: auto", r"line 4: .*there is no store named 'auto'"),
     ],
 )
 def test_plugins_and_their_options_are_checked(write, choice, expected):
     config = load_config(write(f"collections:\n  photos:\n    path: a\n    {choice}"))
     with pytest.raises(seealso.ConfigError, match=expected):
         config.check(load_plugins())
+
+
+def test_auto_is_as_if_nothing_were_said_and_is_told_apart(write):
+    file = write(
+        "collections:\n  a: {path: a, index: auto, sketch: {plugin: auto}}\n  b: {path: b}\n  c: {path: c, sketch: none}"
+    )
+    config = load_config(file)
+    config.check(load_plugins())
+    said = {
+        (name, kind.word): (settings.choices(kind), settings.says_auto(kind))
+        for name, settings in config.collections.items()
+        for kind in (INDEX, SKETCH)
+    }
+    assert said == {
+        ("a", "index"): (None, True),
+        ("a", "sketch"): (None, True),
+        ("b", "index"): (None, False),
+        ("b", "sketch"): (None, False),
+        ("c", "index"): (None, False),
+        ("c", "sketch"): ((), False),
+    }
 
 
 def test_a_file_that_cannot_be_read(tmp_path):

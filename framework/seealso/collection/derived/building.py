@@ -37,6 +37,12 @@ class Builder(Generic[D]):
         """Whether `begin` may be called: nothing is being built in a thread, and nothing failed there."""
         return self._thread is None
 
+    @property
+    def busy(self) -> bool:
+        """Whether a thread is building."""
+        thread = self._thread
+        return thread is not None and thread.is_alive()
+
     def may_build(self) -> None:
         """Take back `give_up`."""
         self._given_up.clear()

@@ -20,7 +20,7 @@ from seealso.collection.derived.loader import Loader
 from seealso.collection.derived.missing import Lookup, held_by
 from seealso.collection.derived.scratch import remove_left
 from seealso.collection.derived.snapshots import Snapshots
-from seealso.collection.derived.source import Source
+from seealso.collection.derived.source import Record, Source
 from seealso.collection.derived.state import State
 from seealso.collection.derived.view import View
 from seealso.errors import CollectionError, FormatError, SeealsoError
@@ -84,6 +84,12 @@ class Keeper(Generic[D]):
     def saved(self) -> int | None:
         """The number of the change that its newest snapshot holds, as far as is known here."""
         return None if self._state is None else self._state.saved
+
+    @property
+    def made_by(self) -> Record | None:
+        """What made the one that is asked; None where there is nothing that can be asked."""
+        state = self._state
+        return state.made_by if state is not None and self._answers(state) else None
 
     # Queries
 
@@ -159,6 +165,8 @@ class Keeper(Generic[D]):
         if (state is not None and not self._source.answers(state.made_by)) or self._is_behind(catalog, tail):
             # What only a writer can change.
             return
+        if self._awaited:
+            return
         if state is None and self._source.dispensable and not self._following:
             # Queries do without, rather than that each process makes one of its own.
             return
@@ -172,6 +180,13 @@ class Keeper(Generic[D]):
                 state.step(catalog)
             return
         self._come_near(catalog)
+
+    @property
+    def _awaited(self) -> bool:
+        """Whether there is nothing, and a thread builds it; or could not, and it can be done without."""
+        if self._state is not None or self._builder.idle:
+            return False
+        return self._builder.busy or self._source.dispensable
 
     def _is_behind(self, catalog: Catalog, objects: int) -> bool:
         """Whether more objects than so many are missing of what can be asked."""
@@ -216,7 +231,11 @@ class Keeper(Generic[D]):
     def _warn_if_other(self, state: State[D] | None) -> None:
         if state is None or state.made_by == self._source.made_by:
             return
-        how = "it is used as it was made" if self._source.answers(state.made_by) else "queries do without it"
+        answers = self._source.answers(state.made_by)
+        if answers and self._source.left_open:
+            # Whoever changed it over was killed before that was recorded; the next writer does it.
+            return
+        how = "it is used as it was made" if answers else "queries do without it"
         difference = self._source.difference(state.made_by)
         self._source.warn(f"the {self._source.what} was made {difference}; {how} until `seealso rebuild`")
 
@@ -277,6 +296,8 @@ class Keeper(Generic[D]):
         while True:
             with self._lock:
                 # Anew each time: another one may have taken its place, or it was damaged.
+                if self._awaited:
+                    break
                 if self._state is None and self._source.anything(catalog):
                     self._state = self._loader.empty(self._source.made_by)
                 state = self._state
@@ -307,6 +328,8 @@ class Keeper(Generic[D]):
         with self._lock:
             self._checkpoints.came(int(ids.size))
             state = self._state
+            if self._awaited:
+                return
             if state is None:
                 state = self._state = self._loader.empty(self._source.made_by)
             if state.trained and state.applied == change - 1:
@@ -357,17 +380,24 @@ class Keeper(Generic[D]):
 
     # Building anew
 
-    def rebuild(self, catalog: Catalog) -> None:
-        """Build it from the catalogue and the store, as the configuration says; then it takes the place of the one before."""
+    def rebuild(self, catalog: Catalog, made_by: Record | None = None) -> None:
+        """Build it from the catalogue and the store; then it takes the place of the one before.
+
+        Args:
+            catalog: the catalogue.
+            made_by: what makes it from now on; None: what the configuration says.
+        """
         self.finish()
         with self._lock:
             self._take_newer(catalog)
         self._log_building("as asked", logging.INFO)
-        if self._state is None:
+        made_by = made_by or self._source.made_by
+        if self._state is None and self._builder.idle:
             # Nothing is spoilt by checkpoints: there is no whole one that they would replace.
+            self._source.made_by = made_by
             self.catch_up(catalog)
         else:
-            self._replace_by(self._builder.build(catalog, self._source.made_by), catalog)
+            self._keep_to(self._builder.build(catalog, made_by), catalog)
         self._save()
         if self._state is not None and not self._state.trained:
             self._snapshots.remove_all()
@@ -384,12 +414,32 @@ class Keeper(Generic[D]):
                 fresh.step(catalog)
             self._take(fresh)
 
+    def _keep_to(self, fresh: State[D], catalog: Catalog) -> None:
+        """Put it in the place of what there is, and from now on have all made as it was."""
+        with self._lock:
+            self._replace_by(fresh, catalog)
+            self._source.made_by = fresh.made_by
+
+    def change_over(self, catalog: Catalog, made_by: Record) -> bool:
+        """Have one built that is made so, beside what there is, and keep to it; a thread does it, and queries go on. Whether that was begun:
+        not where one is being built already, or could not be."""
+        if not self._builder.idle:
+            return False
+        self._log_building("the number of objects asks for it", logging.INFO)
+        self._builder.begin(catalog, made_by, self._keep_to)
+        return True
+
     def _renew_if_outgrown(self, catalog: Catalog) -> None:
         """Build a new one of the same kind beside this one where that has outgrown its training; a thread does it."""
         state = self._state
         if self._builder.idle and state is not None and self._following and state.outgrown(catalog):
             self._log_building("there are many more objects than it was trained among", logging.INFO)
             self._builder.begin(catalog, state.made_by, self._replace_by)
+
+    @property
+    def changing(self) -> bool:
+        """Whether a thread is building it."""
+        return self._builder.busy
 
     def finish(self) -> None:
         """Wait for what is being built beside, where anything is."""

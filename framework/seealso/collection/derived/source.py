@@ -32,11 +32,13 @@ class Recipe(Generic[D]):
         as_made: what a recorded one was made of, in the words of today: with every option.
         make: makes an empty one of what is recorded, and lends it a maker of folders. Like ``as_made`` it raises a
             `SeealsoError` where a plugin is not installed, or an option is unknown.
+        left_open: whether the size of the collection chooses what makes it.
     """
 
     made_by: Record
     as_made: Callable[[Record], Record]
     make: Callable[[Record, Callable[[], Path]], D]
+    left_open: bool = False
 
 
 class Source(ABC, Generic[D]):
@@ -64,6 +66,7 @@ class Source(ABC, Generic[D]):
         self.made_by = recipe.made_by
         self.as_made = recipe.as_made
         self.make = recipe.make
+        self.left_open = recipe.left_open
 
     def warn(self, message: str) -> None:
         """Log a warning about it; each once a process."""

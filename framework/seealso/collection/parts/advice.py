@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from seealso.collection.parts.automatic import Grounds, best_of, leaves_open
+from seealso.collection.parts.growth import bytes_of
+from seealso.collection.parts.opened import Opened
 from seealso.collection.parts.resolved import Parts
 from seealso.interfaces.extractor import Extractor
 from seealso.interfaces.plugin import PluginChoice
-from seealso.registry.kinds import DISTANCE, EXTRACTOR
+from seealso.registry.kinds import AUTO, DISTANCE, EXTRACTOR, SKETCH
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +19,7 @@ class Advice:
     """A default that came after a collection was made.
 
     Attributes:
-        part: what it is of: ``distance``; or ``extractor`` and an option of that, as ``extractor.model``.
+        part: what it is of: ``distance`` or ``sketch``; or ``extractor`` and an option of that, as ``extractor.model``.
         has: what the collection has, which was the default then.
         default: what a new collection gets.
         how: what to do, in words.
@@ -44,9 +47,7 @@ def _of_distance(parts: Parts, made_by: type[Extractor]) -> Iterator[Advice]:
     settings = parts.config.collections[parts.name]
     has, default = parts.chosen(DISTANCE).cls.name, made_by.default_distance
     if settings.choices(DISTANCE) is None and has in made_by.earlier_distances:
-        # With several collections one has to be picked.
-        pick = f"--in {parts.name} " if len(parts.config.collections) > 1 else ""
-        how = f"`seealso {pick}rebuild --distance {default}` changes it, and extracts nothing again"
+        how = f"`seealso {_pick(parts)}rebuild --distance {default}` changes it, and extracts nothing again"
         yield Advice(DISTANCE.word, has, default, how)
 
 
@@ -62,3 +63,20 @@ def _of_options(parts: Parts, made_by: type[Extractor], recorded: PluginChoice) 
             default = made_by.Options.model_fields[option].get_default(call_default_factory=True)
             how = f"only a new collection gets it: {first}, then `seealso index PATH…`"
             yield Advice(f"{EXTRACTOR.word}.{option}", str(has), str(default), how)
+
+
+def advice_on_sketches(parts: Parts, opened: Opened) -> list[Advice]:
+    """That a collection of an earlier release could have sketches, where its size is worth them. O(1)."""
+    silent = parts.config.collections[parts.name].choices(SKETCH) is None
+    if parts.grounds is not None or not silent or leaves_open(parts, SKETCH) or SKETCH.word in parts.recorded:
+        return []
+    grounds = Grounds(opened.catalog.counts().objects)
+    if best_of(parts, SKETCH, grounds, bytes_of(opened.provenance)) is None:
+        return []
+    how = f"`seealso {_pick(parts)}rebuild` gives it to this collection, and extracts nothing again; queries then read much less"
+    return [Advice(SKETCH.word, str(SKETCH.without), AUTO, how)]
+
+
+def _pick(parts: Parts) -> str:
+    """Which collection is meant, where there are several."""
+    return f"--in {parts.name} " if len(parts.config.collections) > 1 else ""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from seealso.catalogue.reader import Catalog
 from seealso.catalogue.writer import create_catalog
+from seealso.collection.parts.automatic import AUTOMATIC, Grounds, grounds_record, leaves_open
 from seealso.collection.parts.identity import IDENTITY, new_identity
 from seealso.collection.parts.lock import write_lock
 from seealso.collection.parts.reading_words import WORDS, try_words
@@ -16,6 +17,7 @@ from seealso.collection.parts.resolved import Parts
 from seealso.durability import make_directory, writing_in
 from seealso.errors import CollectionError, CorruptCollection, NoCollection
 from seealso.layout import CATALOGUE, STORE, STORE_IDENTITY, holds_descriptors, strangers
+from seealso.registry.kinds import SKETCH
 
 STORE_FOLDER = "store_folder"
 """Where the catalogue keeps the name of the store's folder, once it is another than `STORE`."""
@@ -57,6 +59,8 @@ def create(path: Path, parts: Parts) -> None:
     parts.check_sketch()
     # All that may be refused is asked for before anything is written.
     kept = record(parts.choices(), provenance)
+    sketched = parts.chosen_or_none(SKETCH) is not None
+    kept |= grounds_record({kind.word: Grounds(sketched=sketched) for kind in AUTOMATIC if leaves_open(parts, kind)})
     if words := try_words(parts):
         kept[WORDS] = words
     with writing_in(path):

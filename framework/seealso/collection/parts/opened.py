@@ -6,9 +6,9 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from seealso.collection.derived.keeper import Keeper
 from seealso.collection.derived.view import View
 from seealso.collection.parts.creation import store_folder
 from seealso.collection.parts.identity import check_identity, recorded_identity
-from seealso.collection.parts.keepers import index_keeper, sketch_keeper, text_keeper
+from seealso.collection.parts.keepers import Lent, index_keeper, sketch_keeper, text_keeper
 from seealso.collection.parts.reading_words import recorded_words
 from seealso.collection.parts.recorded import CONFIGURATION, recorded_provenance
 from seealso.collection.parts.resolved import Parts
@@ -34,22 +34,40 @@ from seealso.registry.kinds import STORE
 A = TypeVar("A")
 
 
+class Growth(Protocol):
+    """Has a collection change over to the index and the sketch that suit its size, while somebody writes to it."""
+
+    def look(self) -> bool:
+        """Begin what is due, and record what is done; whether anything is under way."""
+
+    def settle(self) -> None:
+        """Wait for all that is due, and record it."""
+
+
 @dataclass(slots=True)
 class Opened:
     """The catalogue, the store (its folder, and what messages call it), the indexes and the sketches of a collection, and what they hold
-    descriptors of; the record by which it was opened; and how many use it just now, which is counted by whoever opened it."""
+    descriptors of; the record by which it was opened; how many use it just now, which is counted by whoever opened it; and what happens when
+    it grows, which is set by whoever writes."""
 
     catalog: Catalog
     provenance: Provenance
     distance: Distance
     store: ObjectStore
     index: Keeper[MetricIndex]
-    sketch: Keeper[SketchTable] | None
+    lent: Lent
     text: Keeper[TextIndex] | None
     folder: Path
     called: str
     record: str
     users: int = 0
+    growth: Growth | None = None
+    _following: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def sketch(self) -> Keeper[SketchTable] | None:
+        """What looks after the sketches; None where there are none."""
+        return self.lent.sketch
 
     @classmethod
     def open(cls, path: Path, catalog: Catalog, parts: Parts, *, record: str, force: bool = False) -> Self:
@@ -84,7 +102,8 @@ class Opened:
             try:
                 check_identity(store, catalog, called, force=force)
                 sketch = sketch_keeper(parts, path / SKETCH, store, provenance)
-                index = index_keeper(parts, path / INDEX, store, provenance, sketch)
+                lent = Lent(sketch)
+                index = index_keeper(parts, path / INDEX, store, provenance, lent)
                 text = text_keeper(parts, path / TEXT)
                 index.open(catalog)
                 if sketch is not None:
@@ -96,7 +115,7 @@ class Opened:
         except BaseException:
             catalog.close()
             raise
-        return cls(catalog, provenance, distance, store, index, sketch, text, folder, called, record)
+        return cls(catalog, provenance, distance, store, index, lent, text, folder, called, record)
 
     def measured_by(self) -> str:
         """What the distances between its objects depend on, as a short text: the distance, and what made the descriptors."""
@@ -144,6 +163,8 @@ class Opened:
         if self.sketch is not None:
             self.sketch.committed(self.catalog, change, ids, descriptors)
         self.index.committed(self.catalog, change, ids, descriptors)
+        if self.growth is not None:
+            self.growth.look()
 
     def ask_text(self, question: Callable[[View[TextIndex]], A]) -> A:
         """The answer to a question about what a query sees of the text index; see `Keeper.ask`.
@@ -156,12 +177,19 @@ class Opened:
             raise QueryError("the collection has no text index (`text: false` in its configuration)")
         return self.text.ask(self.catalog, question)
 
+    def take_sketch(self, keeper: Keeper[SketchTable]) -> None:
+        """Have sketches from now on, which follow the writer that there is; those of a snapshot that lies there already are taken."""
+        keeper.open(self.catalog)
+        # Where there is none, it is not built here and now.
+        self._following.enter_context(keeper.writing(self.catalog, anew=keeper.made_by is None))
+        self.lent.sketch = keeper
+
     @contextmanager
     def writing(self, *, anew: bool = False) -> Iterator[None]:
         """What is derived follows a writer; see `Keeper.writing`."""
-        with ExitStack() as following:
+        with ExitStack() as self._following:
             for keeper in self.keepers():
-                following.enter_context(keeper.writing(self.catalog, anew=anew))
+                self._following.enter_context(keeper.writing(self.catalog, anew=anew))
             yield
 
     def close(self) -> None:

@@ -5,21 +5,25 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from seealso.catalogue.mending import add_checksums
 from seealso.catalogue.reader import Catalog
 from seealso.catalogue.writer import CatalogWriter
+from seealso.collection.parts.automatic import Grounds, recorded_grounds
 from seealso.collection.parts.creation import create, exists, explain_absence, store_folder
+from seealso.collection.parts.growth import Growth
 from seealso.collection.parts.identity import lose_identity, settle_identity
 from seealso.collection.parts.lock import write_lock
 from seealso.collection.parts.opened import Opened
-from seealso.collection.parts.recorded import CONFIGURATION, recorded_choices
+from seealso.collection.parts.recorded import CONFIGURATION, recorded_anew, recorded_choices
 from seealso.collection.parts.resolved import Parts
 from seealso.durability import writing_in
 from seealso.errors import SeealsoError
 from seealso.interfaces.plugin import PluginChoice
+from seealso.registry.kinds import Kind
 
 T = TypeVar("T")
 
@@ -73,12 +77,14 @@ class Opening:
         """The plugins in force."""
         with self._lock:
             if self._parts is None:
-                recorded: dict[str, PluginChoice] = {}
-                if self.exists():
-                    if self._catalog is None:
-                        self._catalog = Catalog(self._path)
-                    recorded = recorded_choices(self._catalog)
-                self._parts = self._resolve(recorded)
+                if not self.exists():
+                    self._parts = self._resolve({})
+                    return self._parts
+                if self._catalog is None:
+                    self._catalog = Catalog(self._path)
+                parts = self._resolve(recorded_choices(self._catalog))
+                parts.grounds = recorded_grounds(self._catalog)
+                self._parts = parts
             return self._parts
 
     @contextmanager
@@ -129,6 +135,7 @@ class Opening:
                 # Before the choices: should they change just now, what is opened counts as moved.
                 record = catalog.meta(CONFIGURATION) or ""
                 parts.follow(recorded_choices(catalog))
+                parts.grounds = recorded_grounds(catalog)
             except BaseException:
                 catalog.close()
                 raise
@@ -179,9 +186,36 @@ class Opening:
                 self.close()
                 opened = stack.enter_context(self.using())
             settle_identity(opened.store, writer, opened.called, force=force)
-            with opened.writing(anew=anew):
+            with opened.writing(anew=anew), self._growing(opened, writer, anew=anew):
                 yield opened, writer
             add_checksums(writer)
+
+    @contextmanager
+    def _growing(self, opened: Opened, writer: CatalogWriter, *, anew: bool) -> Iterator[None]:
+        """The collection changes over to the index and the sketch that suit its size; not where it is about to be rebuilt, which does
+        so."""
+        self.parts.grounds = recorded_grounds(writer)
+        if anew:
+            yield
+            return
+        opened.growth = Growth(self._path, self.parts, opened, writer, partial(self._keep, opened, writer))
+        try:
+            opened.growth.look()
+            yield
+            opened.growth.settle()
+        finally:
+            opened.growth = None
+
+    def _keep(
+        self, opened: Opened, writer: CatalogWriter, choice: PluginChoice, kind: Kind[Any], grounds: Grounds
+    ) -> None:
+        """Record that a plugin is in force, and for what it was chosen. What is open has it already, and is not opened anew."""
+        with self._lock:
+            parts = self.parts
+            recorded_anew(writer, {kind.word: choice}, {**(parts.grounds or {}), kind.word: grounds})
+            parts.follow(recorded_choices(writer))
+            parts.grounds = recorded_grounds(writer)
+            opened.record = writer.meta(CONFIGURATION) or ""
 
     def close(self) -> None:
         """Let go of files, memory and devices; what is asked for later is opened anew."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from seealso.catalogue.reader import Catalog
 from seealso.catalogue.writer import CatalogWriter
+from seealso.collection.parts.automatic import Grounds, grounds_record, recorded_grounds
 from seealso.errors import FormatError
 from seealso.interfaces.extractor import Extractor, Provenance
 from seealso.interfaces.plugin import Plugin, PluginChoice, PluginOptions
@@ -32,11 +33,23 @@ def configuration_record(choices: dict[str, PluginChoice]) -> str:
     return json.dumps({kind: choice.as_yaml() for kind, choice in choices.items()})
 
 
-def recorded_anew(writer: CatalogWriter, choices: dict[str, PluginChoice]) -> None:
-    """Record other choices of some kinds, in the place of those that were recorded, in one transaction."""
+def recorded_anew(
+    writer: CatalogWriter, choices: Mapping[str, PluginChoice | None], grounds: Mapping[str, Grounds] | None = None
+) -> None:
+    """Record other choices of some kinds, in the place of those that were recorded, in one transaction.
+
+    Args:
+        writer: of the catalogue.
+        choices: kind → the choice; None: the collection does without.
+        grounds: for what those were chosen that it leaves open, all of them; None: as it was.
+    """
     before = recorded_choices(writer)
-    if {**before, **choices} != before:
-        writer.set_meta({CONFIGURATION: configuration_record({**before, **choices})})
+    now = {kind: choice for kind, choice in {**before, **choices}.items() if choice is not None}
+    changed = {} if now == before else {CONFIGURATION: configuration_record(now)}
+    if grounds is not None and grounds != recorded_grounds(writer):
+        changed |= grounds_record(grounds)
+    if changed:
+        writer.set_meta(changed)
 
 
 def recorded_choices(catalog: Catalog) -> dict[str, PluginChoice]:

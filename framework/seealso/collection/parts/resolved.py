@@ -15,6 +15,7 @@ import numpy as np
 import platformdirs
 
 from seealso.codecs.choice import choose_codec
+from seealso.collection.parts.automatic import Grounds, default_of, estimates, has_sketch, leaves_open, usable
 from seealso.collection.parts.recorded import keeping, upgraded, with_secrets
 from seealso.configuration.explaining import Source
 from seealso.configuration.models import Config, place_of, validate_options
@@ -70,6 +71,10 @@ class Parts:
         name: the collection's name in it.
         plugins: what is installed.
         recorded: the choices that the collection was made with; empty for a new one.
+
+    Attributes:
+        grounds: for what those were chosen that the collection leaves open; None for a new one, and for one that an earlier release made.
+            Whoever opens the collection sets it.
     """
 
     def __init__(self, config: Config, name: str, plugins: Plugins, recorded: dict[str, PluginChoice]) -> None:
@@ -77,6 +82,7 @@ class Parts:
         self.name = name
         self.plugins = plugins
         self.recorded = recorded
+        self.grounds: dict[str, Grounds] | None = None
         self._moved: set[str] = set()
         self._collection = config.collections[name]
         self.threads = usable_threads()
@@ -112,7 +118,13 @@ class Parts:
         named = self._collection.choices(kind)
         if not kind.optional or named:
             return True
-        return named is None and (kind.word in self.recorded or bool(self.plugins.defaults(kind)))
+        if named is not None:
+            return False
+        if kind is SKETCH and leaves_open(self, SKETCH):
+            return has_sketch(self)
+        # An earlier release, which knew of no sketches, gave none.
+        offered = kind is not SKETCH and bool(self.plugins.defaults(kind))
+        return kind.word in self.recorded or offered
 
     def chosen_sources(
         self, given: Sequence[PluginChoice] = (), *, recorded: bool = False
@@ -157,9 +169,10 @@ class Parts:
             ConfigError: it does not exist, or its options do not fit.
             PluginError: nothing is chosen and nothing can be the default.
         """
-        if kind.word not in self._chosen:
-            self._chosen[kind.word] = self._choose(kind)
-        return self._chosen[kind.word]
+        chosen = self._chosen.get(kind.word)
+        if chosen is None:
+            chosen = self._chosen[kind.word] = self._choose(kind)
+        return chosen
 
     def _named(self, kind: Kind[Any]) -> PluginChoice | None:
         """What the configuration names; None where it says nothing of the kind, or says where the collection was before."""
@@ -178,8 +191,16 @@ class Parts:
             except (ConfigError, PluginError) as error:
                 raise ConfigError(f"{self.config.source.place((*place, 'codec'))}: {error}") from None
         default = self.recorded.get(kind.word)
-        choice = default or PluginChoice(self.plugins.default(kind, lambda other: self.chosen(other).cls))
-        return self.checked(kind, choice, recorded=default is not None)
+        if kind is INDEX and default is not None and leaves_open(self, INDEX) and not usable(self, default):
+            default = None
+        return self.checked(kind, default or PluginChoice(self._default(kind)), recorded=default is not None)
+
+    def _default(self, kind: Kind[Any]) -> str:
+        """The plugin that a new collection gets, where the configuration names none."""
+        best = default_of(self, kind) if kind.automatic else None
+        if best is not None:
+            return best
+        return self.plugins.default(kind, lambda other: self.chosen(other).cls)
 
     def checked(self, kind: Kind[P], choice: PluginChoice, *, recorded: bool = False) -> Chosen[P]:
         """A choice that the configuration does not name, with its class and its options.
@@ -352,12 +373,10 @@ class Parts:
             ConfigError: it cannot, or there are none; says what to write instead.
         """
         self._check_needed_sketch()
-        sketch = self.chosen_or_none(SKETCH)
-        if sketch is None or sketch.cls.distance_kinds is None:
-            return
-        distance, kinds = self.chosen(DISTANCE).cls, sketch.cls.distance_kinds
-        if distance.kind not in kinds:
-            able = sorted(name for name, cls in self.plugins.classes(DISTANCE).items() if cls.kind in kinds)
+        sketch, distance = self.chosen_or_none(SKETCH), self.chosen(DISTANCE).cls
+        if sketch is not None and not estimates(sketch.cls, distance):
+            classes = self.plugins.classes(DISTANCE)
+            able = sorted(name for name, cls in classes.items() if estimates(sketch.cls, cls))
             raise ConfigError(
                 f"{self.config.source.place(place_of(self.name, SKETCH))}: the sketch {sketch.cls.name} estimates the distances "
                 f"{', '.join(able)}, and not {distance.name}; write `sketch: none`, or choose another"

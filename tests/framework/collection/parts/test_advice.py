@@ -1,9 +1,13 @@
 """Which better defaults have come since a collection was made, and how to get them."""
 
+from contextlib import closing
+
 import pytest
 import yaml
 
 import seealso
+from seealso.catalogue.writer import CatalogWriter
+from seealso.collection.parts import automatic
 from seealso.collection.parts.advice import advice
 
 
@@ -82,3 +86,16 @@ def test_what_was_followed_is_told_no_more(made, release):
     with seealso.open(made, plugins=release(2)) as collection:
         collection.rebuild(seealso.PluginChoice("cosine"))
         assert collection.status()["advice"] == [SIDE]
+
+
+def test_sketches_are_told_of_where_they_are_worth_it(made, release, monkeypatch):
+    """The record of an earlier release says nothing of what the collection leaves open."""
+    monkeypatch.setattr(automatic, "FEW", 3)
+    monkeypatch.setattr(automatic, "SMALL", 100)
+    with closing(CatalogWriter(made)) as writer, writer.transaction() as connection:
+        connection.execute("DELETE FROM meta WHERE key = ?", (automatic.GROUNDS,))
+    how = "`seealso rebuild` gives it to this collection, and extracts nothing again; queries then read much less"
+    with seealso.open(made, plugins=release(1)) as collection:
+        assert collection.status()["advice"] == [{"part": "sketch", "has": "none", "default": "auto", "how": how}]
+        monkeypatch.setattr(automatic, "FEW", 4)
+        assert collection.status()["advice"] == []
