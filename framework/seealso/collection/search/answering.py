@@ -129,7 +129,7 @@ class Answering:
     def _is_empty_for(self, query: Query) -> bool:
         """Whether the collection holds nothing that could be found. An object that is named as an example is missed all the same."""
         named = any(example.id is not None for example in query.examples)
-        return not named and not self._opened.catalog.counts().objects
+        return not named and not self._moment.objects
 
     def _allowed(self, query: Query) -> tuple[IdSet | None, int | None]:
         """The objects that the hits may be; and how many match ``where``."""

@@ -92,7 +92,8 @@ class Searching:
         for query in queries:
             check_answerable(query)
             answering = self._answering(moment, Stopwatch())
-            by_examples = query.keywords is None
+            # An empty collection says that it is.
+            by_examples = query.keywords is None and moment.objects > 0
             answered.append((answering.found(query), answering.cost) if by_examples else answering.answer(query))
         shared.skip()
         pages = [each[0].page for each in answered if not isinstance(each, Answer)]

@@ -67,6 +67,16 @@ def test_together_the_answers_are_those_of_single_searches(collection, monkeypat
     assert collection.search_many([]) == []
 
 
+def test_an_empty_collection_says_so_to_each(tmp_path):
+    np.save(tmp_path / "rows.npy", np.eye(3, DIM, dtype=np.float32))
+    with seealso.open(tmp_path / "c", text=False) as collection:
+        collection.import_descriptors(tmp_path / "rows.npy")
+        collection.remove([1, 2, 3])
+        queries = [Query.like(np.eye(1, DIM, dtype=np.float32)[0]), Query.like(np.ones(DIM, np.float32), k=2)]
+        assert [answer.empty for answer in collection.search_many(queries)] == [True, True]
+        assert [answer.hits for answer in collection.search_by_reads(queries[0], [5, 9])] == [(), ()]
+
+
 def test_what_all_need_is_looked_up_once(collection, monkeypatch):
     opened = opened_of(collection)
     calls = []
