@@ -1137,7 +1137,7 @@ def test_keywords_of_a_table_are_kept_and_forgotten(described, home):
     assert described("text", "cat")[1] == ""
     status, _, err = described("index", "photos", "--keywords", "table.xls")
     assert status == 1
-    assert "none by its name" in err
+    assert "table.xls: the table of keywords: it cannot be read: No such file" in err
 
 
 def test_without_a_text_index(call, home):
