@@ -508,7 +508,7 @@ def test_plugins(call, home):
     assert listed["defaults"] == {
         "extractor": ["onnx"],
         "distance": ["cosine"],
-        "index": ["ppp-codes"],
+        "index": ["scan"],
         "sketch": ["rabitq"],
         "codec": ["raw"],
         "store": ["flat-file"],

@@ -177,7 +177,7 @@ def test_tune_writes_candidates_and_reads(of_sketched, tmp_path):
 
 def test_plan_names_the_sketch(of_sketched, quick_trials):
     status, out, err = of_sketched("plan", "--objects", "2000")
-    assert (status, out.split("\t")[1]) == (0, "ppp-codes + rabitq")
+    assert (status, out.split("\t")[1]) == (0, "scan + rabitq")
     assert re.search(r"^on disk: bytes an object: .*, sketch \d+, ", err, re.MULTILINE)
 
 

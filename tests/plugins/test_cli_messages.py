@@ -84,7 +84,7 @@ def one_message(err: str) -> str:
         (["import-descriptors", f"{'x' * LONG}.npy"], "File name too long"),
         (["plugins", "show", "x" * LONG], "there is no plugin named 'xxx"),
         (["text", '"a\n\x1b[2J'], r'"a\n\x1b[2J'),
-        (["text", "-" * 900 + '"\n'], "quotation mark"),
+        (["text", "-" * 900 + '"\n'], "holds no word"),
         (["tune", "--index", "a=[,]"], "there is a value in it that is none of YAML"),
         (["tune", "--index", "a=!!timestamp x"], "there is a value in it that is none of YAML"),
     ],

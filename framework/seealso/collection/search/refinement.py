@@ -197,17 +197,22 @@ class Refinement:
         reads = max(self._wanted.reads, CLOSELY if self._costly else 0)
         index = self._view.part
         if index is not None and index.needs_sketch and self._measure.by_probe():
-            return self._ranked_by_index(reads)
+            return self._ranked_by_index(index, reads)
         estimates = self._measure.estimates(sketches)
         return None if estimates is None else self._ranked_here(sketches, estimates, reads)
 
-    def _ranked_by_index(self, reads: int) -> Ranked:
+    def _ranked_by_index(self, index: MetricIndex, reads: int) -> Ranked:
         """As the index has put it in order, which knows the sketches."""
         ranked, others = [np.empty(0, np.int64)], [self._rest()]
         looked_at = others[0].size
         for block in self._proposed(reads):
             (ranked if block.estimated else others).append(block.ids)
             looked_at += block.looked_at if block.estimated else block.ids.size
+        if ranked[1:] and self._passed_over.size:
+            # It has looked at these, too; no candidate is among them.
+            held = IdSet.of_ascending(index.ids()).contains(self._passed_over)
+            allowed = self._wanted.allowed
+            looked_at -= int(np.count_nonzero(held if allowed is None else held & allowed.contains(self._passed_over)))
         return Ranked(np.concatenate(others), np.concatenate(ranked), looked_at)
 
     def _ranked_here(self, sketches: Sketches, estimates: Estimates, reads: int) -> Ranked:

@@ -13,7 +13,7 @@ REFUSED = [
     ({"store": {"plugin": "lmdb", "codec": "nosuch"}}, r"store\.codec: there is no codec named 'nosuch'"),
     ({"store": {"plugin": "lmdb", "codec": {"plugin": "zstd", "level": 99}}}, r"store\.codec: .*level"),
     ({"distance": "hamming"}, r"the distance hamming takes uint8"),
-    ({"index": "scan"}, "the index scan ranks by sketches, and the collection has none"),
+    ({"index": "scan", "sketch": "none"}, "the index scan ranks by sketches, and the collection has none"),
 ]
 
 
