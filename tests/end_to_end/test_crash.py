@@ -234,6 +234,7 @@ RECORD = "seealso.collection.parts.opening:recorded_anew"
 SAVE = "seealso.collection.derived.snapshots:Snapshots.save"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("step", "when", "nth"),
     [(RECORD, "before", 2), *only_whole(*((step, "after", nth) for step in (SAVE, RECORD) for nth in (1, 2)))],

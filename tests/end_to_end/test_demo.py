@@ -35,6 +35,7 @@ def demo(tmp_path, python):
     return demo
 
 
+@pytest.mark.slow
 def test_every_folder_has_a_collection_of_its_own(demo, tmp_path, make_photos):
     make_photos(tmp_path / "first", 4, seed=1)
     make_photos(tmp_path / "the second", 4, seed=2)

@@ -82,7 +82,7 @@ def run(home):
 
 # Blocks
 
-SLOW = ("evaluate.md", "import.md", "models.md", "plan.md")
+SLOW = ("duplicates.md", "evaluate.md", "import.md", "models.md", "plan.md", "writing-plugins.md")
 """Pages whose commands take some seconds."""
 
 TRIED = [pytest.param(page, marks=pytest.mark.slow) if page.name in SLOW else page for page in OWN]

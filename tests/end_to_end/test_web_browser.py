@@ -354,6 +354,7 @@ def test_a_question_of_several_examples(visit):
     expect(page.locator(".example")).to_contain_text("weight 2")
 
 
+@pytest.mark.slow
 def test_words_that_are_misspelt(visit):
     page = visit("/photos/similar/1")
     page.get_by_label("That also look like").fill("blakc")
@@ -480,6 +481,7 @@ def test_nothing_jumps_while_it_loads(site, browser, address):
     context.close()
 
 
+@pytest.mark.slow
 def test_rows_are_full_and_of_one_height(visit):
     for width in (360, 1024, 1920):
         page = visit("/photos?seed=3", viewport={"width": width, "height": 900})

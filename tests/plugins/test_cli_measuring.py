@@ -145,6 +145,7 @@ def of_sketched(call, tmp_path, sketched):
     return call
 
 
+@pytest.mark.slow
 def test_evaluate_says_what_reads_are_worth(of_sketched):
     status, out, _ = of_sketched("evaluate", "--queries", "20", "-k", "3", "--candidates", "600")
     assert status == 0
@@ -208,6 +209,7 @@ def test_there_is_nothing_yet(call, tmp_path):
     assert "there is no collection at" in err
 
 
+@pytest.mark.slow
 def test_plan(measured, tmp_path, quick_trials):
     status, out, err = measured("plan", "one", "--seconds", "0.2", "--index", "exact")
     assert status == 0

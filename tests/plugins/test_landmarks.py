@@ -196,6 +196,7 @@ def test_an_axis_that_nothing_is_said_of_is_worth_1(count):
 # Neighbours
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("distance", [Manhattan, Cosine, Hamming, Jaccard])
 @pytest.mark.parametrize(("size", "share"), [(40, 0.9), (72, 0.95)])
 def test_the_nearest_are_among_the_first(distance, size, share):

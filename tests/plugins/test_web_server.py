@@ -144,6 +144,7 @@ def test_who_sends_slowly_is_cut_off(address):
         assert httpx2.get(f"{address}/photos/similar/1").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_connection_serves_many_requests(address):
     """Those who are quick are not cut off, however long they stay."""
     with httpx2.Client(base_url=address) as client:

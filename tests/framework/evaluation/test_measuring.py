@@ -42,6 +42,7 @@ def by_hand(collection, sample, reads: int) -> tuple[float, list[seealso.Cost]]:
     return float(np.mean(shares)), costs
 
 
+@pytest.mark.slow
 def test_one_search_tells_the_recall_of_every_number_of_reads(sketched):
     found = seealso.evaluate(sketched, count=30, k=K, sizes=[700])
     assert [result.asked_reads for result in found.by_reads] == [20, 50, 70, 100, 200, 500, 700]

@@ -29,6 +29,7 @@ def sketched(rows):
         yield collection
 
 
+@pytest.mark.slow
 def test_the_fewest_reads_that_reach_it(sketched):
     found = seealso.tune(sketched, 0.9, k=5, count=60)
     assert found.reached

@@ -163,6 +163,7 @@ def check_and_go_on(run, left, monkeypatch):
         assert found(late) == late.ids().tolist()
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments(run, monkeypatch):
     whole, chance, killed = OBJECTS[run.way], random.Random(3), 0
     for share in sorted(chance.uniform(0.05, 0.95) for _ in range(3)):

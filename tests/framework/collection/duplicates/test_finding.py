@@ -236,6 +236,7 @@ def test_mirror_images_are_not_found_without_pictures(imported):
 # Kept
 
 
+@pytest.mark.slow
 def test_what_was_found_is_kept_for_others(collection, made):
     assert collection.found_duplicates() is None
     found = collection.duplicates(Within(likeness=80), mirrored=True)

@@ -63,6 +63,7 @@ def test_colours_count(photographs):
     assert fit(small(photographs["coffee"]), small(other)).shapes < FITS
 
 
+@pytest.mark.slow
 def test_altered_copies_have_the_colours_of_their_original(photographs):
     for name, image in photographs.items():
         original = small(image.resize((320, 240)))
