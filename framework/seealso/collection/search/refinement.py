@@ -13,7 +13,6 @@ from seealso.collection.search.measures import Estimates, Measure
 from seealso.collection.search.stopwatch import Stopwatch
 from seealso.collection.sketches.table import Sketches
 from seealso.interfaces.answer import Cost
-from seealso.interfaces.codec import Codec, Record
 from seealso.interfaces.index import CandidateBlock, IdSet, MetricIndex
 from seealso.interfaces.store import EncodedBlock, ObjectStore
 from seealso.sorted_ids import distinct
@@ -21,6 +20,7 @@ from seealso.sorted_ids import distinct
 STEP = 500  # candidates that are refined together where refinement may stop early
 CLOSELY = 100  # measured by a costly measure, at least
 AT_ONCE = 1000  # descriptors that are measured together then
+HELD = 10_000  # descriptors that are kept until then, as they were read
 READS = 32  # the same where sketches have put them in order
 WHOLE = 500_000  # allowed objects whose sketches are all looked at: it takes no longer than asking an index
 SPARE = 64  # kept beyond those that are wanted, for those that turn out to have no place any more
@@ -134,7 +134,7 @@ class Refinement:
         self._costly = measure.is_costly()
         self._distances = measure.roughly if self._costly else measure.distances
         self.best = Best(max(wanted.hits + SPARE, CLOSELY if self._costly else 0))
-        self._records: dict[int, tuple[Record, Codec]] = {}  # of the best, where they are looked at once more
+        self._blocks: list[EncodedBlock] = []  # what was read, where the best are looked at once more
 
     def run(self, stopped: Callable[[int], None] = lambda stop: None) -> Best:
         """The nearest that were found, by distance and ID; objects that are gone may still be among them.
@@ -151,21 +151,31 @@ class Refinement:
 
     def _look_closely(self, ids: np.ndarray) -> None:
         """Measure some objects as they shall be measured, together: a costly measure is much quicker so."""
-        records = [self._records[id_] for id_ in ids.tolist()]
+        blocks = self._records_of(ids)
         # A store may have changed its codec meanwhile.
-        for codec in {id(codec): codec for _, codec in records}.values():
-            same = np.array([each is codec for _, each in records])
-            together = EncodedBlock(ids[same], [record for record, each in records if each is codec], codec, 0, 0)
+        for codec in {id(block.codec): block.codec for block in blocks}.values():
+            same = [block for block in blocks if block.codec is codec]
+            records = [record for block in same for record in block.records]
+            together = EncodedBlock(np.concatenate([block.ids for block in same]), records, codec, 0, 0)
             self.best.add(*self._measure.nearest(together, self._wanted.hits))
         self._watch.book("refine")
 
-    def _keep_records(self, block: EncodedBlock) -> None:
-        """Have what was read of the best at hand: it is not read again. What lies beside it in memory is let go."""
-        for place in np.flatnonzero(np.isin(block.ids, self.best.ids)).tolist():
-            self._records[int(block.ids[place])] = bytes(block.records[place]), block.codec
-        if len(self._records) > 4 * self.best.limit:
-            best = set(self.best.ids.tolist())
-            self._records = {id_: record for id_, record in self._records.items() if id_ in best}
+    def _records_of(self, ids: np.ndarray) -> list[EncodedBlock]:
+        """What was read of some of the best."""
+        found = []
+        for block in self._blocks:
+            places = np.flatnonzero(np.isin(block.ids, ids))
+            if places.size:
+                records = [block.records[place] for place in places.tolist()]
+                found.append(EncodedBlock(block.ids[places], records, block.codec, 0, 0))
+        return found
+
+    def _keep(self, block: EncodedBlock) -> None:
+        """Have what was read at hand: of the best it is not read again. Of very many only these are kept."""
+        self._blocks.append(block)
+        if sum(each.ids.size for each in self._blocks) > HELD + self.best.limit:
+            best = self._records_of(self.best.ids)
+            self._blocks = [replace(each, records=[bytes(record) for record in each.records]) for each in best]
 
     def _find(self) -> None:
         ranked = None if self._sketches is None else self._ranked(self._sketches)
@@ -335,7 +345,7 @@ class Refinement:
             self._cost.bytes_read += block.bytes_read
             self.best.add(*self._distances(block))
             if self._costly:
-                self._keep_records(block)
+                self._keep(block)
             self._watch.book("refine")
         self._watch.book("read")
 

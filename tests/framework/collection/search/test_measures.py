@@ -223,8 +223,10 @@ def test_only_the_nearest_are_measured_by_what_is_costly(wordy, monkeypatch):
     assert everything == pytest.approx(words, abs=1e-5)
 
 
-def test_of_the_nearest_those_are_measured_that_the_extractor_says(tmp_path, make_photos, monkeypatch):
+@pytest.mark.parametrize("held", [0, 10_000])
+def test_of_the_nearest_those_are_measured_that_the_extractor_says(tmp_path, make_photos, monkeypatch, held):
     """Its own cheap look comes between the distance from the words' descriptor and what it says in the end."""
+    monkeypatch.setattr(refinement, "HELD", held)
     monkeypatch.setattr(refinement, "CLOSELY", 20)
     monkeypatch.setattr(refinement, "SPARE", 0)
     monkeypatch.setattr(measures, "MEASURED_LEAST", 5)
