@@ -15,6 +15,7 @@ import uvicorn
 from seealso import Collection, ConfigError, Host, MessageFormatter
 from seealso_web.app import make_app
 from seealso_web.connections import protocol
+from seealso_web.memory import share_heaps
 from seealso_web.options import WebOptions
 
 log = logging.getLogger("seealso_web")
@@ -61,6 +62,7 @@ def serve(host: Host[Collection], options: WebOptions, stop: threading.Event) ->
     Raises:
         ConfigError: it cannot listen there, or a collection's name cannot be part of an address.
     """
+    share_heaps()
     with listen(options) as listening:
         app = make_app(host, options)
         if options.token is None and not ipaddress.ip_address(listening.getsockname()[0]).is_loopback:
