@@ -237,7 +237,7 @@ class DiskAnn(Peer):
         self.build(together)
 
     def remove(self, ids: np.ndarray) -> None:
-        raise NotImplementedError
+        raise NotImplementedError("a static disk index cannot remove; the figure stays blank")
 
 
 REFINING: tuple[type[Peer], ...] = (

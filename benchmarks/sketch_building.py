@@ -107,7 +107,7 @@ def main() -> None:
             tell(f"{size:,} descriptors of {dim:,} values")
             file = vectors(place / f"{dim}.npy", dim, size)
             small = vectors(place / "small.npy", dim, 300)
-            # What is compiled, is compiled before anything is timed.
+            # Compile everything before anything is timed.
             imported(small, place, SKETCHES[1])
             pairs = [
                 kept.measured(

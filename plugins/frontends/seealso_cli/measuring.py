@@ -132,19 +132,12 @@ def _queries_from(collection: Collection, source: Path, count: int, seed: int) -
 def _show(found: Evaluation) -> None:
     rows = []
     for result in found.results:
-        low, high = result.recall_interval
-        total = result.ms["total"]
         rows.append(
             [
                 f"{result.candidates:,}",
-                f"{result.recall:.4f}",
-                f"{low:.3f}-{high:.3f}",
-                f"{result.recall_p5:.2f}",
+                *_recall(result),
                 f"+{100 * result.distance_error:.2f} %",
-                f"{total.median:.1f}",
-                f"{total.p95:.1f}",
-                f"{total.p99:.1f}",
-                *(f"{result.ms[stage].median:.1f}" for stage in ("candidates", "read", "refine")),
+                *_times(result, "candidates", "read", "refine"),
                 f"{result.reads:,.0f}",
                 f"{result.bytes_read / 1e6:.1f}",
             ]
@@ -164,24 +157,28 @@ def _show(found: Evaluation) -> None:
 
 def _show_by_reads(results: Sequence[SizeResult]) -> None:
     say(f"with {results[0].candidates:,} candidates, by how many of them are read, the best by the sketch:")
-    rows = []
-    for result in results:
-        low, high = result.recall_interval
-        total = result.ms["total"]
-        rows.append(
-            [
-                f"{result.asked_reads:,}",
-                f"{result.recall:.4f}",
-                f"{low:.3f}-{high:.3f}",
-                f"{result.recall_p5:.2f}",
-                f"{total.median:.1f}",
-                f"{total.p95:.1f}",
-                f"{total.p99:.1f}",
-                *(f"{result.ms[stage].median:.1f}" for stage in ("sketch", "read", "refine")),
-                f"{result.bytes_read / 1e6:.2f}",
-            ]
-        )
+    rows = [
+        [
+            f"{result.asked_reads:,}",
+            *_recall(result),
+            *_times(result, "sketch", "read", "refine"),
+            f"{result.bytes_read / 1e6:.2f}",
+        ]
+        for result in results
+    ]
     write_rows(rows, COLUMNS_BY_READS)
+
+
+def _recall(result: SizeResult) -> list[str]:
+    """Its mean, the 95 % interval of that, and its 5th percentile."""
+    low, high = result.recall_interval
+    return [f"{result.recall:.4f}", f"{low:.3f}-{high:.3f}", f"{result.recall_p5:.2f}"]
+
+
+def _times(result: SizeResult, *stages: str) -> list[str]:
+    """Milliseconds: median, 95th and 99th percentile of a query, and the median of each stage."""
+    total = result.ms["total"]
+    return [f"{each:.1f}" for each in (total.median, total.p95, total.p99, *(result.ms[it].median for it in stages))]
 
 
 @click.command("tune")

@@ -74,7 +74,7 @@ def _padded(values: np.ndarray, bits: int) -> np.ndarray:
 class CandidateSearch:
     """One query's way through the index.
 
-    What it comes across in two spaces is scored in all of them; when enough is scored, the best of it are the candidates. As the
+    What it sees in two spaces is scored in all of them; when enough is scored, the best of it are the candidates. As the
     caller takes more, it visits more.
 
     Args:
@@ -120,7 +120,7 @@ class CandidateSearch:
             if not ready.size:
                 return
             ids, scores = self._take(ready, keys[ready], wanted)
-            # What was come across too late for its score is passed on with that of the last.
+            # What was seen too late for its score is passed on with that of the last.
             scores = np.maximum(scores, last)
             last = scores[-1]
             yield CandidateBlock(ids, scores)

@@ -1,4 +1,4 @@
-"""Candidates as a query comes across them: for a sketch to rank."""
+"""Candidates in the order in which a query sees them: for a sketch to rank."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHORTEST, LONGEST = 1.1, 2.0
 class UnrankedSearch:
     """One query's way through an index without codes, or that leaves ranking to others.
 
-    It goes deeper into the cells step by step, and what it comes across in two spaces is a candidate. Those of an earlier step come
+    It goes deeper into the cells step by step, and what it sees in two spaces is a candidate. Those of an earlier step come
     first; those of one step in the order of their IDs.
 
     Args:
@@ -57,7 +57,7 @@ class UnrankedSearch:
                 wanted, count, found = taken, 0, []
 
     def _found(self, depth: float) -> np.ndarray:
-        """The IDs of the allowed objects that were come across often enough for the first time, int64, ascending."""
+        """The IDs of the allowed objects that were seen often enough for the first time, int64, ascending."""
         parts = [self._visits.ids_in(number, places) for number, places in enumerate(self._visits.deepen(depth))]
         ids = np.sort(np.concatenate(parts))
         return ids if self._allowed is None else ids[self._allowed.contains(ids)]

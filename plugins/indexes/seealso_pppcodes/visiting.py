@@ -8,19 +8,19 @@ from seealso_pppcodes.cells import CellOrder, FilledCells
 from seealso_pppcodes.state import State
 
 SPACES_SEEN_IN = 2
-"""In so many spaces an object is come across before it counts: what is near in one alone is hardly ever near."""
+"""An object is seen in so many spaces before it counts: what is near in one alone is hardly ever near."""
 
 
 class Visits:
     """In each space a query visits the cells whose first two symbols cost least, and goes on to others as more is wanted.
 
-    What it comes across depends on the pivots, the query, and the set of objects alone, not on how they lie in segments.
+    What it sees depends on the pivots, the query, and the set of objects alone, not on how they lie in segments.
 
     Args:
         state: what the index holds.
         filled: the cells that hold anything.
         tables: what symbols cost, int32 ``(spaces, length, 2 ** bits)``.
-        least: in so many spaces an object has to be come across, 1 or 2.
+        least: an object has to be seen in so many spaces, 1 or 2.
 
     Attributes:
         state: the same.
@@ -34,7 +34,7 @@ class Visits:
         self.complete = False
         self._tables = tables
         self._least = least
-        # Come across in one space; and removed, or come across in enough already.
+        # Seen in one space; and removed, or seen in enough already.
         self._seen = [np.zeros(hidden.size if least > 1 else 0, np.uint8) for hidden in state.hidden]
         self._hidden = [hidden.copy() for hidden in state.hidden]
         self._tail_hidden = state.tail.hidden[: state.tail.size].copy()
@@ -45,7 +45,7 @@ class Visits:
         """Visit the cells that hold the nearest ``depth`` objects in each space, as far as that was not done yet.
 
         Returns:
-            For each segment, and last for the tail: the places that were come across often enough by now, int64, ascending.
+            For each segment, and last for the tail: the places that were seen often enough by now, int64, ascending.
         """
         from seealso_pppcodes import kernels
 

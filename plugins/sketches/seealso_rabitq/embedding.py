@@ -18,6 +18,7 @@ import numpy as np
 
 from seealso import Distance, SketchContext
 from seealso_rabitq.coded import finite_numbers, unit_of
+from seealso_rabitq.projection import multiplied
 
 ROOM = 1 << 22
 """Bytes of distances to landmarks that are computed at once."""
@@ -96,12 +97,7 @@ class Embedding:
 
     def __call__(self, descriptors: np.ndarray) -> np.ndarray:
         """Descriptors ``(n, dim)`` → float32 ``(n, values)``."""
-        found = np.empty((len(descriptors), self.matrix.shape[1]), np.float32)
-        start = 0
-        for block in self.centred(descriptors):
-            np.matmul(block, self.matrix, out=found[start : start + len(block)])
-            start += len(block)
-        return found
+        return multiplied(self.centred(descriptors), len(descriptors), self.matrix)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What it takes to make it again."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -78,6 +78,16 @@ def frame(count: int, values: int, seed: int) -> np.ndarray:
     return np.ascontiguousarray((square * np.sign(np.diag(signs))).T, np.float32)
 
 
+def multiplied(blocks: Iterable[np.ndarray], count: int, matrix: np.ndarray) -> np.ndarray:
+    """Blocks of ``count`` rows in all, each times ``matrix``: float32 ``(count, values)``. It holds one block at a time."""
+    found = np.empty((count, matrix.shape[1]), np.float32)
+    start = 0
+    for block in blocks:
+        np.matmul(block, matrix, out=found[start : start + len(block)])
+        start += len(block)
+    return found
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Projection:
     """Centres, projects and rotates descriptors.
@@ -128,12 +138,7 @@ class Projection:
 
     def __call__(self, descriptors: np.ndarray) -> np.ndarray:
         """Descriptors ``(n, dim)`` → float32 ``(n, values)``."""
-        found = np.empty((len(descriptors), self.matrix.shape[1]), np.float32)
-        start = 0
-        for block in self.centred(descriptors):
-            np.matmul(block, self.matrix, out=found[start : start + len(block)])
-            start += len(block)
-        return found
+        return multiplied(self.centred(descriptors), len(descriptors), self.matrix)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What it takes to make it again."""

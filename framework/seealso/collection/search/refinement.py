@@ -135,6 +135,7 @@ class Refinement:
         self._distances = measure.roughly if self._costly else measure.distances
         self.best = Best(max(wanted.hits + SPARE, CLOSELY if self._costly else 0))
         self._blocks: list[EncodedBlock] = []  # what was read, where the best are looked at once more
+        self._held = 0  # descriptors in them
 
     def run(self, stopped: Callable[[int], None] = lambda stop: None) -> Best:
         """The nearest that were found, by distance and ID; objects that are gone may still be among them.
@@ -173,9 +174,11 @@ class Refinement:
     def _keep(self, block: EncodedBlock) -> None:
         """Have what was read at hand: of the best it is not read again. Of very many only these are kept."""
         self._blocks.append(block)
-        if sum(each.ids.size for each in self._blocks) > HELD + self.best.limit:
+        self._held += block.ids.size
+        if self._held > HELD + self.best.limit:
             best = self._records_of(self.best.ids)
             self._blocks = [replace(each, records=[bytes(record) for record in each.records]) for each in best]
+            self._held = sum(each.ids.size for each in self._blocks)
 
     def _find(self) -> None:
         ranked = None if self._sketches is None else self._ranked(self._sketches)
