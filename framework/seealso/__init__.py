@@ -128,6 +128,7 @@ if TYPE_CHECKING:
     from seealso.interfaces.text import TextIndex as TextIndex
     from seealso.interfaces.text import Words as Words
     from seealso.interfaces.text import hash_of_words as hash_of_words
+    from seealso.interfaces.text_query import PICTOGRAPHS as PICTOGRAPHS
     from seealso.interfaces.text_query import Match as Match
     from seealso.interfaces.text_query import Term as Term
     from seealso.interfaces.text_query import TextQuery as TextQuery
@@ -156,6 +157,7 @@ if TYPE_CHECKING:
     from seealso.registry.registry import Plugins as Plugins
     from seealso.sorted_ids import KeptIds as KeptIds
     from seealso.sorted_ids import distinct as distinct
+    from seealso.spelling import nearest_spellings as nearest_spellings
 
 _MODULES = {
     "seealso.collection": ("Collection",),
@@ -236,7 +238,8 @@ _MODULES = {
     "seealso.registry.registry": ("Plugins",),
     "seealso.images.preparation": ("Preparation",),
     "seealso.configuration.template": ("commented_configuration",),
-    "seealso.interfaces.text_query": ("Match", "Term", "TextQuery"),
+    "seealso.interfaces.text_query": ("PICTOGRAPHS", "Match", "Term", "TextQuery"),
+    "seealso.spelling": ("nearest_spellings",),
     "seealso.configuration.editing": ("set_configuration_value",),
     "seealso.configuration.reading": ("find_config", "read_plugin_files"),
 }

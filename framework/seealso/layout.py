@@ -44,12 +44,15 @@ EXTRAS = "extras"
 STORE_IDENTITY = "identity"
 """In the folder of a store: what the collection calls it; unless the store keeps that elsewhere."""
 
+GONE = ".gone"
+"""The end of the name of a store's folder that is being removed."""
+
 _PLUGIN = re.compile(r"[a-z0-9]+([-_.][a-z0-9]+)*")
 
 
 def is_store(name: str) -> bool:
-    """Whether a folder of this name holds descriptors: those in force, or some that a conversion left."""
-    return re.fullmatch(rf"{STORE}(-\d+)?", name) is not None
+    """Whether a folder of this name holds descriptors: those in force, or some that a conversion left, or what remains of these."""
+    return re.fullmatch(rf"{STORE}(-\d+)?({re.escape(GONE)})?", name) is not None
 
 
 def following_store(name: str) -> str:

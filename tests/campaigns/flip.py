@@ -29,7 +29,7 @@ SERVED = "usual"
 """The one that a server shows pictures of."""
 
 KINDS = (
-    ("catalogue", r"[^/]+/c\.seealso/catalog", 3),
+    ("catalogue", r"[^/]+/c\.seealso/catalog", 15),
     ("text index tantivy", r"(usual|lmdb)/c\.seealso/text/", 5),
     ("index ppp-codes", r"usual/c\.seealso/index/", 3),
     ("sketches", r"(usual|lmdb)/c\.seealso/sketch/", 3),

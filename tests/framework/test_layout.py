@@ -215,4 +215,5 @@ def test_no_folder_is_made_where_there_is_no_collection(tmp_path):
 def test_the_folder_after_a_store(name, following):
     assert layout.following_store(name) == following
     assert layout.is_store(name)
+    assert layout.is_store(f"{name}{layout.GONE}")
     assert not layout.is_store(f"{name}s")

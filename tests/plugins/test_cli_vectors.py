@@ -64,6 +64,27 @@ def test_what_is_said_of_them_is_not_said_of_files(vectors, tmp_path, monkeypatc
     assert "unrelated images" in out
 
 
+def test_every_distance_is_a_number_or_nothing(vectors, tmp_path):
+    """Also where a collection has descriptors that another distance cannot compare: JSON knows no infinity."""
+    rows = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
+    rows[3], rows[5] = 3e38, -3e38
+    np.save(tmp_path / "v.npy", rows)
+    for distance in ("cosine", "manhattan", "euclidean"):
+        (tmp_path / "seealso.yaml").write_text(
+            f"collections: {{vectors: {{path: ./c, index: ppp-codes, distance: {distance}}}}}\n"
+        )
+        if distance == "cosine":
+            assert vectors("import-descriptors", "v.npy")[0] == 0
+        status, out, err = vectors("similar", "id:4", "-k", "40", "--json")
+        assert (status, err) == (0, "")
+        hits = json.loads(out, parse_constant=pytest.fail)["hits"]
+        assert len(hits) == 40
+        assert any(hit["distance"] is None for hit in hits) == (distance != "cosine")
+        status, out, _ = vectors("evaluate", "--queries", "20", "-k", "5", "--candidates", "40", "--json")
+        assert status == 0
+        json.loads(out, parse_constant=pytest.fail)
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

@@ -7,7 +7,7 @@ import seealso
 from seealso_onnx.classifier import KINDS, MOST_SEEN, SURE
 from seealso_onnx.extractor import OnnxExtractor
 from seealso_onnx.imagenet.vocabulary import CLASSES, Vocabulary, folded
-from seealso_tantivy.analysis import Analysis, split
+from seealso_tantivy.analysis import Analysis
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,8 @@ def test_spellings_that_mean_the_same(vocabulary, one, other):
 )
 def test_keywords_are_folded_in_the_same_way(word):
     """So both ways of finding words agree."""
-    assert folded(word) == Analysis([]).plain(split(word))
+    analysis = Analysis([])
+    assert folded(word) == analysis.plain(analysis.split(word))
 
 
 def test_what_is_unknown_is_told_as_it_was_written(vocabulary):

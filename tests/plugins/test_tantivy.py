@@ -27,8 +27,10 @@ from seealso.testing import TextIndexTests, text_fixtures
 from seealso.testing.text_fixtures import add, files_of, found, save
 from seealso_tantivy import files as files_module
 from seealso_tantivy import index as index_module
+from seealso_tantivy.analysis import Analysis
 from seealso_tantivy.documents import schema
 from seealso_tantivy.errors import translated
+from seealso_tantivy.header import WITHOUT_HASHES, WITHOUT_SIGNS
 from seealso_tantivy.index import TantivyIndex
 from seealso_tantivy.options import LANGUAGES, STEMMERS, TantivyOptions
 
@@ -285,9 +287,59 @@ def test_an_index_of_earlier_releases(make, tmp_path):
     assert files_of(folder) == before
 
 
+SIGNS = {
+    1: "Party 🎉🎂 at last",
+    2: "Written in C++ and c#",
+    3: "Thumbs up 👍🏽, from 🇩🇪 with ❤️",
+    4: "A concert in C; hash#tag, 1+1",
+    5: "👩‍🚀 über alles",
+}
+
+
+def test_emoji_and_signs_are_words(index):
+    add(index, SIGNS)
+    expected = {
+        "🎉": [1],
+        '"🎂 at"': [1],
+        "🎉🎂": [1],
+        "🎂🎉": [],
+        "👍": [3],
+        "👍🏿": [3],
+        "🇩🇪": [3],
+        "🇫🇷": [],
+        "❤": [3],
+        "👩‍🚀": [5],
+        "🚀 uber": [5],
+        "C++": [2],
+        "C#": [2],
+        "c": [4],
+        "hash#tag": [4],
+        "1+1": [4],
+        "concert -🎉": [4],
+        "party -🎉": [],
+    }
+    assert {query: found(index, query) for query in expected} == expected
+
+
+def test_signs_in_an_index_of_earlier_releases(make, tmp_path):
+    """They are none in what comes to it, either, as long as it is not built anew."""
+    index = make()
+    index._header = dataclasses.replace(index._header, version=WITHOUT_SIGNS)
+    index._analysis = Analysis(index.options.languages, signs=False)
+    add(index, SIGNS)
+    snapshot = save(index, tmp_path / "1")
+    index.close()
+    again = make(snapshot)
+    add(again, {6: "🎉 in C++"})
+    assert (found(again, "🎉"), found(again, "C++"), found(again, "party")) == ([], [2, 4, 6], [1])
+    again.remove(np.array([2]))
+    assert json.loads((save(again, tmp_path / "2") / "text-index.json").read_text())["version"] == 3
+    assert again.hashes() is not None
+
+
 def without_hashes(index):
     """A new index, as an earlier release would have made it: it keeps no hashes of words."""
-    index._header = dataclasses.replace(index._header, hashed=False)
+    index._header = dataclasses.replace(index._header, version=WITHOUT_HASHES)
     index._schema = schema(index._analysis, hashed=False)
     return index
 
@@ -357,7 +409,7 @@ def refused(make, snapshot, **options):
         (b'{"magic": "seealso-tantivy", "version": 2, "languages": 3}', "is not of a text index"),
         (b'{"magic": "seealso-tantivy", "version": 2, "languages": ["en"], "files": {}, "crc32": 3}', "is damaged"),
         (b'{"magic": "seealso-tantivy", "version": 1, "languages": ["en"], "applied": "x"}', "is not of a text index"),
-        (b'{"magic": "seealso-tantivy", "version": 9}', "is of format 9, and this release reads up to 3"),
+        (b'{"magic": "seealso-tantivy", "version": 9}', "is of format 9, and this release reads up to 4"),
         (b'{"magic": "seealso-tantivy", "version": 1, "languages": ["fr"], "applied": 3}', "for other languages"),
     ],
 )

@@ -17,6 +17,7 @@ from PIL import Image
 
 from seealso.errors import ImageError, ImageTooLarge
 from seealso.images.colours import to_srgb
+from seealso.images.noise import heard, listening
 from seealso.images.plain import MOST_SEGMENTS, MOST_TAGS, ended, is_too_long, plainer, tiff_tags
 from seealso.interfaces.image_limits import ImageLimits
 
@@ -138,7 +139,8 @@ def _too_large(kind: str, error: BaseException) -> ImageTooLarge:
 def _failure(kind: str, error: Exception) -> ImageError:
     if isinstance(error, ImageError):
         return error
-    return ImageError(f"damaged or not an image ({kind}): {_reason(error)}")
+    more = f" ({_one_line(heard())})" if heard() else ""
+    return ImageError(f"damaged or not an image ({kind}): {_reason(error)}{more}")
 
 
 @contextmanager
@@ -203,9 +205,12 @@ def _decode(
 
 def _reason(error: Exception) -> str:
     """What a decoder says, as one line that a terminal can be given: parts of it can be the file's."""
-    said = " ".join(str(error).split())[:200]
-    if " " not in said:  # as the key of a KeyError
-        return "its structure makes no sense"
+    said = _one_line(str(error))
+    return said if " " in said else "its structure makes no sense"  # as the key of a KeyError
+
+
+def _one_line(text: str) -> str:
+    said = " ".join(text.split())[:200]
     return "".join(letter if letter.isprintable() else "?" for letter in said)
 
 
@@ -413,7 +418,7 @@ _NO_WARNINGS: Any = ("ignore", None, Warning, _while_decoding, 0)
 
 @contextmanager
 def _without_warnings() -> Iterator[None]:
-    """Have Pillow not warn, in this thread, of the damage that it finds: nobody can act on it, and the pixels count.
+    """Have Pillow and libtiff not warn, in this thread, of the damage that they find: nobody can act on it, and the pixels count.
 
     `warnings.catch_warnings` changes all threads' filters, and then puts back what may be another's. This filter stays,
     but sees whether the thread that warns is decoding here.
@@ -424,7 +429,8 @@ def _without_warnings() -> Iterator[None]:
         warnings.filters = [_NO_WARNINGS, *others]
     _while_decoding.active = True
     try:
-        yield
+        with listening():
+            yield
     finally:
         _while_decoding.active = False
 

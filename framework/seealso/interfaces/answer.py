@@ -162,7 +162,7 @@ class Answer:
         reasons: why it is answered one way alone, where keywords and examples were asked for; or that the collection is empty.
         likeness: what a likeness in percent means here; None where that is not known, or the examples are no images. What is alike
             is told for this query: to an image that is unlike most others, its own kind is further away, too.
-        instead: text queries to ask instead, with other words for one that the extractor does not know.
+        instead: text queries to ask instead, with other words for one that the extractor does not know, or no object has.
         empty: whether the collection holds no object. Then nothing was looked for, and no example was looked at.
     """
 

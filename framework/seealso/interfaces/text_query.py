@@ -22,6 +22,10 @@ LONGEST = 1000
 
 MOST_TERMS = 50
 
+PICTOGRAPHS = "\u231a-\u23ff\u2600-\u27bf\u2b50\u2b55\U0001f000-\U0001faff"
+"""Characters that are words by themselves, as ranges of a regular expression: emoji, and what looks like them."""
+
+_WORD = re.compile(rf"[^\W_]|[{PICTOGRAPHS}]")
 _TERM = re.compile(
     r"""(?P<minus>[-–−]*)                       # a word processor may have made a dash of it
         (?:(?P<field>[^\W\d_]+):(?=\S))?
@@ -159,4 +163,4 @@ def _term(found: re.Match[str]) -> Term | None:
 
 
 def _has_letters(text: str) -> bool:
-    return any(character.isalnum() for character in text)
+    return _WORD.search(text) is not None

@@ -74,6 +74,11 @@ class Classifier:
         return np.asarray(self._layer.weights.mean(axis=0))
 
     @cached_property
+    def _lengths(self) -> np.ndarray:
+        """Of the weights of each class, less the mean of all: ``(1000,)``."""
+        return np.asarray(np.linalg.norm(self._layer.weights - self._mean, axis=1))
+
+    @cached_property
     def _kinds(self) -> np.ndarray:
         """Which classes each of `KINDS` covers: float32 ``(len(KINDS), 1000)``, 1 or 0."""
         covers = np.zeros((len(KINDS), CLASSES), np.float32)
@@ -107,8 +112,9 @@ class Classifier:
         terms = list(self._vocabulary.terms(phrase).values())
         together = sum(weights / weights.sum() for weights in terms)
         meant = np.flatnonzero(together)
-        centred = self._layer.weights[meant] - self._mean
-        direction = together[meant] @ (centred / np.linalg.norm(centred, axis=1, keepdims=True))
+        # Σ w (x − mean) / |x − mean|, without making x − mean of hundreds of classes.
+        weights = together[meant] / self._lengths[meant]
+        direction = weights @ self._layer.weights[meant] - weights.sum() * self._mean
         return Meaning(terms, np.asarray(direction / np.linalg.norm(direction), np.float32))
 
     def distances(self, phrase: str, descriptors: np.ndarray) -> np.ndarray:

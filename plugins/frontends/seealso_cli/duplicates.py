@@ -92,15 +92,15 @@ def _paths(image: Image, *, others: bool) -> tuple[bytes, ...]:
 
 def _as_json(collection: Collection, found: Duplicates, *, others: bool) -> Iterator[str]:
     """One JSON document, piece by piece."""
-    yield json.dumps(found.as_json())[:-1] + ', "groups": ['
+    yield json.dumps(found.as_json(), allow_nan=False)[:-1] + ', "groups": ['
     for number, group in enumerate(found):
         facts = {"files": group.files, "spare": group.spare, "spread": group.spread}
-        yield (", " if number else "") + json.dumps(facts)[:-1] + ', "images": ['
+        yield (", " if number else "") + json.dumps(facts, allow_nan=False)[:-1] + ', "images": ['
         between = ""
         for image in _images(collection, group):
             shown = _paths(image, others=others)
             if shown:
-                yield between + json.dumps(_image_as_json(image, shown), ensure_ascii=False)
+                yield between + json.dumps(_image_as_json(image, shown), ensure_ascii=False, allow_nan=False)
                 between = ", "
         yield "]}"
     yield "]}\n"

@@ -80,7 +80,7 @@ def say(text: str, *, newline: bool = True) -> None:
 
 def write_json(document: object) -> None:
     """One JSON document on standard output."""
-    say(json.dumps(document, ensure_ascii=False))
+    say(json.dumps(document, ensure_ascii=False, allow_nan=False))
 
 
 def write_paths(hits: Sequence[Hit], *, null: bool) -> None:

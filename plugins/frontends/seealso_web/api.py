@@ -53,7 +53,8 @@ def answer(request: Request, document: dict[str, Any], *, status: int = 200, wit
 
 
 def _encoded(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode("utf-8", "backslashreplace")
 
 
 async def collections(request: Request) -> Response:

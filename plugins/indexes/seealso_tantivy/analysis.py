@@ -1,5 +1,7 @@
 """From a text to the words that are looked for: split, lower case, stemmed, without accents.
 
+A word is a run of letters and digits; ``C++`` and ``C#`` are words, and so is every emoji.
+
 A text is split here, once, and joined again by spaces: tantivy's analysers, one for words as they are written and one for each
 language, then only split at these. In scripts that put no spaces between words every character is a word of its own, and
 a word of several is found as a phrase.
@@ -14,6 +16,7 @@ from collections.abc import Iterable, Iterator
 
 import tantivy
 
+from seealso import PICTOGRAPHS
 from seealso_tantivy.options import STEMMERS
 
 WRITTEN = "written"
@@ -26,11 +29,15 @@ LONGEST_RUN = 16
 """Characters that are kept together for suggestions, of a script without spaces."""
 
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-_WORD = rf"[{_UNSPACED}]\p{{M}}*|[\p{{L}}\p{{N}}\p{{M}}&&[^{_UNSPACED}]]+"
+_SPACED = rf"[\p{{L}}\p{{N}}\p{{M}}&&[^{_UNSPACED}]]"
+_WORD = rf"[{_UNSPACED}]\p{{M}}*|{_SPACED}+"
+_SIGN = rf"{_SPACED}+\+\+|[a-zA-Z]#|[\U0001f1e6-\U0001f1ff]{{2}}|[{PICTOGRAPHS}]"
 _RUN = rf"[{_UNSPACED}][{_UNSPACED}\p{{M}}ー]+"
 
 _ASCII = {code: " " for code in range(128) if chr(code) not in string.ascii_letters + string.digits}
 """What separates words, among the characters of ASCII."""
+
+_ASCII_WORD = re.compile(r"[a-zA-Z0-9]+\+\+|[a-zA-Z]#|[a-zA-Z0-9]+")
 
 _SUBTAG = re.compile("[-_]")
 
@@ -41,18 +48,13 @@ _ACCENTS = re.compile(
 )
 """Marks that people leave out when they type. Those that make another letter or vowel, as in Thai, are not among them."""
 
-_UNSEEN = re.compile("[\u00ad\u180b-\u180d\u200c-\u200f\u2060\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef]")
-"""Soft hyphens, joiners, marks of direction, selectors of variants."""
+_UNSEEN = re.compile(
+    "[\u00ad\u180b-\u180d\u200c-\u200f\u2060\ufe00-\ufe0f\ufeff\U000e0020-\U000e007f\U000e0100-\U000e01ef\U0001f3fb-\U0001f3ff]"
+)
+"""Soft hyphens, joiners, marks of direction, selectors of variants; colours of skin."""
 
 SPELT = "\x1f"
 """In a spelling, what stands between the word without accents and the word as it is written."""
-
-
-def split(text: str) -> str:
-    """The words of a text, one space between two; case and accents stay. Half of a surrogate pair separates words."""
-    if text.isascii():
-        return text.translate(_ASCII)
-    return " ".join(_splitter.analyze(_compatible(text)))
 
 
 def fold(text: str) -> str:
@@ -79,7 +81,8 @@ def _analyzer(pattern: str | None, *filters: tantivy.Filter) -> tantivy.TextAnal
 
 
 # Immutable, and costly to compile.
-_splitter = _analyzer(_WORD)
+_splitter = _analyzer(f"{_SIGN}|{_WORD}")
+_splitter_without_signs = _analyzer(_WORD)
 _runs = _analyzer(_RUN)
 
 
@@ -88,9 +91,11 @@ class Analysis:
 
     Args:
         languages: ISO 639-1 codes.
+        signs: whether emoji, ``C++`` and ``C#`` are words; to an index of an earlier release they are none.
     """
 
-    def __init__(self, languages: Iterable[str]) -> None:
+    def __init__(self, languages: Iterable[str], *, signs: bool = True) -> None:
+        self.signs = signs
         short, lower, ascii_fold = (
             tantivy.Filter.remove_long(LONGEST_WORD + 1),
             tantivy.Filter.lowercase(),
@@ -102,6 +107,15 @@ class Analysis:
             # Stemmers know the accents of their language: only what they leave is folded.
             stem = [tantivy.Filter.stemmer(STEMMERS[code])] if code in STEMMERS else []
             self.analyzers[code] = _analyzer(None, short, lower, *stem, ascii_fold)
+
+    def split(self, text: str) -> str:
+        """The words of a text, with spaces between them; case and accents stay. Half of a surrogate pair separates words."""
+        if text.isascii():
+            if self.signs and ("++" in text or "#" in text):
+                return " ".join(_ASCII_WORD.findall(text))
+            return text.translate(_ASCII)
+        splitter = _splitter if self.signs else _splitter_without_signs
+        return " ".join(splitter.analyze(_compatible(text)))
 
     def analyses_of(self, language: str) -> tuple[str, ...]:
         """The analyses for a text in a language (empty: it is not known which); none where it is passed over.
@@ -140,7 +154,7 @@ class Analysis:
 
     def beginning(self, text: str) -> tuple[str, str]:
         """The beginning of a word: as spellings are sorted, and as it is written; both empty where it is of several words."""
-        words = split(text).split()
+        words = self.split(text).split()
         written = "".join(words).lower()
         if len(words) != 1 and _runs.analyze(written) != [written]:
             return "", ""

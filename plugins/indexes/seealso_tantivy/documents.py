@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 import tantivy
 
 from seealso import Words, hash_of_words
-from seealso_tantivy.analysis import WRITTEN, Analysis, fold, split
+from seealso_tantivy.analysis import WRITTEN, Analysis, fold
 
 ID = "id"
 HASH = "hash"
@@ -61,7 +61,7 @@ def document(id_: int, words: Sequence[Words], analysis: Analysis, *, hashed: bo
     texts: dict[tuple[str, str], list[str]] = {}
     spellings: set[str] = set()
     for field, text, language in words:
-        separate = split(text) if analysis.analyses_of(language) else ""
+        separate = analysis.split(text) if analysis.analyses_of(language) else ""
         if separate and not separate.isspace():
             texts.setdefault((field, language), []).append(separate)
             spellings.update(analysis.spellings(text, separate))

@@ -15,11 +15,14 @@ from seealso_tantivy.errors import REMEDY
 
 NAME = "text-index.json"
 MAGIC = "seealso-tantivy"
-VERSION = 3
+VERSION = 4
 """Of the snapshot, the schema and the analysis: when a word comes to be stored in another form, an index has to be built anew."""
 
+WITHOUT_SIGNS = 3
+"""The version of an index in which emoji, ``C++`` and ``C#`` are no words. It goes on so until it is built anew."""
+
 WITHOUT_HASHES = 2
-"""The version of an index that keeps no hashes of words. It goes on so until it is built anew."""
+"""That of one that keeps no hashes of words either."""
 
 IN_PLACE = 1
 """The version of an index that was changed in its folder. It has no list of files, and knows its change of the catalogue itself."""
@@ -67,17 +70,28 @@ class Header:
         languages: whose words are in the index.
         files: name → what is known of it, for each of tantivy's files; none in an index that was changed in place.
         applied: the change of the catalogue that an index that was changed in place recorded; else None.
-        hashed: whether a hash of its words is kept of each object.
+        version: the format's.
     """
 
     languages: tuple[str, ...]
     files: Mapping[str, Recorded] = field(default_factory=dict)
     applied: int | None = None
-    hashed: bool = True
+    version: int = VERSION
+
+    @property
+    def hashed(self) -> bool:
+        """Whether a hash of its words is kept of each object."""
+        return self.version > WITHOUT_HASHES
+
+    @property
+    def signs(self) -> bool:
+        """Whether emoji, ``C++`` and ``C#`` are words."""
+        return self.version > WITHOUT_SIGNS
 
     def write(self, directory: Path) -> None:
         """Write the file into a new snapshot."""
-        version = VERSION if self.hashed else WITHOUT_HASHES
+        # One that was changed in place gets a snapshot like the others.
+        version = max(self.version, WITHOUT_HASHES)
         content = {"magic": MAGIC, "version": version, "languages": self.languages, "files": dict(self.files)}
         (directory / NAME).write_text(json.dumps(content | {"crc32": _crc32(content)}))
 
@@ -94,7 +108,7 @@ def read_header(directory: Path) -> Header:
         if content.pop("magic") != MAGIC:
             raise ValueError
         version = int(content.pop("version"))
-        if version in (VERSION, WITHOUT_HASHES, IN_PLACE):
+        if IN_PLACE <= version <= VERSION:
             return _parse(content, version)
     except (FileNotFoundError, NotADirectoryError):
         raise FormatError(f"{directory} is no snapshot of a text index: {NAME} is missing; {REMEDY}") from None
@@ -106,12 +120,12 @@ def read_header(directory: Path) -> Header:
 def _parse(content: dict[str, Any], version: int) -> Header:
     languages = tuple(map(str, content["languages"]))
     if version == IN_PLACE:
-        return Header(languages, applied=int(content["applied"]), hashed=False)
+        return Header(languages, applied=int(content["applied"]), version=version)
     crc32 = content.pop("crc32")
     files = {name: Recorded(*map(int, known)) for name, known in content["files"].items()}
     if crc32 != _crc32({"magic": MAGIC, "version": version} | content) or any("/" in name for name in files):
         raise ValueError
-    return Header(languages, files, hashed=version != WITHOUT_HASHES)
+    return Header(languages, files, version=version)
 
 
 def _crc32(content: dict[str, Any]) -> int:

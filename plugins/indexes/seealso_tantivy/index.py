@@ -69,6 +69,7 @@ class TantivyIndex(TextIndex):
         """Open a snapshot, or the folder of an index that an earlier release changed in place."""
         self._refuse_closed()
         snapshot = Snapshot.open(directory, self._analysis.languages)
+        self._analysis = Analysis(self.options.languages, signs=snapshot.header.signs)
         self._schema = schema(self._analysis, hashed=snapshot.header.hashed)
         self._searcher = open_to_read(snapshot.files, snapshot.sizes, self._schema)
         self._snapshot, self._header = snapshot, snapshot.header

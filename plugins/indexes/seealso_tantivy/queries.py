@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import tantivy
 
 from seealso import Match, Term, TextQuery
-from seealso_tantivy.analysis import SPELT, WRITTEN, Analysis, is_part_of_a_run, split
+from seealso_tantivy.analysis import SPELT, WRITTEN, Analysis, is_part_of_a_run
 from seealso_tantivy.documents import FIELDS, SPELLINGS, whole, within
 
 _LONGEST_FUZZY = 32
@@ -58,7 +58,7 @@ class QueryBuilder:
         if field and not self._searcher.doc_freq(FIELDS, field):
             # No object has such a field: it is a part of what is looked for, as in http://….
             field, text = "", f"{field}:{text}"
-        words = split(text)
+        words = self._analysis.split(text)
         if term.match is Match.PREFIX:
             return self._inexact(words, field, self._beginning)
         if term.match is Match.FUZZY:

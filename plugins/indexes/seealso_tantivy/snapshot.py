@@ -81,7 +81,7 @@ def write_snapshot(
         recorded = {
             name: known[name] if name in known and name != META else Recorded.of(files / name) for name in names
         }
-        header = Header(before.languages, recorded, hashed=before.hashed)
+        header = Header(before.languages, recorded, version=before.version)
         header.write(directory)
     return header
 

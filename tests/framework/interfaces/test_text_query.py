@@ -1,12 +1,13 @@
 """How a text query is taken apart."""
 
+import re
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seealso import Match, QueryError, Term, TextQuery
+from seealso import PICTOGRAPHS, Match, QueryError, Term, TextQuery
 from seealso.interfaces.text_query import LONGEST, MOST_TERMS
 
 WORD, PHRASE, PREFIX, FUZZY = Match
@@ -63,6 +64,8 @@ WORD, PHRASE, PREFIX, FUZZY = Match
         ("2005..2010 title:1..2", [Term("2005..2010"), Term("1..2", field="title")]),
         ("e\u0301te\u0301", [Term("été")]),
         ("鳥", [Term("鳥")]),
+        ("🎉 -👍🏽", [Term("🎉"), Term("👍🏽", excluded=True)]),
+        ("C++ c# -- ©", [Term("C++"), Term("c#")]),
     ],
 )
 def test_what_it_is_made_of(text, terms):
@@ -105,7 +108,7 @@ def test_any_text_is_taken_apart_or_refused(text):
     assert any(not term.excluded for term in terms)
     told = unicodedata.normalize("NFC", text)
     for term in (each for some in terms for each in some.each()):
-        assert any(character.isalnum() for character in term.text)
+        assert re.search(rf"[^\W_]|[{PICTOGRAPHS}]", term.text)
         assert '"' not in term.text
         assert (" " in term.text) is (term.match is PHRASE)
         assert all(part in told for part in term.text.split(" "))

@@ -24,6 +24,9 @@ STATE = FileState(b"imported", 0)
 
 LONGEST_NAME = 1000
 
+LARGE = 1e15
+"""Only values beyond this may make a distance that float32 does not hold: the squares of a million smaller ones add up to less."""
+
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
@@ -100,7 +103,7 @@ class Import:
         """Take in the first ``count`` descriptors of a file.
 
         Raises:
-            FileError: values of one are not finite, or too large; those before it are imported.
+            FileError: values of one are not finite, or so large that distances are not; the parts of the file before it are imported.
         """
         started, added = time.monotonic(), 0
         for start in range(0, count, vectors.part):
@@ -127,12 +130,31 @@ class Import:
         with np.errstate(over="ignore"):
             descriptors = np.ascontiguousarray(rows.astype(dtype))
         if dtype.kind == "f":
-            wrong = np.flatnonzero(~np.isfinite(descriptors).all(axis=1))
-            if wrong.size:
-                raise FileError(
-                    f"{file}, row {numbers[int(wrong[0])]}: values that are not finite numbers, or too large for {dtype.name}"
-                )
+            self._check(descriptors, file, numbers)
         return descriptors
+
+    def _check(self, descriptors: np.ndarray, file: Path, numbers: Sequence[int]) -> None:
+        """Refuse what is no finite number, and what is so large that distances from it would be none."""
+        # What is not a number stays so in both.
+        largest = np.maximum(descriptors.max(axis=1), -descriptors.min(axis=1))
+        wrong = np.flatnonzero(~np.isfinite(largest))
+        if wrong.size:
+            row = int(wrong[0])
+            column = int(np.flatnonzero(~np.isfinite(descriptors[row]))[0])
+            raise FileError(
+                f"{file}, row {numbers[row]}, column {column}: a value that is not a finite number, or too large for "
+                f"{descriptors.dtype.name}"
+            )
+        for row in np.flatnonzero(largest.astype(np.float64) > LARGE).tolist():
+            descriptor = descriptors[row]
+            # Nothing whose values are as large is further away.
+            furthest = self._opened.distance.one_to_many(descriptor, np.stack([-descriptor, np.zeros_like(descriptor)]))
+            if not np.isfinite(furthest).all():
+                column = int(np.abs(descriptor).argmax())
+                raise FileError(
+                    f"{file}, row {numbers[row]}, column {column}: {descriptor[column]:g} is so large that the distance "
+                    f"{self._opened.distance.name} is no finite number; scale the descriptors, or take the distance cosine"
+                )
 
     def _commit(self, descriptors: np.ndarray, paths: list[bytes]) -> None:
         ids = self._reserve.take(len(paths))

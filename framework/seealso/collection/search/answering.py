@@ -14,10 +14,12 @@ from seealso.collection.search.examples import Examples
 from seealso.collection.search.folding import SPARE, Folded
 from seealso.collection.search.fusion import DEPTH, fused
 from seealso.collection.search.hits import Page, hits_of, hits_of_pages, nearest_hits, with_likeness
-from seealso.collection.search.keywords import matching, ranked
+from seealso.collection.search.kept_matches import KeptMatches
+from seealso.collection.search.keywords import ranked
 from seealso.collection.search.measures import Measure
 from seealso.collection.search.moment import Moment
 from seealso.collection.search.refinement import Best, Refinement, Wanted
+from seealso.collection.search.spelling import asked_instead
 from seealso.collection.search.stopwatch import Stopwatch
 from seealso.configuration.models import SearchConfig
 from seealso.errors import ConfigError, PluginError, ProvenanceMismatch, QueryError, UnknownWord
@@ -88,6 +90,7 @@ class Answering:
         settings: how the collection is searched.
         watch: books the stages.
         duplicates: knows which near-identical images were found in it.
+        matches: knows what matched text queries that were asked before.
 
     Attributes:
         cost: what it took so far.
@@ -100,6 +103,7 @@ class Answering:
         settings: SearchConfig,
         watch: Stopwatch,
         duplicates: KeptDuplicates,
+        matches: KeptMatches,
     ) -> None:
         self._moment = moment
         self._opened = moment.opened
@@ -107,6 +111,7 @@ class Answering:
         self._settings = settings
         self._watch = watch
         self._kept_duplicates = duplicates
+        self._kept_matches = matches
         self.cost = Cost(ms=watch.times)
         self._unsearched = 0
 
@@ -135,12 +140,14 @@ class Answering:
         """The objects that the hits may be; and how many match ``where``."""
         if query.where is None:
             return query.allowed, None
-        where = query.where
+        where, keeper = query.where, self._opened.text
 
         def asked(view: View[TextIndex]) -> IdSet:
             self._unsearched = max(self._unsearched, view.unsearched)
             self._watch.book("catch_up")
-            return matching(view.part, where, None)
+            # Before the index is asked: what it learns meanwhile is in the set already.
+            applied = 0 if keeper is None else keeper.applied
+            return self._kept_matches.get(view.part, applied, where)
 
         allowed = self._opened.ask_text(asked)
         matched = len(allowed)
@@ -279,16 +286,17 @@ class Answering:
         keywords = query.keywords
         allowed, _ = self._allowed(query)
 
-        def asked(view: View[TextIndex]) -> TextHits:
+        def asked(view: View[TextIndex]) -> tuple[TextHits, tuple[str, ...]]:
             self._unsearched = max(self._unsearched, view.unsearched)
             self._watch.book("catch_up")
-            return ranked(view.part, keywords, query.k, query.offset, allowed)
+            found = ranked(view.part, keywords, query.k, query.offset, allowed)
+            return found, () if found.total or view.part is None else asked_instead(view.part, keywords)
 
-        found = opened.ask_text(asked)
+        found, instead = opened.ask_text(asked)
         self._watch.book("text")
         hits = hits_of(opened.catalog, found.ids.tolist(), found.scores.tolist())
         self._watch.book("rows")
-        return Answer(query, hits, self.cost, (), found.total, self._unsearched)
+        return Answer(query, hits, self.cost, (), found.total, self._unsearched, instead=instead)
 
     def _by_both(self, query: Query) -> Answer:
         """By keywords and by examples, fused by reciprocal rank.
@@ -324,6 +332,8 @@ class Answering:
                 found[hit.id] = hit if before is None else replace(hit, score=before.score)
         order = fused([np.array([hit.id for hit in each.hits], np.int64) for each in answers])
         hits = tuple(found[id_] for id_ in order[query.offset : query.reach].tolist())
+        if not found and not instead:
+            instead = next((each.instead for each in answers if each.instead), ())
         return Answer(
             query,
             hits,

@@ -14,6 +14,7 @@ from seealso.collection.parts.opening import Opening
 from seealso.collection.search.answering import Answering, Found, check_answerable
 from seealso.collection.search.examples import Examples
 from seealso.collection.search.hits import hits_of_pages
+from seealso.collection.search.kept_matches import KeptMatches
 from seealso.collection.search.moment import Moment
 from seealso.collection.search.stopwatch import Stopwatch
 from seealso.configuration.models import SearchConfig
@@ -50,6 +51,7 @@ class Searching:
         self._settings = settings
         self._likeness = likeness
         self._duplicates = duplicates
+        self._matches = KeptMatches()
 
     def search(self, query: Query) -> Answer:
         """The answer to a query; see `Collection.search`."""
@@ -82,7 +84,7 @@ class Searching:
         return Moment(opened, self._likeness, queries)
 
     def _answering(self, moment: Moment, watch: Stopwatch) -> Answering:
-        return Answering(moment, self._examples(), self._settings, watch, self._duplicates)
+        return Answering(moment, self._examples(), self._settings, watch, self._duplicates, self._matches)
 
     def _together(self, queries: Sequence[Query], opened: Opened, shared: Stopwatch) -> list[Answer]:
         """The answers to a few queries. What is done for all of them at once is told in equal shares."""

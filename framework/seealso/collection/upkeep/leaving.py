@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import shutil
@@ -19,7 +20,7 @@ from seealso.durability import make_directory
 from seealso.errors import SeealsoError
 from seealso.interfaces.plugin import PluginChoice
 from seealso.interfaces.store import ObjectStore
-from seealso.layout import following_store, is_store
+from seealso.layout import GONE, following_store, is_store
 from seealso.registry.kinds import STORE
 
 CONVERTING = "converting_to"  # where the catalogue keeps the new store of a conversion under way
@@ -87,9 +88,18 @@ def remove_left(path: Path, parts: Parts, writer: CatalogWriter) -> None:
     kept = [each for each in _left(writer) if not _removed(path, each, parts, writer)]
     writer.set_meta(_record(kept))
     staying = {store_folder(writer), *(each.folder for each in kept)}
-    for folder in path.iterdir():
+    for folder in list(path.iterdir()):
         if is_store(folder.name) and folder.name not in staying:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove the folder of a store, all of it at once for whoever reads it: a file that is missing beside others looks like damage."""
+    gone = folder if folder.name.endswith(GONE) else folder.with_name(folder.name + GONE)
+    with contextlib.suppress(OSError):  # where something of that name is left, it goes without
+        folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _left(writer: CatalogWriter) -> list[Unused]:

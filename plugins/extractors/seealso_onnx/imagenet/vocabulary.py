@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from difflib import SequenceMatcher
 from functools import cached_property
-from heapq import nlargest
 from pathlib import Path
 
 import numpy as np
 
-from seealso import QueryError, UnknownWord
+from seealso import QueryError, UnknownWord, nearest_spellings
 from seealso_onnx.imagenet.plurals import singulars
 
 CLASSES = 1000
@@ -20,8 +18,6 @@ MOST_WORDS = 32
 LONGEST_WORD = 64  # letters
 SUGGESTIONS = 3
 LOOKED_AT = 4 * SUGGESTIONS  # of the nearest, some of which are plurals of others
-ALIKE = 0.75
-"""How alike a suggestion has to be, where 1 is the same."""
 SILENT = frozenset(["a", "an", "and", "at", "by", "for", "from", "in", "is", "of", "on", "or", "the", "to", "with"])
 """Words that say nothing of what is seen."""
 
@@ -109,23 +105,11 @@ class Vocabulary:
         return UnknownWord(f"the network does not know what {said!r} looks like{hint}", written, near)
 
     def _nearest(self, word: str) -> list[str]:
-        """The single words that are spelt most like it, letters swapped or not, the nearest first; of a word and its plural the nearer one."""
-
-        def likeness(other: str) -> float:
-            given, letters = (word, other), (sorted(word), sorted(other))
-            return (SequenceMatcher(None, *given).ratio() + SequenceMatcher(None, *letters).ratio()) / 2
-
+        """The single words that are spelt most like it, the nearest first; of a word and its plural the nearer one."""
         known = (match.group(1) for match in re.finditer(r"\n([^\t ]+)\t", self._text))
-        # Only those that begin or end alike, and are about as long: the others are many.
-        like = (
-            other
-            for other in known
-            if abs(len(other) - len(word)) <= 2 and (other[0] == word[0] or other[-1] == word[-1])
-        )
-        best = nlargest(LOOKED_AT, ((likeness(other), other) for other in like))
         found: list[str] = []
-        for alike, other in best:
-            if alike >= ALIKE and not any(_is_one_word(other, each) for each in found):
+        for other in nearest_spellings(word, known, LOOKED_AT):
+            if not any(_is_one_word(other, each) for each in found):
                 found.append(other)
         return found[:SUGGESTIONS]
 

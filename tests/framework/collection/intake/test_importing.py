@@ -262,8 +262,8 @@ def hostile(folder, name: str):
         ("ragged.parquet", "row 1: it is no list of 2 numbers, as the first is"),
         ("words.parquet", "row 0: it is no list of 2 numbers"),
         ("none.parquet", "of lists there are: none"),
-        ("nan.npy", "row 31: values that are not finite numbers"),
-        ("large.npy", "row 0: values that are not finite numbers, or too large for float32"),
+        ("nan.npy", "row 31, column 3: a value that is not a finite number"),
+        ("large.npy", "row 0, column 0: a value that is not a finite number, or too large for float32"),
         ("what.csv", r"descriptors are read from \.npy, \.fvecs"),
         ("absent.npy", "cannot be read: No such file or directory"),
     ],
@@ -276,6 +276,22 @@ def test_what_cannot_be_taken_in(collection, tmp_path, name, expected):
     if not collection.exists():
         return
     assert collection.counts().objects == 0
+
+
+@pytest.mark.parametrize("distance", ["euclidean", "manhattan"])
+def test_what_is_further_than_a_distance_can_say(make_collection, tmp_path, distance):
+    """Two such descriptors are neighbours of nothing: every distance from them would be infinite."""
+    vectors = some(50)
+    vectors[[7, 9], [2, 0]] = -2e38, 1e30
+    collection = make_collection("far", extractor="imported", distance=distance)
+    with pytest.raises(
+        seealso.FileError,
+        match=rf"npy, row 7, column 2: -2e\+38 is so large that the distance {distance} is no finite number; scale the",
+    ):
+        collection.import_descriptors(write(tmp_path, ".npy", vectors))
+    assert collection.import_descriptors(write(tmp_path, ".npy", vectors[8:])).added == 42
+    angles = make_collection("angles", extractor="imported", distance="cosine")
+    assert angles.import_descriptors(write(tmp_path, ".npy", vectors)).added == 50
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """What a conversion leaves is removed: also what a store keeps elsewhere, and also after an interruption."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -58,6 +60,19 @@ def test_one_that_was_not_finished_does_too(opening, tmp_path):
     assert len(names(tmp_path / "bucket")) == 1
     assert [name for name in names(tmp_path / "c") if name.startswith("store")] == ["store"]
     assert collection.verify().problems == []
+
+
+def test_a_store_goes_all_at_once(opening, tmp_path, monkeypatch):
+    """Whoever reads it finds all of it or nothing; what was not removed to its end is removed the next time."""
+    store, seen = tmp_path / "c" / "store", []
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr("shutil.rmtree", lambda folder, **options: seen.append((Path(folder).name, store.exists())))
+        opening().convert(seealso.PluginChoice("flat-file"))
+    assert next(each for each in seen if each[0].startswith("store")) == ("store.gone", False)
+    assert [name for name in names(tmp_path / "c") if name.startswith("store")] == ["store-2", "store.gone"]
+    store.mkdir()  # as one would look that was killed before it was renamed
+    opening(store="flat-file").maintain()
+    assert [name for name in names(tmp_path / "c") if name.startswith("store")] == ["store-2"]
 
 
 def test_what_was_begun_is_found_again(opening, tmp_path):
