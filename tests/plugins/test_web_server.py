@@ -14,7 +14,7 @@ import pytest
 
 import seealso
 from seealso.testing import FrontendTests
-from seealso_web import connections
+from seealso_web import connections, server
 from seealso_web.frontend import Web
 from seealso_web.options import WebOptions
 from seealso_web.server import address_of, listen
@@ -48,6 +48,24 @@ def address(tmp_path_factory, web_collection):
         patch.setattr(connections, "HEAD_SECONDS", 1)
         with running(file) as address:
             yield address
+
+
+def test_memory_is_given_back_after_requests(tmp_path, web_collection, monkeypatch):
+    """And not again while nobody asks."""
+    given = []
+    monkeypatch.setattr(server, "TIDY_SECONDS", 0.05)
+    monkeypatch.setattr(server, "give_back", lambda: given.append(1))
+    file = configure(tmp_path, {"photos": web_collection}, port=free_port())
+    with running(file) as address:
+        for number in (1, 2):
+            httpx2.get(f"{address}/readyz")
+            deadline = time.monotonic() + 10
+            while len(given) < number and time.monotonic() < deadline:
+                time.sleep(0.05)
+            time.sleep(0.3)
+            quiet = len(given)
+            time.sleep(0.3)
+            assert len(given) == quiet >= number
 
 
 def connect(address: str) -> socket.socket:

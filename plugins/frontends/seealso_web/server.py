@@ -15,12 +15,13 @@ import uvicorn
 from seealso import Collection, ConfigError, Host, MessageFormatter
 from seealso_web.app import make_app
 from seealso_web.connections import protocol
-from seealso_web.memory import share_heaps
+from seealso_web.memory import give_back, share_heaps
 from seealso_web.options import WebOptions
 
 log = logging.getLogger("seealso_web")
 
 GRACE_SECONDS = 30  # for requests in flight, at the end
+TIDY_SECONDS = 60  # after so many, memory that is free goes back to the system
 UNSENT = 1 << 17  # bytes that the system takes for a connection and has not sent yet
 
 
@@ -96,11 +97,23 @@ async def _run(server: uvicorn.Server, listening: socket.socket, stop: threading
             await asyncio.sleep(0.05)
         server.should_exit = True
 
-    watching = asyncio.create_task(watch())
+    beside = [asyncio.create_task(each) for each in (watch(), _tidy(server))]
     try:
         await server.serve(sockets=[listening])
     finally:
-        watching.cancel()
+        for task in beside:
+            task.cancel()
+
+
+async def _tidy(server: uvicorn.Server) -> None:
+    """Give memory back now and then, where anything was asked since: what each request leaves free lies about in pieces, and is kept."""
+    tidied = 0
+    while True:
+        await asyncio.sleep(TIDY_SECONDS)
+        answered = server.server_state.total_requests
+        if answered != tidied:
+            tidied = answered
+            await asyncio.to_thread(give_back)
 
 
 def _log_requests() -> None:
