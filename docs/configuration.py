@@ -66,7 +66,7 @@ def page() -> str:
     lines += [f"- `{key}:` {field.description}" for key, field in Config.model_fields.items()]
     lines += ["- `x-…:` anything: a place for YAML's anchors", "", "## A collection: `collections: NAME:`", ""]
     lines += table(CollectionConfig)
-    for key in ("search", "images"):
+    for key in ("scan", "search", "images"):
         model = CollectionConfig.model_fields[key].annotation
         assert isinstance(model, type)
         lines += ["", f"### `{key}:`", "", *table(model)]

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from seealso.collection.duplicates.groups import Duplicates as Duplicates
     from seealso.collection.duplicates.nearness import MAY_BE_THE_SAME as MAY_BE_THE_SAME
     from seealso.collection.duplicates.nearness import NEARLY_THE_SAME as NEARLY_THE_SAME
+    from seealso.collection.intake.dry_run import DryRun as DryRun
+    from seealso.collection.intake.forgetting import ForgetReport as ForgetReport
+    from seealso.collection.intake.forgetting import ForgottenImage as ForgottenImage
     from seealso.collection.intake.importing import ImportReport as ImportReport
     from seealso.collection.intake.ingest import IngestedBatch as IngestedBatch
     from seealso.collection.intake.ingest import IngestReport as IngestReport
@@ -113,6 +116,7 @@ if TYPE_CHECKING:
     from seealso.interfaces.query import Query as Query
     from seealso.interfaces.records import Counts as Counts
     from seealso.interfaces.records import ObjectRecord as ObjectRecord
+    from seealso.interfaces.scan_rules import ScanRules as ScanRules
     from seealso.interfaces.searchable import Searchable as Searchable
     from seealso.interfaces.sketch import Sketch as Sketch
     from seealso.interfaces.sketch import SketchContext as SketchContext
@@ -166,12 +170,15 @@ _MODULES = {
     "seealso.interfaces.answer": ("Answer", "Asked", "Cost", "Hit", "Times"),
     "seealso.interfaces.example": ("Example", "Region"),
     "seealso.interfaces.query": ("Query",),
+    "seealso.interfaces.scan_rules": ("ScanRules",),
     "seealso.interfaces.searchable": ("Searchable",),
     "seealso.interfaces.records": ("Counts", "ObjectRecord"),
     "seealso.collection.duplicates.groups": ("DuplicateGroup", "Duplicates"),
     "seealso.collection.duplicates.nearness": ("MAY_BE_THE_SAME", "NEARLY_THE_SAME"),
     "seealso.collection.search.content": ("Content",),
     "seealso.collection.upkeep.export": ("export",),
+    "seealso.collection.intake.dry_run": ("DryRun",),
+    "seealso.collection.intake.forgetting": ("ForgetReport", "ForgottenImage"),
     "seealso.collection.intake.importing": ("ImportReport",),
     "seealso.collection.intake.ingest": ("IngestReport", "IngestedBatch", "Progress"),
     "seealso.configuration.models": ("Config", "load_config"),

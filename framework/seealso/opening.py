@@ -26,8 +26,8 @@ def open(
         config: a configuration file, instead of the one in force.
         name: which of the collections that the configuration describes.
         plugins: plugins that are a Python file each.
-        settings: with ``path``: ``extractor``, ``distance``, ``index``, ``store``, ``keywords``, ``text``, ``search``, ``images``,
-            each as in the YAML.
+        settings: with ``path``: ``extractor``, ``distance``, ``index``, ``store``, ``keywords``, ``text``, ``scan``, ``search``,
+            ``images``, each as in the YAML.
 
     Raises:
         ConfigError: the configuration does not fit.

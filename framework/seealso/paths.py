@@ -18,6 +18,11 @@ def uri_of_path(path: bytes) -> str:
     return "file://" + quote(path)
 
 
+def is_below(path: bytes, above: bytes) -> bool:
+    """Whether a path is another one, or below it."""
+    return path == above or path.startswith(above.rstrip(b"/") + b"/")
+
+
 PathLike = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 

@@ -19,6 +19,7 @@ COVERED = {
     "failures": ("path", "reason", "signature", "time"),
     "words": ("path", "source", "words"),
     "described": ("object", "change"),
+    "forgotten": ("hash", "path", "object", "signature", "time"),
 }
 """Table → its columns, in order; each has the column ``checksum`` after them. What is counted (``counts``) needs none: it is
 compared with the rows."""
@@ -32,6 +33,7 @@ KEYS = {
     "failures": ("path",),
     "words": ("path", "source"),
     "described": ("object",),
+    "forgotten": ("hash", "path"),
 }
 """Table → the columns that tell its rows apart."""
 
@@ -45,7 +47,12 @@ TYPES = {
 NOTHING = "x''"
 """No bytes, in SQL."""
 
-ADD_CHECKSUMS = "".join(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER;\n" for table in COVERED)
+LATER = frozenset({"forgotten"})
+"""Tables that came after the checksums: their rows have had them from the first."""
+
+ADD_CHECKSUMS = "".join(
+    f"ALTER TABLE {table} ADD COLUMN checksum INTEGER;\n" for table in COVERED if table not in LATER
+)
 """What format 4 has and format 3 had not."""
 
 

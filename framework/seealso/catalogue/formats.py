@@ -9,7 +9,9 @@ from seealso.catalogue.checksums import ADD_CHECKSUMS
 from seealso.errors import FormatError
 
 APPLICATION_ID = 0x53454541  # "SEEA": the magic number, in SQLite's own field for it
-FORMAT_VERSION = 4  # 2: words; 3: counts; 4: checksums
+FORMAT_VERSION = 5  # 2: words; 3: counts; 4: checksums; 5: what was forgotten
+CHECKSUMS_SINCE = 4  # every row has one
+FORGOTTEN_SINCE = 5
 
 FORMAT = "format"
 """The row of ``meta`` that repeats the format. A catalogue whose header tells of another one is damaged."""
@@ -47,7 +49,22 @@ BEGIN UPDATE counts SET number = number - 1 WHERE name = '{table}'; END;
 """What format 3 has and format 2 had not: how many rows there are, since to count them SQLite goes through all of them. Triggers
 keep the numbers; they do not see the rows that ``INSERT OR REPLACE`` takes away, so nothing here uses that on these tables."""
 
-UPGRADES = {2: WORDS, 3: COUNTS, 4: ADD_CHECKSUMS}
+FORGOTTEN = """
+CREATE TABLE forgotten(
+    hash BLOB NOT NULL,
+    path BLOB NOT NULL,
+    object INTEGER NOT NULL,
+    signature BLOB NOT NULL,
+    time REAL NOT NULL,
+    checksum INTEGER,
+    PRIMARY KEY(hash, path)
+) WITHOUT ROWID;
+CREATE INDEX forgotten_by_path ON forgotten(path);
+"""
+"""What format 5 has and format 4 had not: the contents that stay out, each with the places where it was found, the state of the file
+there, the ID that it had, and when it was forgotten."""
+
+UPGRADES = {2: WORDS, 3: COUNTS, 4: ADD_CHECKSUMS, 5: FORGOTTEN}
 """By format, what makes one of the format before it into it."""
 
 FIRST = """

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seealso.catalogue.checking import structure
-from seealso.catalogue.checksums import KEYS, NOTHING, checksum_of, failing
+from seealso.catalogue.checksums import KEYS, NOTHING, TYPES, checksum_of, failing
 from seealso.catalogue.connection import RESTORE, out_of_order
 from seealso.catalogue.formats import UNCHECKED
 from seealso.catalogue.writer import CatalogWriter
@@ -34,7 +34,8 @@ def add_checksums(writer: CatalogWriter, most: int | None = A_WRITER) -> None:
     while (place := writer.meta(UNCHECKED)) is not None and (most is None or done < most):
         table, key = json.loads(place)
         after = [
-            bytes.fromhex(value) if column == "path" else value for column, value in zip(KEYS[table], key, strict=False)
+            bytes.fromhex(value) if TYPES.get(column) == "blob" else value
+            for column, value in zip(KEYS[table], key, strict=False)
         ]
         with writer.transaction() as connection:
             following = _add_page(connection, writer.file, table, after)
@@ -71,8 +72,8 @@ def forget_damaged(writer: CatalogWriter) -> int:
     """Forget the rows that fail their checksums, and those that nothing else refers to any more; returns how many; O(rows).
 
     The next indexing takes the files of forgotten locations in again, and reads forgotten words again. Unless only failures were
-    forgotten, the next writer rebuilds the indexes, for nobody knows what they have missed. SQLite's own indexes are rebuilt
-    from their tables here.
+    forgotten, or what keeps images out, the next writer rebuilds the indexes, for nobody knows what they have missed. SQLite's own
+    indexes are rebuilt from their tables here.
 
     Raises:
         CorruptCollection: the file is damaged in a way that nothing here mends; nothing was changed.
@@ -99,7 +100,9 @@ def forget_damaged(writer: CatalogWriter) -> int:
             )
             change = str(writer.change() + 1)
             writer.set_in(connection, {"change": change, "removals_known_since": change})
-        return forgotten + connection.execute(f"DELETE FROM failures WHERE {failing('failures')}").rowcount
+        for table in ("failures", "forgotten"):
+            forgotten += connection.execute(f"DELETE FROM {table} WHERE {failing(table)}").rowcount
+        return forgotten
 
 
 def _mend_structure(connection: sqlite3.Connection, writer: CatalogWriter) -> None:

@@ -92,7 +92,7 @@ class Catalog:
 
     def counts(self) -> Counts:
         """How many objects, locations and failures there are."""
-        if self._is_of_format(3):
+        if self.is_of_format(3):
             kept = dict(self._all("SELECT name, number FROM counts"))
             if kept.keys() == set(COUNTED):
                 return Counts(**kept)
@@ -100,7 +100,7 @@ class Catalog:
         assert row is not None
         return Counts(*row)
 
-    def _is_of_format(self, version: int) -> bool:
+    def is_of_format(self, version: int) -> bool:
         """Whether the catalogue is of this format or a later one; the next writer brings an older one to the newest."""
         if self._format < version:
             row = self._one("PRAGMA user_version")
@@ -205,7 +205,7 @@ class Catalog:
     # Words
 
     def _has_words(self) -> bool:
-        return self._is_of_format(2)
+        return self.is_of_format(2)
 
     def words(self, ids: Sequence[int]) -> dict[int, dict[str, tuple[Words, ...]]]:
         """What describes objects: ID → source → words, each once; without the objects that nothing describes."""
@@ -357,6 +357,10 @@ class Catalog:
             lambda connection: connection.execute(statement, parameters).fetchone()
         )
         return found
+
+    def rows(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """What a statement gives; for the modules of the catalogue that look after a table of their own."""
+        return self._all(statement, parameters)
 
     def _all(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         return self._read(lambda connection: connection.execute(statement, parameters).fetchall())

@@ -75,3 +75,20 @@ class Failure:
     time: float
     reached: bool = True
     """The file was there as ``state`` says: whatever it held before, it does not now."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForgottenPlace:
+    """Where content that was forgotten was found.
+
+    Attributes:
+        hash: the SHA-256 of the content.
+        path: where.
+        object: the ID that it had.
+        time: when it was forgotten, in seconds since 1970.
+    """
+
+    hash: bytes
+    path: bytes
+    object: int
+    time: float

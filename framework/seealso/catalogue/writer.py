@@ -19,6 +19,7 @@ from seealso.catalogue.checksums import KEYS, NOTHING, checksum_of, inserting, r
 from seealso.catalogue.connection import connect, log_of, translated
 from seealso.catalogue.formats import (
     APPLICATION_ID,
+    CHECKSUMS_SINCE,
     COUNTED,
     FORMAT,
     FORMAT_VERSION,
@@ -103,10 +104,12 @@ class CatalogWriter(Catalog):
     def _bring_up_to_date(self) -> None:
         """Make a catalogue of an older format one of this."""
         script = "".join(UPGRADES[version] for version in range(self._format + 1, FORMAT_VERSION + 1))
+        lacking = {UNCHECKED: json.dumps([min(KEYS), []])} if self._format < CHECKSUMS_SINCE else {}
         with self._rolled_back_on_failure() as connection:
             connection.executescript(f"BEGIN IMMEDIATE; {script}")
-            connection.execute(f"UPDATE meta SET checksum = {checksum_of('meta')}")
-            self.set_in(connection, {FORMAT: str(FORMAT_VERSION), UNCHECKED: json.dumps([min(KEYS), []])})
+            if lacking:
+                connection.execute(f"UPDATE meta SET checksum = {checksum_of('meta')}")
+            self.set_in(connection, {FORMAT: str(FORMAT_VERSION), **lacking})
             connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
             connection.execute("COMMIT")
         self._format = FORMAT_VERSION
@@ -185,9 +188,13 @@ class CatalogWriter(Catalog):
     def remove_locations(self, paths: Sequence[bytes]) -> None:
         """Forget locations."""
         with self.transaction() as connection:
-            reannotated = self._leave(connection, paths)
-            if reannotated:
-                self._end_change(connection, self.change() + 1, reannotated)
+            self.leave_in(connection, paths)
+
+    def leave_in(self, connection: sqlite3.Connection, paths: Sequence[bytes]) -> None:
+        """Forget locations in a transaction that has begun."""
+        reannotated = self._leave(connection, paths)
+        if reannotated:
+            self._end_change(connection, self.change() + 1, reannotated)
 
     def remove_failures(self, paths: Sequence[bytes]) -> None:
         """Forget failures."""

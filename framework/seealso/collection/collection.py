@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
+from seealso.catalogue.forgotten import call_back, count_forgotten, forgotten_places
 from seealso.catalogue.rows import Failure
 from seealso.catalogue.writer import CatalogWriter
 from seealso.collection.duplicates.finding import Finding
@@ -20,13 +21,14 @@ from seealso.collection.duplicates.groups import Duplicates
 from seealso.collection.duplicates.kept import KeptDuplicates
 from seealso.collection.duplicates.nearness import Nearness
 from seealso.collection.duplicates.pictures import Reader
+from seealso.collection.intake.dry_run import DryRun, dry_run
+from seealso.collection.intake.forgetting import ForgetReport, ForgottenImage, images_of, meant_hashes
 from seealso.collection.intake.importing import Import, ImportReport, read_names
 from seealso.collection.intake.ingest import IngestReport, Progress
 from seealso.collection.intake.intake import Intake
-from seealso.collection.intake.scan import ScanRules
 from seealso.collection.intake.vector_files import open_vectors
 from seealso.collection.likeness import KeptLikeness, random_distances
-from seealso.collection.parts.advice import Advice, advice, advice_on_sketches
+from seealso.collection.parts.advice import Advice, advice, advice_on_rules, advice_on_sketches
 from seealso.collection.parts.automatic import AUTOMATIC, leaves_open
 from seealso.collection.parts.opened import Opened
 from seealso.collection.parts.opening import Opening
@@ -34,6 +36,7 @@ from seealso.collection.parts.reading_words import record_words
 from seealso.collection.parts.reasons import reasons
 from seealso.collection.parts.recorded import sources_record, with_secrets
 from seealso.collection.parts.resolved import Parts
+from seealso.collection.parts.scan_rules import GivenRules, rules_with
 from seealso.collection.search.content import Content, Contents, read_content
 from seealso.collection.search.examples import Examples
 from seealso.collection.search.hits import hits_of
@@ -57,6 +60,7 @@ from seealso.interfaces.likeness import Likeness, Within
 from seealso.interfaces.plugin import PluginChoice
 from seealso.interfaces.query import Query
 from seealso.interfaces.records import Counts, ObjectRecord
+from seealso.interfaces.scan_rules import ScanRules
 from seealso.interfaces.store import ObjectStore
 from seealso.interfaces.text import Words
 from seealso.layout import extras_of
@@ -141,21 +145,28 @@ class Collection:
         *,
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
-        hidden: bool = False,
+        hidden: bool | None = None,
+        rules: Literal["default", "none"] | None = None,
         prune: bool | None = None,
+        again: bool = False,
         keywords: Sequence[PluginChoice] | None = None,
         progress: Callable[[Progress], None] = lambda progress: None,
     ) -> IngestReport:
-        """Take in the images below ``paths``: what is new, changed or moved; and drop what is gone from disk.
+        """Take in the images below ``paths``: what is new, changed or moved; and drop what is gone from disk, or left out by now.
+
+        The rules that are given hold from now on, for every later call (see `rules`).
 
         Args:
             paths: files, taken whatever their names; and folders, of which what has an image's suffix is taken. The
                 collection's own directory is passed over.
-            include: only files that match one of these patterns (see `ScanRules`).
-            exclude: no files or folders that match one of these.
-            hidden: also files and folders whose name begins with a dot.
-            prune: whether to drop what is gone: False never, True always, None when it is surely gone
+            include: only files that match one of these patterns (see `ScanRules`), or one of those given before.
+            exclude: no files or folders that match one of these, beside those given before.
+            hidden: also files and folders whose name begins with a dot; None: as before.
+            rules: take back the rules that were given before: ``default``: begin anew with those of a new collection; ``none``: with none.
+                What the configuration names stays.
+            prune: whether to drop what is gone or left out: False never, True always, None when that is surely meant
                 (see `seealso.collection.intake.prune.prune`).
+            again: also take in what was forgotten (see `forget`), and is found now; it is forgotten no more.
             keywords: keyword sources beside those of the configuration, from now on; None: those given before.
             progress: told how far it is, after every file.
 
@@ -164,23 +175,66 @@ class Collection:
             CollectionReadOnly: nothing can be written there.
             ProvenanceMismatch: the collection was made by another extractor.
             DiskFull: no space is left. What was committed stays.
+            CollectionError: rules that are given leave out more than half of what was found; nothing has changed.
+            ConfigError: a pattern is none, or the configuration says otherwise.
         """
         given = list(dict.fromkeys(absolute(path) for path in paths))
-        if self.exists() and not self.parts.takes_images(self.provenance):
-            raise CollectionError(
-                f"the descriptors of the collection {self.name} were imported, so images cannot be taken in; "
-                "`seealso import-descriptors` adds to it, or give the images a collection of their own"
-            )
+        wanted = GivenRules.checked(include, exclude, hidden, rules)
+        self._refuse_images_to_imported()
         self._opening.make()
         with self._writing() as (opened, writer):
             self.parts.check_provenance(opened.provenance)
             record_words(self.parts, writer)
             if keywords is not None:
-                # Before it is kept: what does not fit is refused.
+                # Before anything is kept: what does not fit is refused.
                 self.parts.chosen_sources(keywords)
+            intake = self._intake(opened, writer)
+            in_force = intake.adopt(wanted, given, prune)
+            if keywords is not None:
                 writer.set_meta(sources_record(keywords))
-            rules = ScanRules(tuple(include), tuple(exclude), hidden)
-            return self._intake(opened, writer).index(given, rules, prune, progress)
+            return intake.index(given, in_force, prune, progress, again=again)
+
+    def _refuse_images_to_imported(self) -> None:
+        if self.exists() and not self.parts.takes_images(self.provenance):
+            raise CollectionError(
+                f"the descriptors of the collection {self.name} were imported, so images cannot be taken in; "
+                "`seealso import-descriptors` adds to it, or give the images a collection of their own"
+            )
+
+    def dry_run(
+        self,
+        paths: Iterable[PathLike],
+        *,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        hidden: bool | None = None,
+        rules: Literal["default", "none"] | None = None,
+        prune: bool | None = None,
+        again: bool = False,
+        progress: Callable[[Progress], None] = lambda progress: None,
+    ) -> DryRun:
+        """What `index` would do with the same arguments. Nothing is written, and no collection is made.
+
+        Files that are new or changed are read, for their content says whether they are moved or forgotten; no image is decoded.
+
+        Raises:
+            CollectionError: rules that are given would be refused.
+            ConfigError: a pattern is none, or the configuration says otherwise.
+        """
+        given = list(dict.fromkeys(absolute(path) for path in paths))
+        wanted = GivenRules.checked(include, exclude, hidden, rules)
+        if not self.exists():
+            return dry_run(self.parts, None, given, wanted, prune, progress, again=again)
+        self._refuse_images_to_imported()
+        with self._opening.using() as opened:
+            return dry_run(self.parts, opened.catalog, given, wanted, prune, progress, again=again)
+
+    @property
+    def rules(self) -> ScanRules:
+        """Which files `index` takes: by the configuration, by what was given to `index` before, and by how the collection was made."""
+        if not self.exists():
+            return rules_with(GivenRules(), None, self.settings.scan)[2].rules
+        return self._opening.asked(lambda opened: rules_with(GivenRules(), opened.catalog, self.settings.scan)[2].rules)
 
     def retry_failures(self, progress: Callable[[Progress], None] = lambda progress: None) -> IngestReport:
         """Try again just the files that failed, changed or not."""
@@ -232,8 +286,8 @@ class Collection:
                 return Import(opened, writer, self.plugins, self.name).run(vectors, path, named, count, progress)
 
     def remove(self, ids: Sequence[int] | np.ndarray) -> int:
-        """Forget objects with all their places; returns how many there were. An image whose file is still there comes back, as another
-        object, when its folder is indexed again.
+        """Drop objects with all their places; returns how many there were. An image whose file is still there comes back, as another
+        object, when its folder is indexed again; `forget` has it stay out.
 
         Raises:
             CollectionBusy: another process is writing.
@@ -243,6 +297,44 @@ class Collection:
             records = writer.records([int(id_) for id_ in ids])
             writer.remove_locations([path for record in records.values() for path in record.paths])
             return self._intake(opened, writer).drop()
+
+    def forget(self, *which: int | PathLike) -> ForgetReport:
+        """Drop images, and have them stay out: their content is not taken in again, wherever it is found, until `index` is told to
+        (``again``), or until `unforget`.
+
+        Args:
+            which: IDs, and paths. A file means its image, wherever else that is found; a folder the images that are found nowhere else.
+
+        Raises:
+            NoObject, FileError: one of them means no object; nothing was forgotten.
+            CollectionBusy: another process is writing.
+            CollectionReadOnly: nothing can be written there.
+        """
+        named = _ids_and_paths(which)
+        with self._writing() as (opened, writer):
+            return self._intake(opened, writer).forget(named)
+
+    def unforget(self, *which: int | PathLike) -> int:
+        """Let images come in again that were forgotten; returns how many. The next `index` takes in those that it finds.
+
+        Args:
+            which: the IDs that they had, and paths: where they were found, a folder above that, or a file that holds the same now; none: all.
+
+        Raises:
+            QueryError: one of them means nothing that was forgotten; nothing has changed.
+            CollectionBusy: another process is writing.
+            CollectionReadOnly: nothing can be written there.
+        """
+        named = _ids_and_paths(which)
+        with self._writing() as (_, writer):
+            before = count_forgotten(writer)
+            call_back(writer, meant_hashes(writer, named, self.limits) if named else None)
+            return before - count_forgotten(writer)
+
+    def forgotten(self) -> Iterator[ForgottenImage]:
+        """The images that were forgotten, and stay out."""
+        with self._opening.using() as opened:
+            yield from images_of(forgotten_places(opened.catalog))
 
     @contextmanager
     def _as_imported(self, choice: PluginChoice) -> Iterator[Collection]:
@@ -557,8 +649,9 @@ class Collection:
         of objects.
 
         ``bytes`` is what its catalogue, store and indexes take on disk; kept thumbnails, for example, are not counted. ``advice``
-        says which better defaults have come since it was made, and how to get them; ``auto`` says what its size has chosen, and why. Where
-        the extractor's plugin is not installed, ``extractor`` has ``missing``, which says so.
+        says which better defaults have come since it was made, and how to get them; ``auto`` says what its size has chosen, and why; ``scan``
+        which files are taken in; ``forgotten`` how many images stay out, which takes O(those). Where the extractor's plugin is not
+        installed, ``extractor`` has ``missing``, which says so.
         """
         missing = self.parts.missing(EXTRACTOR)
         return {
@@ -566,6 +659,8 @@ class Collection:
             "path": str(self.path),
             **self._opening.asked(lambda opened: opened.status()),
             **({EXTRACTOR.word: {"missing": missing}} if missing else {}),
+            **({"scan": self.rules.model_dump(mode="json")} if self.parts.takes_images(self.provenance) else {}),
+            "forgotten": self._opening.asked(lambda opened: count_forgotten(opened.catalog)),
             "parts": self.choices(),
             "auto": self._opening.asked(lambda opened: reasons(self.parts, opened)),
             "advice": [asdict(each) for each in self._advice()],
@@ -575,6 +670,7 @@ class Collection:
     def _advice(self) -> Iterator[Advice]:
         yield from advice(self.parts)
         yield from self._opening.asked(lambda opened: advice_on_sketches(self.parts, opened))
+        yield from self._opening.asked(lambda opened: advice_on_rules(self.parts, opened))
 
     @property
     def left_open(self) -> tuple[str, ...]:
@@ -682,3 +778,9 @@ class Collection:
                 opened.store.close()
                 remove_left(self.path, found.parts, writer)
                 return converted
+
+
+def _ids_and_paths(which: Iterable[int | PathLike]) -> list[int | bytes]:
+    """IDs as they are, and paths as the catalogue knows them, each once."""
+    named = (int(each) if isinstance(each, int | np.integer) else absolute(each) for each in which)
+    return list(dict.fromkeys(named))

@@ -77,6 +77,8 @@ def _expectation(error: ErrorDetails, model: type[BaseModel], found: str) -> str
         return message
     if kind == "path_type":
         return f"expected a path{found}"
+    if kind == "tuple_type":
+        return f"expected a list{found}"
     return f"{message[0].lower()}{message[1:]}{found}"
 
 

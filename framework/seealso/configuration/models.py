@@ -30,6 +30,7 @@ from seealso.configuration.reading import Location, find_config, read_yaml
 from seealso.errors import ConfigError, PluginError
 from seealso.interfaces.image_limits import ImageLimits
 from seealso.interfaces.plugin import Plugin, PluginChoice, PluginOptions, RelativePath
+from seealso.interfaces.scan_rules import ScanRules
 from seealso.registry.kinds import AUTO, CHOSEN, FRONTEND, Kind, P
 from seealso.registry.registry import Plugins, did_you_mean
 
@@ -102,6 +103,7 @@ class PartsConfig(BaseModel):
 class CollectionConfig(PartsConfig):
     """One collection. What is left out is the best that the installed plugins give."""
 
+    scan: ScanRules = Field(default=ScanRules(), description="which files below a folder are taken in")
     search: SearchConfig = Field(default=SearchConfig(), description="how it is searched")
     images: ImageLimits = Field(default=ImageLimits(), description="limits on the image files that are taken in")
 

@@ -81,5 +81,6 @@ def _default(field: FieldInfo) -> str:
 
 
 def _written(value: Any) -> str:
-    text: str = yaml.safe_dump(value, default_flow_style=True)
+    # On one line, however long.
+    text: str = yaml.safe_dump(value, default_flow_style=True, width=10_000)
     return text.removesuffix("...\n").strip()

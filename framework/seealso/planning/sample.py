@@ -70,7 +70,7 @@ def plan_sample(collection: Collection, paths: Sequence[PathLike], scratch: Path
     if given:
         shown = ", ".join(shown_path(path) for path in given)
         skip = os.fsencode(collection.path) if collection.path.is_dir() else None
-        found = _of_files(Scan(given, skip=skip).file_paths(), f"below {shown}")
+        found = _of_files(Scan(given, collection.rules, skip).file_paths(), f"below {shown}")
         if not found.count:
             raise FileError(f"{shown}: there are no images below it")
         return found

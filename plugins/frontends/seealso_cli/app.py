@@ -19,6 +19,7 @@ from seealso_cli.session import Session
 
 COMMANDS = {
     "index": "indexing",
+    "forget": "forgetting",
     "similar": "searching",
     "text": "searching",
     "show": "searching",

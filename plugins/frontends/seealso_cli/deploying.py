@@ -34,6 +34,7 @@ def show_config(session: Session) -> None:
     for name in config.collections:
         collection = session.deployment.collection(name)
         document["collections"][name].update({**collection.choices(), **dict.fromkeys(collection.left_open, "auto")})
+        document["collections"][name]["scan"] = collection.rules.model_dump(mode="json")
     document["frontends"] = [_without_secrets(session, choice) for choice in config.frontends]
     if not document["frontends"]:
         document["frontends"] = [session.plugins.preferred("frontend")]

@@ -33,6 +33,10 @@ def status_command(session: Session, as_json: bool) -> None:
     say(f"holds        {count(status['objects'], 'object')} at {count(status['locations'], 'location')}")
     if status["failures"]:
         say(f"failures     {count(status['failures'], 'file')} (see `seealso failures`)")
+    if status["forgotten"]:
+        say(f"forgotten    {count(status['forgotten'], 'image')} (see `seealso forget --list`)")
+    if "scan" in status:
+        say(printable(f"scan         {_of_rules(status['scan'])}"))
     say(f"on disk      {size(status['bytes'])}")
     say(f"descriptors  {provenance['dim']} × {provenance['dtype']}, {provenance['preprocessing']}")
     if provenance["weights"]:
@@ -53,6 +57,13 @@ def status_command(session: Session, as_json: bool) -> None:
         say(printable(f"auto         {kind} {chosen}"))
     for each in status["advice"]:
         say(printable(f"better       {each['part']} {each['default']}, by now the default; {each['how']}"))
+
+
+def _of_rules(rules: dict[str, Any]) -> str:
+    """Which files are taken, in plain words."""
+    told = [f"only {', '.join(rules['include'])}"] if rules["include"] else []
+    told += [f"leaves out {', '.join(rules['exclude'])}" if rules["exclude"] else "leaves out no folder"]
+    return "; ".join([*told, "hidden files, too" if rules["hidden"] else "no hidden files"])
 
 
 def _of_sketches(told: dict[str, Any]) -> list[str]:

@@ -245,7 +245,8 @@ async def status(request: Request) -> Response:
     site = site_of(request)
     document = await site.work(site.collection(request).status)
     if not site.options.locations:
-        document = {key: value for key, value in document.items() if key != "path"}
+        # A pattern may be a whole path.
+        document = {key: value for key, value in document.items() if key not in ("path", "scan")}
     return answer(request, document)
 
 

@@ -10,6 +10,8 @@ import pytest
 import seealso
 from lengths import campaign
 from old_catalogues import make_old
+from seealso.catalogue.checksums import inserting
+from seealso.catalogue.forgotten import count_forgotten, forgotten_places, forgotten_states
 from seealso.catalogue.reader import Catalog
 from seealso.catalogue.rows import Annotation, Failure, FileState, Location, ObjectRow
 from seealso.catalogue.writer import CatalogWriter, create_catalog
@@ -45,6 +47,11 @@ def sound(tmp_path_factory):
     list(writer.remove_unplaced())
     writer.commit([], [Location(b"/photos/4.jpg", 4, STATE, Annotation(b"new"))], [])
     writer.remove_locations([b"/photos/9.jpg"])
+    with writer.transaction() as connection:
+        rows = [
+            (rng.randbytes(32), b"/photos/away-%d.jpg" % number, 900 + number, b"s" * 32, 1.5e9) for number in range(9)
+        ]
+        connection.executemany(inserting("forgotten"), rows)
     writer.compact()
     writer.close()
     return (folder / CATALOGUE).read_bytes()
@@ -62,6 +69,9 @@ def everything(folder):
                 catalog.words(ids),
                 catalog.counts(),
                 list(catalog.failures()),
+                list(forgotten_places(catalog)),
+                count_forgotten(catalog),
+                forgotten_states(catalog, [b"/photos/away-%d.jpg" % number for number in range(9)]),
                 list(catalog.locations_below(b"/")),
                 catalog.annotation_states([b"/photos/%d.jpg" % id_ for id_ in range(OBJECTS)]),
                 catalog.change(),
@@ -113,6 +123,10 @@ def damage(folder, statement):
         ("UPDATE words SET words = '[]' WHERE path = CAST('/photos/5.jpg' AS BLOB)", "the words of /photos/5.jpg: its"),
         ("UPDATE failures SET reason = 'none'", "the failure of /photos/broken-8.jpg: its record fails"),
         ("UPDATE removals SET object = 7", "the removal of object 7: its record fails its checksum; .*built anew"),
+        (
+            "UPDATE forgotten SET time = 1 WHERE object = 905",
+            "what was forgotten of /photos/away-5.jpg: its record fails its checksum; .* may take the image in again",
+        ),
         ("UPDATE objects SET width = 641", "more rows of objects fail their checksums"),
         ("UPDATE counts SET number = 0", "79 objects are there, and 0 are counted; `seealso maintain` counts anew"),
         ("DROP INDEX locations_by_object", "locations_by_object is not as it was made; restore"),
@@ -145,7 +159,7 @@ def test_it_is_refused_where_every_answer_would_be_in_doubt(sound, tmp_path, sta
             opening(tmp_path)
 
 
-@pytest.mark.parametrize("version", [1, 2, 3])
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
 def test_older_formats_are_read_and_checked(sound, tmp_path, version):
     (tmp_path / CATALOGUE).write_bytes(sound)
     with contextlib.closing(Catalog(tmp_path)) as catalog:
@@ -154,4 +168,5 @@ def test_older_formats_are_read_and_checked(sound, tmp_path, version):
     with contextlib.closing(Catalog(tmp_path)) as catalog:
         assert catalog.verify() == []
         assert catalog.counts() == seealso.Counts(OBJECTS - 1, OBJECTS - 2, 9)
-        assert catalog.unchecked() > 2 * OBJECTS
+        assert (catalog.unchecked() > 2 * OBJECTS) == (version < 4)
+        assert (list(forgotten_places(catalog)), count_forgotten(catalog)) == ([], 0)

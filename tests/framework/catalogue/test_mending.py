@@ -9,6 +9,8 @@ import pytest
 import seealso
 from old_catalogues import make_old
 from seealso.catalogue import mending
+from seealso.catalogue.checksums import inserting
+from seealso.catalogue.forgotten import forgotten_hashes
 from seealso.catalogue.mending import add_checksums, forget_damaged
 from seealso.catalogue.reader import Catalog
 from seealso.catalogue.rows import Annotation, Failure, FileState, Location, ObjectRow
@@ -39,13 +41,20 @@ def folder(tmp_path):
         writer.remove_locations([place(1), place(2)])
         next(writer.remove_unplaced())
         writer.remove_locations([place(3)])
+        with writer.transaction() as connection:
+            connection.executemany(
+                inserting("forgotten"), [(name, b"/away/" + name, 99, b"s", 1.5) for name in (b"x", b"y")]
+            )
     return tmp_path
 
 
 def rows(folder) -> dict[str, list]:
     with contextlib.closing(sqlite3.connect(folder / CATALOGUE)) as connection:
+        there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
         return {
-            table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in mending.KEYS if table != "meta"
+            table: connection.execute(f"SELECT * FROM {table}").fetchall()
+            for table in mending.KEYS
+            if table != "meta" and table in there
         }
 
 
@@ -71,8 +80,9 @@ def test_an_older_catalogue_gets_its_checksums_in_steps(folder, monkeypatch, ver
         assert catalog.meta("unchecked") is None
         assert catalog.verify() == []
     if version == 3:
-        assert {table: found for table, found in rows(folder).items() if table != "failures"} == {
-            table: found for table, found in before.items() if table != "failures"
+        # What was forgotten is not told by an older one.
+        assert {table: found for table, found in rows(folder).items() if table not in ("failures", "forgotten")} == {
+            table: found for table, found in before.items() if table not in ("failures", "forgotten")
         }
 
 
@@ -154,6 +164,38 @@ def test_failures_are_tried_anew(folder):
     assert list(writer.failures()) == []
     assert writer.removals_known_since() == 0  # no index is built anew for that
     writer.close()
+
+
+def test_what_was_forgotten_may_come_back_where_its_record_is_damaged(folder):
+    damage(folder, "UPDATE forgotten SET time = 2 WHERE object = 99 AND path = CAST('/away/x' AS BLOB)")
+    forgotten, writer = mend(folder)
+    assert forgotten == 1
+    assert forgotten_hashes(writer, [b"x", b"y"]) == {b"y"}
+    assert writer.removals_known_since() == 0  # no index is built anew for that
+    writer.close()
+
+
+def test_a_catalogue_of_the_format_before_has_its_checksums_already(folder):
+    make_old(folder, 4)
+    before = rows(folder)
+    with contextlib.closing(CatalogWriter(folder)) as writer:
+        assert writer.meta("unchecked") is None
+        assert (writer.verify(), writer.unchecked(), forgotten_hashes(writer, [b"x"])) == ([], 0, set())
+    assert rows(folder) == before | {"forgotten": []}
+
+
+@pytest.mark.parametrize("version", [1, 3])
+def test_checksums_go_on_behind_what_was_forgotten(folder, monkeypatch, version):
+    """The keys of its rows are bytes, which the place where to go on has to hold."""
+    make_old(folder, version)
+    monkeypatch.setattr(mending, "PAGE", 3)
+    with contextlib.closing(CatalogWriter(folder)) as writer:
+        with writer.transaction() as connection:
+            rows_of = [(b"%032d" % number, b"/%d\xff" % number, 1, b"s", 1.5) for number in range(10)]
+            connection.executemany(inserting("forgotten"), rows_of)
+        while writer.meta("unchecked") is not None:
+            add_checksums(writer, most=1)
+        assert (writer.verify(), writer.unchecked()) == ([], 0)
 
 
 def page_of(folder, name: str) -> slice:

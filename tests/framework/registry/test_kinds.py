@@ -55,7 +55,7 @@ def test_what_a_row_refers_to_exists(kind):
 
 def test_a_collection_has_a_key_for_each_kind_that_it_chooses():
     keys = list(CollectionConfig.model_fields)
-    assert keys == ["path", *(kind.word for kind in CHOSEN), "search", "images"]
+    assert keys == ["path", *(kind.word for kind in CHOSEN), "scan", "search", "images"]
     for kind in CHOSEN:
         assert CollectionConfig.model_fields[kind.word].description == kind.meaning
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from seealso.catalogue.forgotten import forgotten_hashes, has_forgotten
 from seealso.catalogue.rows import FileState, Location, ObjectRow
 from seealso.catalogue.writer import CatalogWriter, IdReserve
 from seealso.collection.intake.ingest import IngestedBatch
@@ -70,6 +71,11 @@ def read_names(path: Path, count: int) -> list[str]:
     return names
 
 
+def hash_of(place: bytes) -> bytes:
+    """What stands for the content of a descriptor. Two of the same values are two objects: what they are of, nobody knows."""
+    return hashlib.sha256(b"seealso imported\0" + place).digest()
+
+
 def location_of(file: bytes, name: str) -> bytes:
     """The place of a descriptor: its file, and its name in it."""
     return file + b"#" + name.encode("utf-8", "surrogateescape")
@@ -105,12 +111,15 @@ class Import:
         Raises:
             FileError: values of one are not finite, or so large that distances are not; the parts of the file before it are imported.
         """
-        started, added = time.monotonic(), 0
+        started, added, forgetful = time.monotonic(), 0, has_forgotten(self._writer)
         for start in range(0, count, vectors.part):
             end = min(start + vectors.part, count)
             paths = [location_of(file, names[row] if names is not None else str(row)) for row in range(start, end)]
             known = self._writer.objects_at(paths)
             new = [place for place, path in enumerate(paths) if path not in known]
+            if forgetful:
+                out = forgotten_hashes(self._writer, [hash_of(paths[place]) for place in new])
+                new = [place for place in new if hash_of(paths[place]) not in out]
             if new:
                 rows = vectors.rows(start, end)[new]
                 descriptors = self._converted(rows, vectors.path, [start + place for place in new])
@@ -161,8 +170,7 @@ class Import:
         self._opened.store.put_many(ids, descriptors)
         self._opened.store.flush()
         size = descriptors[0].nbytes
-        # Two of the same values are two objects: what they are of, nobody knows.
-        hashes = [hashlib.sha256(b"seealso imported\0" + path).digest() for path in paths]
+        hashes = [hash_of(path) for path in paths]
         objects = [ObjectRow(int(id_), digest, 0, 0, size) for id_, digest in zip(ids, hashes, strict=True)]
         locations = [Location(path, int(id_), STATE) for path, id_ in zip(paths, ids, strict=True)]
         change = self._writer.commit(objects, locations, [])

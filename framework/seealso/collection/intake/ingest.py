@@ -20,6 +20,7 @@ from seealso.catalogue.rows import Failure, FileState, Location, ObjectRow
 from seealso.catalogue.writer import CatalogWriter, IdReserve
 from seealso.collection.derived.keeper import Keeper
 from seealso.collection.intake.bounded import Pending, in_order
+from seealso.collection.intake.forgetting import StayingOut
 from seealso.collection.intake.keywords import Annotator
 from seealso.collection.intake.reading import FileReader, PreparedImage, ReadFile
 from seealso.collection.intake.scan import Scan, ScannedFile, ScanProblem
@@ -87,8 +88,11 @@ class IngestReport:
         located: files in another place than before whose content was known: moved or copied.
         failed: files that failed, this time.
         known_failures: files that failed before, and still do.
+        forgotten: files whose content was forgotten, and stays out.
         removed: objects that are gone.
         locations_removed: paths that are gone.
+        excluded: paths that the rules of the scan leave out, dropped as well.
+        left_out: folders, and files with an image's suffix, that patterns of the rules left out.
         annotated: files of known content whose words are others than before.
         warnings: what was not done, and why; one line each.
         unusable: what is wrong with paths that were given themselves; one line each.
@@ -102,8 +106,11 @@ class IngestReport:
     located: int = 0
     failed: int = 0
     known_failures: int = 0
+    forgotten: int = 0
     removed: int = 0
     locations_removed: int = 0
+    excluded: int = 0
+    left_out: int = 0
     annotated: int = 0
     warnings: list[str] = field(default_factory=list)
     unusable: list[str] = field(default_factory=list)
@@ -113,9 +120,8 @@ class IngestReport:
     @property
     def changed(self) -> bool:
         """Whether the collection is another than before."""
-        return bool(
-            self.added or self.located or self.failed or self.removed or self.locations_removed or self.annotated
-        )
+        dropped = self.removed or self.locations_removed or self.excluded
+        return bool(self.added or self.located or self.failed or dropped or self.annotated)
 
 
 @dataclass(slots=True)
@@ -144,6 +150,7 @@ class IngestParts:
     plugins: Plugins
     threads: int
     tell_decoded: Callable[[bytes, bytes, DecodedImage], None]
+    staying_out: StayingOut
 
 
 class Ingest:
@@ -191,6 +198,7 @@ class Ingest:
             self._is_known,
             self.parts.annotator,
             self.parts.tell_decoded,
+            self.parts.staying_out.holds,
         )
         workers = ThreadPoolExecutor(self.parts.threads, thread_name_prefix="read")
         committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
@@ -214,6 +222,7 @@ class Ingest:
         if self._counting.ident is not None:
             self._counting.join()
         self._tell_problems()
+        self.report.left_out = self._scan.left_out
         self.report.warnings += told
         self.report.seconds = time.monotonic() - self._started
         if self.report.added:
@@ -238,12 +247,17 @@ class Ingest:
             known = self.parts.catalog.states([file.path for file in page])
             annotated = self.parts.catalog.annotation_states([file.path for file in page])
             failed = self.parts.catalog.failure_reasons([file.path for file in page])
+            forgotten = self.parts.staying_out.states([file.path for file in page])
             for file in page:
                 if isinstance(file, ScannedFile):
                     self._seen.add(file.path)
                 if isinstance(file, ScanProblem):
                     self.problem_paths.add(file.path)
                     yield ReadFile(file.path, FileState(b"", 0), failure=file.reason, reached=False)
+                elif (file.path, file.state.signature) in forgotten:
+                    self.report.files += 1
+                    self.report.forgotten += 1
+                    self._tell()
                 elif (
                     (self._retry and file.path in failed)
                     or known.get(file.path) != file.state.signature
@@ -355,7 +369,9 @@ class Ingest:
         if objects:
             self.parts.store.put_many(ids, batch.descriptors)
             self.parts.store.flush()
-        locations, failures = self._sort_out(batch.files, {row.hash: row.id for row in objects})
+        files = self.parts.staying_out.settle(batch.files)
+        self.report.forgotten += len(batch.files) - len(files)
+        locations, failures = self._sort_out(files, {row.hash: row.id for row in objects})
         self._count_commit(objects, locations, failures)
         before = self.parts.writer.change()
         change = self.parts.writer.commit(objects, locations, failures)

@@ -1,83 +1,226 @@
-"""Dropping what is gone from disk, and only what is surely gone."""
+"""Dropping what is gone from disk, and only what is surely gone; and what the rules of the scan leave out."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
 
+from seealso.catalogue.reader import Catalog
 from seealso.catalogue.rows import Location
 from seealso.catalogue.writer import CatalogWriter
 from seealso.collection.intake.scan import is_absent
 from seealso.collection.intake.seen import Seen
-from seealso.paths import shown_path
+from seealso.collection.intake.sieve import Sieve
+from seealso.errors import CollectionError
+from seealso.paths import is_below, shown_path
 
 PAGE = 1000
+
+Drop = Callable[[Sequence[bytes]], None]
+"""Forgets some locations."""
 
 
 @dataclass(slots=True)
 class Pruned:
-    """What was dropped: how many locations; and one line for each path where nothing was."""
+    """What was dropped: how many locations of files that are gone, and of files that the rules leave out; and one line for each path where
+    nothing was."""
 
     locations: int = 0
+    excluded: int = 0
     warnings: list[str] = field(default_factory=list)
 
 
-def prune(writer: CatalogWriter, paths: Sequence[bytes], seen: Seen, *, force: bool) -> Pruned:
-    """Drop the locations below ``paths`` whose files are gone. What was ``seen`` just now is there, and is not looked for.
+class LeftOut:
+    """Tells of paths below those given whether the rules leave them out. What lies below several of them is judged from the nearest.
+
+    Args:
+        given: the paths.
+        sieve: the rules; None: nothing that was taken in is left out.
+    """
+
+    def __init__(self, given: Sequence[bytes], sieve: Sieve | None) -> None:
+        self._given = set(given)
+        self._sieve = sieve
+
+    def is_asked(self, path: bytes) -> bool:
+        """Whether a path is one of those given, or below one."""
+        return self._root(path) is not None
+
+    def __call__(self, path: bytes) -> bool:
+        """Whether they do."""
+        root = None if self._sieve is None else self._root(path)
+        return self._sieve is not None and root is not None and self._sieve.leaves_out(path, root)
+
+    def _root(self, path: bytes) -> bytes | None:
+        """The nearest of the paths given."""
+        while path not in self._given:
+            above = os.path.dirname(path)
+            if above == path:
+                return None
+            path = above
+        return path
+
+
+def refuse_most(catalog: Catalog, paths: Sequence[bytes], sieve: Sieve) -> None:
+    """Refuse rules that leave out more than half of the objects found below a path: they are hardly meant so. O(locations below the paths).
+
+    Raises:
+        CollectionError: they do; says how many.
+    """
+    left_out = LeftOut(paths, sieve)
+    for path in paths:
+        lost = 0
+        for location in catalog.locations_below(path):
+            if left_out(location.path):
+                below = [other for other in catalog.paths_of(location.object) if is_below(other, path)]
+                lost += location.path == below[0] and all(map(left_out, below))
+        objects = catalog.count_objects_below(path) if lost else 0
+        if 2 * lost > objects:
+            raise CollectionError(
+                f"{shown_path(path)}: these rules leave out {lost:,} of the {objects:,} images that were found there, which is more than "
+                "half; nothing was changed (`--prune` goes by them all the same, and drops these)"
+            )
+
+
+def prune(
+    catalog: Catalog, paths: Sequence[bytes], seen: Seen, drop: Drop, *, force: bool, sieve: Sieve | None
+) -> Pruned:
+    """Drop the locations below ``paths`` whose files are gone, and those that the rules leave out. What was ``seen`` just now is there,
+    and is not looked for.
 
     Nothing is dropped below a path that is missing or empty, nor when more than half of the objects found below it would
     lose all their places there, nor below a folder that stands empty where another disk used to be mounted, or below a
-    link that leads nowhere: the drive may be away. ``force`` drops all the same. O(number of locations below the paths), one ``stat`` or a few
-    for each that was not seen.
+    link that leads nowhere: the drive may be away. Of what is left out nothing is dropped where that is more than half. ``force`` drops
+    all the same. O(number of locations below the paths), one ``stat`` or a few for each that was not seen.
+
+    Args:
+        catalog: says what was found.
+        paths: those given.
+        seen: what the scan has seen.
+        drop: is called with what is dropped.
+        force: whether to drop what may only be away.
+        sieve: the rules; None: what they leave out stays.
     """
     pruned = Pruned()
+    left_out = LeftOut(paths, sieve)
     for path in paths:
+        below = _Below(catalog, path, seen, left_out)
         reason = "" if force else _reason_to_keep_all(path)
-        if not reason and not force:
-            lost = _lost(writer, path, seen)
-            if lost is None:
-                continue
-            if 2 * lost > writer.count_objects_below(path):
-                reason = "more than half of what was found there is gone"
         if reason:
-            if any(True for _ in _gone(writer, path, seen)):
+            if below.any_gone():
                 pruned.warnings.append(_kept(path, reason))
             continue
-        away: dict[bytes, str] = {}
-        page: list[bytes] = []
-        for location in _gone(writer, path, seen):
-            mount = None if force else _absent_mount(location)
-            if mount is not None:
-                folder, reason = mount
-                away[folder] = reason
-                continue
-            page.append(location.path)
-            if len(page) == PAGE:
-                writer.remove_locations(page)
-                pruned.locations += len(page)
-                page = []
-        if page:
-            writer.remove_locations(page)
-            pruned.locations += len(page)
-        pruned.warnings += (_kept(folder, reason) for folder, reason in sorted(away.items()))
+        lost = below.lost()
+        if lost == _Lost():
+            continue
+        # Before anything is dropped: both are shares of what there was.
+        half = None if force else catalog.count_objects_below(path) / 2
+        if half is not None and (lost.left_out or 0) > half:
+            reason = "the rules of the scan leave out more than half of what was found there"
+            pruned.warnings.append(_kept(path, reason))
+        elif lost.left_out is not None:
+            pruned.excluded += _drop_all(below.left_out_ones(), drop)
+        if half is not None and (lost.gone or 0) > half:
+            pruned.warnings.append(_kept(path, "more than half of what was found there is gone"))
+        elif lost.gone is not None:
+            _drop_gone(below, drop, pruned, force=force)
     return pruned
 
 
-def prune_failures(writer: CatalogWriter, paths: Sequence[bytes], still_failing: Set[bytes]) -> None:
-    """Forget the failures below ``paths`` of what is there no more, and of folders that can be read again."""
+def _drop_gone(below: _Below, drop: Drop, pruned: Pruned, *, force: bool) -> None:
+    """Drop what is gone, but for what a drive that is away may hold."""
+    away: dict[bytes, str] = {}
+
+    def surely() -> Iterator[Location]:
+        for location in below.gone_ones():
+            mount = None if force else _absent_mount(location)
+            if mount is None:
+                yield location
+            else:
+                folder, reason = mount
+                away[folder] = reason
+
+    pruned.locations += _drop_all(surely(), drop)
+    pruned.warnings += (_kept(folder, reason) for folder, reason in sorted(away.items()))
+
+
+def _drop_all(locations: Iterator[Location], drop: Drop) -> int:
+    """Drop locations, a page at a time; returns how many there were."""
+    dropped = 0
+    while page := [location.path for location in islice(locations, PAGE)]:
+        drop(page)
+        dropped += len(page)
+    return dropped
+
+
+@dataclass(slots=True)
+class _Lost:
+    """How many objects lose all their places below a path, since these are left out, or gone; None where not a single one is."""
+
+    left_out: int | None = None
+    gone: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Below:
+    """What was found below a path, and was not seen now."""
+
+    catalog: Catalog
+    path: bytes
+    seen: Seen
+    left_out: LeftOut
+
+    def _unseen(self) -> Iterator[Location]:
+        """It; memory bounded."""
+        locations = self.catalog.locations_below(self.path)
+        while page := list(islice(locations, PAGE)):
+            there = self.seen.holds([location.path for location in page])
+            yield from (page[place] for place in np.flatnonzero(~there).tolist())
+
+    def left_out_ones(self) -> Iterator[Location]:
+        """That which the rules leave out."""
+        return (location for location in self._unseen() if self.left_out(location.path))
+
+    def gone_ones(self) -> Iterator[Location]:
+        """That which is gone."""
+        return (location for location in self._unseen() if not self.left_out(location.path) and is_gone(location.path))
+
+    def any_gone(self) -> bool:
+        """Whether there is any, left out or not."""
+        return any(is_gone(location.path) for location in self._unseen())
+
+    def lost(self) -> _Lost:
+        """What would be lost."""
+        lost = _Lost()
+        for location in self._unseen():
+            left_out = self.left_out(location.path)
+            if not left_out and not is_gone(location.path):
+                continue
+            below = [other for other in self.catalog.paths_of(location.object) if is_below(other, self.path)]
+            # Counted once an object: at the first of its paths, when none of them stays.
+            last = location.path == below[0] and all(self.left_out(other) or is_gone(other) for other in below)
+            if left_out:
+                lost.left_out = (lost.left_out or 0) + last
+            else:
+                lost.gone = (lost.gone or 0) + last
+        return lost
+
+
+def prune_failures(writer: CatalogWriter, still_failing: Set[bytes], left_out: LeftOut) -> None:
+    """Forget the failures below the paths given of what is there no more or is left out, and of folders that can be read again."""
     writer.remove_failures(
         [
             failure.path
             for failure in writer.failures()
             if failure.path not in still_failing
-            and any(_is_below(failure.path, path) for path in paths)
-            and _is_solved(failure.path)
+            and left_out.is_asked(failure.path)
+            and (left_out(failure.path) or _is_solved(failure.path))
         ]
     )
 
@@ -118,28 +261,6 @@ def is_gone(path: bytes) -> bool:
     except OSError as error:
         return error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
     return not stat.S_ISREG(found.st_mode)
-
-
-def _gone(writer: CatalogWriter, path: bytes, seen: Seen) -> Iterator[Location]:
-    """The locations below a path that are gone; memory bounded."""
-    locations = writer.locations_below(path)
-    while page := list(islice(locations, PAGE)):
-        there = seen.holds([location.path for location in page])
-        yield from (page[place] for place in np.flatnonzero(~there).tolist() if is_gone(page[place].path))
-
-
-def _lost(writer: CatalogWriter, path: bytes, seen: Seen) -> int | None:
-    """How many of the objects found below a path have no file left there; None where not a single file is gone."""
-    lost = None
-    for location in _gone(writer, path, seen):
-        below = [other for other in writer.paths_of(location.object) if _is_below(other, path)]
-        # Counted once an object: at the first of its paths, when all of them are gone.
-        lost = (lost or 0) + (location.path == below[0] and all(is_gone(other) for other in below))
-    return lost
-
-
-def _is_below(path: bytes, above: bytes) -> bool:
-    return path == above or path.startswith(above.rstrip(b"/") + b"/")
 
 
 def _absent_mount(location: Location) -> tuple[bytes, str] | None:

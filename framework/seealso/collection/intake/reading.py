@@ -46,6 +46,7 @@ class ReadFile:
         failure: why it failed.
         reached: the file was there as ``state`` says; if not, what it holds now is not known.
         vanished: it is there no more, since the scan: neither an image nor a failure.
+        forgotten: its content was forgotten, and stays out.
         annotation: what the keyword sources say of it; None where it is no image.
         problems: what of theirs could not be read, one line each.
     """
@@ -57,6 +58,7 @@ class ReadFile:
     failure: str = ""
     reached: bool = True
     vanished: bool = False
+    forgotten: bool = False
     annotation: Annotation | None = None
     problems: tuple[str, ...] = ()
 
@@ -70,6 +72,7 @@ class FileReader:
         is_known: whether an image with this SHA-256 needs no preparing.
         annotator: says which words describe a file.
         tell_decoded: told the SHA-256, the bytes and the image, once one was prepared.
+        is_forgotten: whether content with this SHA-256 stays out.
     """
 
     def __init__(
@@ -79,12 +82,14 @@ class FileReader:
         is_known: Callable[[bytes], bool],
         annotator: Annotator,
         tell_decoded: Callable[[bytes, bytes, DecodedImage], None],
+        is_forgotten: Callable[[bytes], bool],
     ) -> None:
         self._extractor = extractor
         self._limits = limits
         self._is_known = is_known
         self._annotator = annotator
         self._tell_decoded = tell_decoded
+        self._is_forgotten = is_forgotten
 
     def __call__(self, file: ScannedFile) -> ReadFile:
         """Read one file. Whatever is wrong with it is in the result; nothing is raised for it."""
@@ -97,6 +102,8 @@ class FileReader:
             reason = f"cannot be read: {os.strerror(error.errno or 0)}"
             return ReadFile(file.path, unread, failure=reason, reached=False, vanished=is_absent(file.path))
         digest = hashlib.sha256(data).digest()
+        if self._is_forgotten(digest):
+            return ReadFile(file.path, state, digest, forgotten=True)
         if self._is_known(digest):
             return self._annotated(ReadFile(file.path, state, digest), data)
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fnmatch
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -11,7 +10,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from seealso.catalogue.rows import FileState
+from seealso.collection.intake.sieve import Sieve, relative_to
+from seealso.collection.parts.scan_rules import RulesInForce
 from seealso.images.decoding import IMAGE_SUFFIXES
+from seealso.interfaces.scan_rules import ScanRules
 
 SORTED_AT_ONCE = 100_000  # names of one folder: sorted for a stable order, in parts so that memory stays bounded
 
@@ -32,49 +34,6 @@ class ScanProblem:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class ScanRules:
-    """Which files a scan takes.
-
-    A pattern without a slash is matched against the name of a file, and of every folder on the way to it from the path
-    given; one with a slash against the path from there. ``*`` matches anything, slashes too.
-
-    Attributes:
-        include: only files that match one of these patterns; empty: every file with an image's suffix.
-        exclude: no file or folder that matches one of these.
-        hidden: also what begins with a dot.
-    """
-
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    hidden: bool = False
-
-    def takes_folder(self, relative: str) -> bool:
-        """Whether a folder is entered; ``relative`` is its path from the path given."""
-        return self._visible(relative) and not _matches(relative, self.exclude)
-
-    def takes_file(self, relative: str) -> bool:
-        """Whether a file is taken."""
-        if not self._visible(relative) or _matches(relative, self.exclude):
-            return False
-        if self.include and not any(_matches_one(relative, pattern) for pattern in self.include):
-            return False
-        return os.path.splitext(relative)[1].lower() in IMAGE_SUFFIXES
-
-    def _visible(self, relative: str) -> bool:
-        return self.hidden or not os.path.basename(relative).startswith(".")
-
-
-def _matches(relative: str, patterns: Sequence[str]) -> bool:
-    return any(_matches_one(relative, pattern) for pattern in patterns)
-
-
-def _matches_one(relative: str, pattern: str) -> bool:
-    if "/" in pattern:
-        return fnmatch.fnmatchcase(relative, pattern.removeprefix("./"))
-    return any(fnmatch.fnmatchcase(part, pattern) for part in relative.split("/"))
-
-
 @dataclass(slots=True)
 class Scan:
     """The files below some paths, folders in a stable order, each real folder once however many links lead to it.
@@ -86,12 +45,26 @@ class Scan:
         paths: absolute paths.
         rules: which files are taken.
         skip: a folder that is not entered, whatever leads to it: the collection's own.
+        noting: other rules; the files are counted that these leave out.
+
+    Attributes:
+        left_out: how many folders, and files with an image's suffix, patterns have left out so far.
+        noted: how many files so far were in folders that ``noting`` leaves out.
     """
 
     paths: Sequence[bytes]
     rules: ScanRules = field(default_factory=ScanRules)
     skip: bytes | None = None
-    _visited: set[tuple[int, int]] = field(default_factory=set)
+    noting: ScanRules | None = None
+    left_out: int = field(default=0, init=False)
+    noted: int = field(default=0, init=False)
+    _visited: set[tuple[int, int]] = field(default_factory=set, init=False)
+    _sieve: Sieve = field(init=False)
+    _noting: Sieve | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._sieve = Sieve(self.rules)
+        self._noting = None if self.noting is None else Sieve(self.noting)
 
     def __iter__(self) -> Iterator[ScannedFile | ScanProblem]:
         given = set(self.paths)
@@ -121,6 +94,7 @@ class Scan:
     def _walk(self) -> Iterator[tuple[bytes, str | None]]:
         """Paths of files; or of what cannot be listed, with the reason."""
         self._visited.clear()
+        self.left_out = self.noted = 0
         if self.skip is not None:
             self._visited.add(_identity(self.skip))
         linked: list[tuple[bytes, bytes]] = []
@@ -145,10 +119,13 @@ class Scan:
                     continue
                 self._visited.add(identity)
                 below: list[bytes] = []
+                noted = self._noting is not None and self._noting.leaves_out(folder, root)
                 with os.scandir(folder) as entries:
                     while part := sorted(islice(entries, SORTED_AT_ONCE), key=lambda entry: entry.name):
                         for entry in part:
-                            yield from self._sort_out(entry, root, below, linked)
+                            if self._sort_out(entry, root, below, linked):
+                                self.noted += noted
+                                yield entry.path, None
             except OSError as error:
                 yield folder, _reason(folder, error)
                 continue
@@ -156,17 +133,38 @@ class Scan:
 
     def _sort_out(
         self, entry: os.DirEntry[bytes], root: bytes, below: list[bytes], linked: list[tuple[bytes, bytes]]
-    ) -> Iterator[tuple[bytes, str | None]]:
-        # What `os.path.relpath` would give, which is half of the time of a scan: an entry's path begins with the root.
-        relative = os.fsdecode(entry.path[len(root.rstrip(b"/")) + 1 :])
-        if entry.is_dir(follow_symlinks=False):
-            if self.rules.takes_folder(relative):
-                below.append(entry.path)
-        elif entry.is_symlink() and os.path.isdir(entry.path):
-            if self.rules.takes_folder(relative):
-                linked.append((entry.path, root))
-        elif self.rules.takes_file(relative):
-            yield entry.path, None
+    ) -> bool:
+        """Whether what lies in a folder is a file that is taken; a folder that is entered is put with those that wait for it."""
+        if not self.rules.hidden and entry.name.startswith(b"."):
+            return False
+        path = entry.path
+        relative = relative_to(path, root)
+        is_link = False
+        if entry.is_dir(follow_symlinks=False) or (is_link := entry.is_symlink() and os.path.isdir(path)):
+            if self._sieve.excludes(relative, path):
+                self.left_out += 1
+            elif is_link:
+                linked.append((path, root))
+            else:
+                below.append(path)
+            return False
+        if os.path.splitext(relative)[1].lower() not in IMAGE_SUFFIXES:
+            return False
+        if self._sieve.excludes(relative, path) or self._sieve.misses(relative, path):
+            self.left_out += 1
+            return False
+        return True
+
+
+def scan_of(paths: Sequence[bytes], rules: RulesInForce, collection: bytes | None) -> Scan:
+    """The files below some paths. Those that a new collection would leave out are counted where nobody has said whether this one shall.
+
+    Args:
+        paths: absolute paths.
+        rules: which files are taken.
+        collection: its directory, which is passed over; None: it has none yet.
+    """
+    return Scan(paths, rules.rules, collection, noting=ScanRules() if rules.unasked else None)
 
 
 def _identity(folder: bytes) -> tuple[int, int]:

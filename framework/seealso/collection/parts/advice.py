@@ -9,8 +9,10 @@ from seealso.collection.parts.automatic import Grounds, best_of, leaves_open
 from seealso.collection.parts.growth import bytes_of
 from seealso.collection.parts.opened import Opened
 from seealso.collection.parts.resolved import Parts
+from seealso.collection.parts.scan_rules import GivenRules, rules_with
 from seealso.interfaces.extractor import Extractor
 from seealso.interfaces.plugin import PluginChoice
+from seealso.interfaces.scan_rules import LEFT_OUT
 from seealso.registry.kinds import AUTO, DISTANCE, EXTRACTOR, SKETCH
 
 
@@ -75,6 +77,28 @@ def advice_on_sketches(parts: Parts, opened: Opened) -> list[Advice]:
         return []
     how = f"`seealso {_pick(parts)}rebuild` gives it to this collection, and extracts nothing again; queries then read much less"
     return [Advice(SKETCH.word, str(SKETCH.without), AUTO, how)]
+
+
+def advice_on_rules(parts: Parts, opened: Opened) -> list[Advice]:
+    """That a collection of an earlier release could leave out what a new one does. O(1)."""
+    _, _, rules = rules_with(GivenRules(), opened.catalog, parts.scan)
+    if not rules.unasked or not parts.takes_images(opened.provenance):
+        return []
+    how = f"{_leaving_out(parts)}, and drops what was taken in of them"
+    return [Advice("scan.exclude", "none", ", ".join(LEFT_OUT), how)]
+
+
+def line_on_defaults(parts: Parts, files: int) -> str:
+    """What to tell where so many files were found that a new collection would leave out."""
+    found = "1 file lies" if files == 1 else f"{files:,} files lie"
+    return (
+        f"{found} in folders that a new collection leaves out ({', '.join(LEFT_OUT)}); {_leaving_out(parts)}, and drops what was taken in "
+        "of them (`--rules none` keeps all, and says no more of it)"
+    )
+
+
+def _leaving_out(parts: Parts) -> str:
+    return f"`seealso {_pick(parts)}index --rules default PATH…` leaves these out here, too"
 
 
 def _pick(parts: Parts) -> str:

@@ -14,6 +14,7 @@ from seealso.collection.parts.lock import write_lock
 from seealso.collection.parts.reading_words import WORDS, try_words
 from seealso.collection.parts.recorded import record
 from seealso.collection.parts.resolved import Parts
+from seealso.collection.parts.scan_rules import KeptRules, rules_record
 from seealso.durability import make_directory, writing_in
 from seealso.errors import CollectionError, CorruptCollection, NoCollection
 from seealso.layout import CATALOGUE, STORE, STORE_IDENTITY, holds_descriptors, strangers
@@ -58,7 +59,7 @@ def create(path: Path, parts: Parts) -> None:
     parts.distance(provenance.dtype)
     parts.check_sketch()
     # All that may be refused is asked for before anything is written.
-    kept = record(parts.choices(), provenance)
+    kept = record(parts.choices(), provenance) | rules_record(KeptRules())
     sketched = parts.chosen_or_none(SKETCH) is not None
     kept |= grounds_record({kind.word: Grounds(sketched=sketched) for kind in AUTOMATIC if leaves_open(parts, kind)})
     if words := try_words(parts):

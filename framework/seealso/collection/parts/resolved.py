@@ -26,6 +26,7 @@ from seealso.interfaces.distance import Distance
 from seealso.interfaces.extractor import Extractor, ExtractorContext, Provenance
 from seealso.interfaces.keywords import KeywordSource
 from seealso.interfaces.plugin import PluginChoice, PluginOptions
+from seealso.interfaces.scan_rules import ScanRules
 from seealso.interfaces.store import ObjectStore, StoreContext, StoreOptions
 from seealso.registry.kinds import CHOSEN, CODEC, DISTANCE, EXTRACTOR, INDEX, KEYWORDS, SKETCH, STORE, Kind, P
 from seealso.registry.registry import Plugins
@@ -89,6 +90,11 @@ class Parts:
         self._extracting = threading.Lock()
         self._chosen: dict[str, Chosen[Any]] = {}
         self._metrics: dict[str, Distance] = {}
+
+    @property
+    def scan(self) -> ScanRules:
+        """What the configuration says of which files are taken."""
+        return self._collection.scan
 
     def follow(self, recorded: dict[str, PluginChoice]) -> None:
         """Go by what is recorded by now, which others may have changed since. What is made already stays in use.

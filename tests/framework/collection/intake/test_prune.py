@@ -98,9 +98,114 @@ def test_renaming_everything_is_not_losing_it(collection, photos):
     assert (report.located, report.locations_removed, report.removed, report.warnings) == (16, 16, 0, [])
 
 
-def test_what_is_excluded_now_is_still_there(collection, photos):
+# What the rules leave out
+
+
+def test_what_is_excluded_now_is_dropped(collection, photos):
     report = collection.index([photos], exclude=["one"])
-    assert (report.removed, report.locations_removed) == (0, 0)
+    assert (report.excluded, report.removed, report.locations_removed, report.warnings) == (8, 8, 0, [])
+    assert objects(collection) == 8
+    # The rule holds, and there is nothing left to be dropped.
+    report = collection.index([photos])
+    assert (report.unchanged, report.excluded, report.changed) == (8, 0, False)
+    # It is given back where the rule is taken back.
+    assert collection.index([photos], rules="default").added == 8
+
+
+def test_a_rule_that_leaves_out_more_than_half_is_refused(collection, photos):
+    before = collection.rules
+    for path in sorted((photos / "two").iterdir())[:1]:
+        path.rename(photos / "one" / "another.jpg")
+    collection.index([photos])
+    for exclude in (["one"], ["*"]):
+        with pytest.raises(seealso.CollectionError, match=r"leave out (9|16) of the 16 images.*nothing was changed "):
+            collection.index([photos], exclude=exclude)
+    assert (objects(collection), collection.rules) == (16, before)
+    assert not collection.index([photos]).changed
+    report = collection.index([photos], exclude=["one"], prune=True)
+    assert (report.excluded, report.removed) == (9, 9)
+    assert collection.rules.exclude == (*before.exclude, "one")
+
+
+def test_only_what_matches_is_taken_is_a_rule_too(collection, photos):
+    with pytest.raises(seealso.CollectionError, match="leave out 16 of the 16 images"):
+        collection.index([photos], include=["*.png"])
+    report = collection.index([photos], include=["one"])
+    assert (report.excluded, report.removed, objects(collection)) == (8, 8, 8)
+
+
+def test_a_rule_that_holds_already_drops_no_more_than_half(photos, open_collection):
+    with open_collection() as before:
+        before.index([photos])
+    collection = open_collection(scan={"exclude": ["*"]})
+    for _ in range(2):
+        report = collection.index([photos])
+        assert (report.files, report.excluded, report.removed) == (0, 0, 0)
+        (warning,) = report.warnings
+        assert "the rules of the scan leave out more than half of what was found there; nothing below it" in warning
+    assert objects(collection) == 16
+    assert collection.index([photos], prune=True).excluded == 16
+
+
+def test_left_out_and_gone_are_judged_one_by_one(collection, photos):
+    """Neither is more than half, though both are."""
+    files = sorted((photos / "one").iterdir())
+    for path in files[:7]:
+        path.unlink()
+    report = collection.index([photos], exclude=["two"])
+    assert (report.excluded, report.locations_removed, report.removed, report.warnings) == (8, 7, 15, [])
+
+
+def test_what_is_left_out_and_gone_counts_as_left_out(collection, photos):
+    shutil.rmtree(photos / "one")
+    report = collection.index([photos], exclude=["one"])
+    assert (report.excluded, report.locations_removed, report.removed) == (8, 0, 8)
+
+
+def test_a_copy_elsewhere_keeps_the_image(collection, photos):
+    for path in sorted((photos / "one").iterdir()):
+        shutil.copy(path, photos / path.name)
+    collection.index([photos])
+    report = collection.index([photos], exclude=["one"])
+    assert (report.excluded, report.removed, objects(collection)) == (8, 0, 16)
+
+
+def test_nothing_is_left_out_when_told_to_drop_nothing(collection, photos):
+    report = collection.index([photos], exclude=["*"], prune=False)
+    assert (report.excluded, objects(collection)) == (0, 16)
+
+
+def test_what_is_named_itself_is_kept(collection, photos):
+    report = collection.index([photos, photos / "one"], exclude=["one"])
+    assert (report.unchanged, report.excluded) == (16, 0)
+    # A folder above it is looked through by the rules.
+    assert collection.index([photos]).excluded == 8
+    assert collection.index([photos / "one"]).added == 8
+
+
+def test_hidden_files_that_are_wanted_no_more(collection, photos, make_photos):
+    make_photos(photos / ".more", 3, seed=5)
+    assert collection.index([photos], hidden=True).added == 3
+    assert collection.index([photos]).unchanged == 19
+    report = collection.index([photos], hidden=False)
+    assert (report.excluded, report.removed) == (3, 3)
+
+
+def test_failures_of_what_is_left_out_are_forgotten(collection, photos):
+    (photos / "one" / "text.jpg").write_text("text")
+    collection.index([photos])
+    assert collection.counts().failures == 1
+    collection.index([photos], exclude=["text*"])
+    assert collection.counts().failures == 0
+
+
+def test_a_path_that_is_away_loses_nothing_by_rules(collection, photos):
+    photos.rename(photos.with_name("away"))
+    report = collection.index([photos], exclude=["0000*"])
+    assert (report.excluded, objects(collection)) == (0, 16)
+
+
+# What is gone
 
 
 def test_a_folder_that_cannot_be_listed_is_not_gone(collection, photos, monkeypatch):

@@ -6,7 +6,8 @@ import socket
 
 import pytest
 
-from seealso.collection.intake.scan import Scan, ScannedFile, ScanProblem, ScanRules
+from seealso.collection.intake.scan import Scan, ScannedFile, ScanProblem
+from seealso.interfaces.scan_rules import ScanRules
 
 
 @pytest.fixture
@@ -59,10 +60,36 @@ def test_named_files_are_taken_whatever_they_are_called(tree):
         ({"exclude": ("b",)}, ["top.heic", "a/x.jpeg", "c d/ü 🐈.webp"]),
         ({"exclude": ("*/?.*", "top*")}, ["c d/ü 🐈.webp"]),
         ({"include": ("b",), "exclude": ("2*",)}, ["b/1.PNG"]),
+        ({"exclude": ("b/",)}, ["top.heic", "a/x.jpeg", "c d/ü 🐈.webp"]),
+        ({"include": ("b/",)}, ["b/1.PNG", "b/2.jpg"]),
     ],
 )
 def test_patterns(tree, rules, expected):
     assert names(scan(tree, **rules), tree) == expected
+
+
+def test_a_pattern_of_a_whole_path(tree):
+    assert names(scan(tree, exclude=(f"{tree}/b", f"{tree}/top*")), tree) == ["a/x.jpeg", "c d/ü 🐈.webp"]
+    assert names(scan(tree / "b", exclude=(f"{tree}/b/2*",)), tree) == ["b/1.PNG"]
+
+
+def test_what_patterns_leave_out_is_counted(tree):
+    found = scan(tree, exclude=("b", "top*", "notes*", ".hidden"))
+    assert names(found, tree) == ["a/x.jpeg", "c d/ü 🐈.webp"]
+    # A folder and a file. What is hidden, and what has no image's suffix, is passed over anyway.
+    assert found.left_out == 2
+    assert len(list(found)) == 2
+    assert found.left_out == 2
+
+
+def test_what_other_rules_would_leave_out_is_counted(tree):
+    (tree / "a" / "@eaDir" / "deeper").mkdir(parents=True)
+    for name in ("1.jpg", "deeper/2.jpg", "notes.txt"):
+        (tree / "a" / "@eaDir" / name).write_bytes(b"x")
+    found = Scan([os.fsencode(tree)], ScanRules(exclude=()), noting=ScanRules())
+    assert len(names(found, tree)) == 7
+    assert (found.noted, found.left_out) == (2, 0)
+    assert len(names(scan(tree), tree)) == 5
 
 
 def test_links_are_followed_once(tree, tmp_path):
