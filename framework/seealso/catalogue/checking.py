@@ -18,6 +18,7 @@ NAMED = 20  # rows of a table that are named; of more only the number is said
 TRY_TO_MEND = f"`seealso maintain` mends what it can; where it refuses, {RESTORE}"
 TAKE_IN_ANEW = "`seealso maintain` forgets it, and `seealso index PATH…` then takes it in anew"
 BUILD_ANEW = "`seealso maintain` forgets it, and has the indexes built anew"
+FORGET = "`seealso maintain` forgets it; the image stays"
 
 ROWS = {
     "meta": ("the setting", "key"),
@@ -28,10 +29,17 @@ ROWS = {
     "failures": ("the failure of", "path"),
     "words": ("the words of", "path"),
     "described": ("the change of the words of object", "object"),
+    "damage": ("the damage of object", "object"),
 }
 """Table → what a row of it is called, and the column that tells a person which one it is."""
 
-REMEDIES = {"meta": RESTORE, "unplaced": BUILD_ANEW, "removals": BUILD_ANEW, "described": BUILD_ANEW}
+REMEDIES = {
+    "meta": RESTORE,
+    "unplaced": BUILD_ANEW,
+    "removals": BUILD_ANEW,
+    "described": BUILD_ANEW,
+    "damage": FORGET,
+}
 
 
 def check_meta(connection: sqlite3.Connection, file: Path, version: int) -> None:
@@ -104,11 +112,16 @@ def count_unchecked(connection: sqlite3.Connection) -> int:
     if version >= 4 and not _lacks_checksums(connection):
         return 0
     condition = "WHERE checksum IS NULL" if version >= 4 else ""
-    tables = {str(row[0]) for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    tables = _tables(connection)
     return sum(
         int(connection.execute(f"SELECT count(*) FROM {table} {condition}").fetchone()[0])
         for table in COVERED.keys() & tables
     )
+
+
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    """The names of the tables that are there."""
+    return {str(row[0]) for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
 def _lacks_checksums(connection: sqlite3.Connection) -> bool:
@@ -148,7 +161,9 @@ def _miscounted(connection: sqlite3.Connection) -> list[str]:
 def _failing_rows(connection: sqlite3.Connection) -> list[str]:
     lacks = _lacks_checksums(connection)
     found: list[str] = []
-    for table, (called, column) in ROWS.items():
+    # Of an earlier format some are not there; what else is missing is named by itself.
+    there = _tables(connection)
+    for table, (called, column) in ((table, row) for table, row in ROWS.items() if table in there):
         condition = failing(table) if lacks else f"checksum IS NOT {checksum_of(table)}"
         rows = connection.execute(
             f"SELECT CAST({column} AS BLOB) FROM {table} WHERE {condition} LIMIT ?", (NAMED + 1,)

@@ -19,6 +19,7 @@ COVERED = {
     "failures": ("path", "reason", "signature", "time"),
     "words": ("path", "source", "words"),
     "described": ("object", "change"),
+    "damage": ("object", "reason", "share"),
 }
 """Table → its columns, in order; each has the column ``checksum`` after them. What is counted (``counts``) needs none: it is
 compared with the rows."""
@@ -32,20 +33,26 @@ KEYS = {
     "failures": ("path",),
     "words": ("path", "source"),
     "described": ("object",),
+    "damage": ("object",),
 }
 """Table → the columns that tell its rows apart."""
 
 TYPES = {
     **dict.fromkeys(("key", "value", "reason", "source", "words"), "text"),
     **dict.fromkeys(("hash", "path", "signature", "described"), "blob"),
-    "time": "real",
+    **dict.fromkeys(("time", "share"), "real"),
 }
 """Column → the type of its values; of the others it is ``integer``. Text is covered as bytes: damage may leave what is no text."""
 
 NOTHING = "x''"
 """No bytes, in SQL."""
 
-ADD_CHECKSUMS = "".join(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER;\n" for table in COVERED)
+LATER = frozenset({"damage"})
+"""Tables that came after the checksums: their rows have had them from the first."""
+
+ADD_CHECKSUMS = "".join(
+    f"ALTER TABLE {table} ADD COLUMN checksum INTEGER;\n" for table in COVERED if table not in LATER
+)
 """What format 4 has and format 3 had not."""
 
 

@@ -9,7 +9,9 @@ from seealso.catalogue.checksums import ADD_CHECKSUMS
 from seealso.errors import FormatError
 
 APPLICATION_ID = 0x53454541  # "SEEA": the magic number, in SQLite's own field for it
-FORMAT_VERSION = 4  # 2: words; 3: counts; 4: checksums
+FORMAT_VERSION = 5  # 2: words; 3: counts; 4: checksums; 5: damage
+CHECKSUMS_SINCE = 4  # every row has one
+DAMAGE_SINCE = 5
 
 FORMAT = "format"
 """The row of ``meta`` that repeats the format. A catalogue whose header tells of another one is damaged."""
@@ -47,7 +49,12 @@ BEGIN UPDATE counts SET number = number - 1 WHERE name = '{table}'; END;
 """What format 3 has and format 2 had not: how many rows there are, since to count them SQLite goes through all of them. Triggers
 keep the numbers; they do not see the rows that ``INSERT OR REPLACE`` takes away, so nothing here uses that on these tables."""
 
-UPGRADES = {2: WORDS, 3: COUNTS, 4: ADD_CHECKSUMS}
+DAMAGE = """
+CREATE TABLE damage(object INTEGER PRIMARY KEY, reason TEXT NOT NULL, share REAL NOT NULL, checksum INTEGER);
+"""
+"""What format 5 has and format 4 had not: which objects have a damaged picture, what is wrong with it, and which share of it was decoded."""
+
+UPGRADES = {2: WORDS, 3: COUNTS, 4: ADD_CHECKSUMS, 5: DAMAGE}
 """By format, what makes one of the format before it into it."""
 
 FIRST = """

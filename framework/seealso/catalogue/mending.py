@@ -70,7 +70,7 @@ def _add_page(connection: sqlite3.Connection, file: Path, table: str, after: Seq
 def forget_damaged(writer: CatalogWriter) -> int:
     """Forget the rows that fail their checksums, and those that nothing else refers to any more; returns how many; O(rows).
 
-    The next indexing takes the files of forgotten locations in again, and reads forgotten words again. Unless only failures were
+    The next indexing takes the files of forgotten locations in again, and reads forgotten words again. Unless only failures and damage were
     forgotten, the next writer rebuilds the indexes, for nobody knows what they have missed. SQLite's own indexes are rebuilt
     from their tables here.
 
@@ -99,7 +99,9 @@ def forget_damaged(writer: CatalogWriter) -> int:
             )
             change = str(writer.change() + 1)
             writer.set_in(connection, {"change": change, "removals_known_since": change})
-        return forgotten + connection.execute(f"DELETE FROM failures WHERE {failing('failures')}").rowcount
+        for table in ("failures", "damage"):
+            forgotten += connection.execute(f"DELETE FROM {table} WHERE {failing(table)}").rowcount
+        return forgotten
 
 
 def _mend_structure(connection: sqlite3.Connection, writer: CatalogWriter) -> None:

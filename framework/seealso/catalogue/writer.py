@@ -19,6 +19,7 @@ from seealso.catalogue.checksums import KEYS, NOTHING, checksum_of, inserting, r
 from seealso.catalogue.connection import connect, log_of, translated
 from seealso.catalogue.formats import (
     APPLICATION_ID,
+    CHECKSUMS_SINCE,
     COUNTED,
     FORMAT,
     FORMAT_VERSION,
@@ -103,10 +104,12 @@ class CatalogWriter(Catalog):
     def _bring_up_to_date(self) -> None:
         """Make a catalogue of an older format one of this."""
         script = "".join(UPGRADES[version] for version in range(self._format + 1, FORMAT_VERSION + 1))
+        lacking = {UNCHECKED: json.dumps([min(KEYS), []])} if self._format < CHECKSUMS_SINCE else {}
         with self._rolled_back_on_failure() as connection:
             connection.executescript(f"BEGIN IMMEDIATE; {script}")
-            connection.execute(f"UPDATE meta SET checksum = {checksum_of('meta')}")
-            self.set_in(connection, {FORMAT: str(FORMAT_VERSION), UNCHECKED: json.dumps([min(KEYS), []])})
+            if lacking:
+                connection.execute(f"UPDATE meta SET checksum = {checksum_of('meta')}")
+            self.set_in(connection, {FORMAT: str(FORMAT_VERSION), **lacking})
             connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
             connection.execute("COMMIT")
         self._format = FORMAT_VERSION
@@ -165,6 +168,10 @@ class CatalogWriter(Catalog):
                 inserting("objects"),
                 ((o.id, o.hash, change, o.width, o.height, o.file_size) for o in objects),
             )
+            connection.executemany(
+                inserting("damage"),
+                ((o.id, o.damage.reason, o.damage.share) for o in objects if o.damage is not None),
+            )
             owners = self.objects_at([place.path for place in locations])
             moved = [(place.path,) for place in locations if owners.get(place.path, place.object) != place.object]
             connection.executemany(UNPLACE, moved)
@@ -208,6 +215,7 @@ class CatalogWriter(Catalog):
                     connection.executemany(inserting("removals"), ((change, row[0]) for row in rows))
                     connection.executemany("DELETE FROM objects WHERE id = ?", rows)
                     connection.executemany("DELETE FROM described WHERE object = ?", rows)
+                    connection.executemany("DELETE FROM damage WHERE object = ?", rows)
                     connection.executemany("DELETE FROM unplaced WHERE object = ?", rows)
             if not rows:
                 return

@@ -103,7 +103,7 @@ class CollectionConfig(PartsConfig):
     """One collection. What is left out is the best that the installed plugins give."""
 
     search: SearchConfig = Field(default=SearchConfig(), description="how it is searched")
-    images: ImageLimits = Field(default=ImageLimits(), description="limits on the image files that are taken in")
+    images: ImageLimits = Field(default=ImageLimits(), description="what the image files that are taken in may be")
 
 
 class Config(BaseModel):

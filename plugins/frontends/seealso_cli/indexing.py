@@ -102,10 +102,11 @@ def summary(report: IngestReport, *, retry: bool = False) -> str:
     if not report.changed:
         unchanged = f"nothing to do: {count(report.unchanged, 'file')} unchanged"
         return unchanged + (f"; {known}" if report.known_failures else "") + seconds
+    damaged = f" ({report.damaged:,} damaged, see `seealso failures --damaged`)" if report.damaged else ""
     parts = [
         text
         for number, text in (
-            (report.added, f"{count(report.added, 'new image')}"),
+            (report.added, f"{count(report.added, 'new image')}{damaged}"),
             (report.located, f"{count(report.located, 'file')} moved or copied"),
             (report.annotated, f"{count(report.annotated, 'image')} described anew"),
             (report.unchanged, f"{report.unchanged:,} unchanged"),

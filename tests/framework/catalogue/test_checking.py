@@ -18,6 +18,7 @@ from seealso.layout import CATALOGUE
 
 STATE = FileState(b"s" * 32, 1)
 OBJECTS = 80
+DAMAGE = seealso.Damage("cut short", 0.75)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,10 @@ def sound(tmp_path_factory):
     rng = random.Random(3)
     writer.reserve_ids(OBJECTS + 1)
     writer.commit(
-        [ObjectRow(id_, rng.randbytes(32), 640, 480, 10_000 + id_) for id_ in range(1, OBJECTS + 1)],
+        [
+            ObjectRow(id_, rng.randbytes(32), 640, 480, 10_000 + id_, None if id_ % 9 else DAMAGE)
+            for id_ in range(1, OBJECTS + 1)
+        ],
         [
             Location(
                 b"/photos/%d.jpg" % id_,
@@ -62,6 +66,8 @@ def everything(folder):
                 catalog.words(ids),
                 catalog.counts(),
                 list(catalog.failures()),
+                list(catalog.damaged()),
+                catalog.count_damaged(),
                 list(catalog.locations_below(b"/")),
                 catalog.annotation_states([b"/photos/%d.jpg" % id_ for id_ in range(OBJECTS)]),
                 catalog.change(),
@@ -113,6 +119,10 @@ def damage(folder, statement):
         ("UPDATE words SET words = '[]' WHERE path = CAST('/photos/5.jpg' AS BLOB)", "the words of /photos/5.jpg: its"),
         ("UPDATE failures SET reason = 'none'", "the failure of /photos/broken-8.jpg: its record fails"),
         ("UPDATE removals SET object = 7", "the removal of object 7: its record fails its checksum; .*built anew"),
+        (
+            "UPDATE damage SET share = 0.5 WHERE object = 18",
+            "the damage of object 18: its .*forgets it; the image stays",
+        ),
         ("UPDATE objects SET width = 641", "more rows of objects fail their checksums"),
         ("UPDATE counts SET number = 0", "79 objects are there, and 0 are counted; `seealso maintain` counts anew"),
         ("DROP INDEX locations_by_object", "locations_by_object is not as it was made; restore"),
@@ -145,7 +155,7 @@ def test_it_is_refused_where_every_answer_would_be_in_doubt(sound, tmp_path, sta
             opening(tmp_path)
 
 
-@pytest.mark.parametrize("version", [1, 2, 3])
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
 def test_older_formats_are_read_and_checked(sound, tmp_path, version):
     (tmp_path / CATALOGUE).write_bytes(sound)
     with contextlib.closing(Catalog(tmp_path)) as catalog:
@@ -154,4 +164,5 @@ def test_older_formats_are_read_and_checked(sound, tmp_path, version):
     with contextlib.closing(Catalog(tmp_path)) as catalog:
         assert catalog.verify() == []
         assert catalog.counts() == seealso.Counts(OBJECTS - 1, OBJECTS - 2, 9)
-        assert catalog.unchecked() > 2 * OBJECTS
+        assert (catalog.unchecked() > 2 * OBJECTS) == (version < 4)
+        assert (list(catalog.damaged()), catalog.count_damaged()) == ([], 0)

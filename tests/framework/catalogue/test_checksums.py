@@ -16,6 +16,7 @@ VALUES = {
     "failures": (b"/b", "no image", b"s" * 32, 1.0e9 + 1 / 3),
     "words": (b"/a\xff", "sidecar", '[["caption", "ein Vogel", "de"]]'),
     "described": (1, 3),
+    "damage": (1, "cut short", 0.75),
 }
 FIXED = {
     "meta": 1641191752,
@@ -26,6 +27,7 @@ FIXED = {
     "failures": 3707848495,
     "words": 712958277,
     "described": 2718702836,
+    "damage": 4060184390,
 }
 OTHERS = {int: 12345, bytes: b"other", str: "other", float: 1.0e9}
 

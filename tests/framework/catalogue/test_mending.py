@@ -32,7 +32,10 @@ def folder(tmp_path):
         ids = range(1, OBJECTS + 1)
         said = {"sidecar": (Words("caption", "a bird"),), "embedded": (Words("title", "größer"),)}
         writer.commit(
-            [ObjectRow(id_, b"%d" % id_, 4, 3, 100) for id_ in ids],
+            [
+                ObjectRow(id_, b"%d" % id_, 4, 3, 100, seealso.Damage("cut short", 0.75) if id_ in (1, 7) else None)
+                for id_ in ids
+            ],
             [Location(place(id_), id_, STATE, Annotation(b"state", said)) for id_ in ids],
             [Failure(b"/broken", "no image", STATE, 1.5)],
         )
@@ -44,8 +47,11 @@ def folder(tmp_path):
 
 def rows(folder) -> dict[str, list]:
     with contextlib.closing(sqlite3.connect(folder / CATALOGUE)) as connection:
+        there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
         return {
-            table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in mending.KEYS if table != "meta"
+            table: connection.execute(f"SELECT * FROM {table}").fetchall()
+            for table in mending.KEYS
+            if table != "meta" and table in there
         }
 
 
@@ -71,8 +77,9 @@ def test_an_older_catalogue_gets_its_checksums_in_steps(folder, monkeypatch, ver
         assert catalog.meta("unchecked") is None
         assert catalog.verify() == []
     if version == 3:
-        assert {table: found for table, found in rows(folder).items() if table != "failures"} == {
-            table: found for table, found in before.items() if table != "failures"
+        # Damage is not told by an older one.
+        assert {table: found for table, found in rows(folder).items() if table not in ("failures", "damage")} == {
+            table: found for table, found in before.items() if table not in ("failures", "damage")
         }
 
 
@@ -154,6 +161,29 @@ def test_failures_are_tried_anew(folder):
     assert list(writer.failures()) == []
     assert writer.removals_known_since() == 0  # no index is built anew for that
     writer.close()
+
+
+def test_damage_is_forgotten_and_the_image_stays(folder):
+    with contextlib.closing(Catalog(folder)) as catalog:
+        # That of the object that was removed went with it.
+        assert [(each.id, each.paths) for each in catalog.damaged()] == [(7, (place(7),))]
+    damage(folder, "UPDATE damage SET reason = 'another'")
+    forgotten, writer = mend(folder)
+    assert forgotten == 1
+    assert list(writer.damaged()) == []
+    assert 7 in writer.ids()
+    assert writer.removals_known_since() == 0
+    writer.close()
+
+
+def test_a_catalogue_without_damage_has_its_checksums_already(folder):
+    make_old(folder, 4)
+    before = rows(folder)
+    with contextlib.closing(CatalogWriter(folder)) as writer:
+        assert writer.meta("unchecked") is None
+        assert writer.meta("format") == "5"
+        assert (writer.verify(), writer.unchecked(), list(writer.damaged())) == ([], 0, [])
+    assert rows(folder) == before | {"damage": []}
 
 
 def page_of(folder, name: str) -> slice:
