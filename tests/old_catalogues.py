@@ -11,7 +11,7 @@ from seealso.layout import CATALOGUE
 OF_FORMAT_4 = checksum_of("meta", value="'4'")
 
 UNDO = {
-    5: "DROP TABLE forgotten;"
+    5: "DROP TABLE forgotten;DROP TABLE damage;"
     f"UPDATE meta SET value = '4', checksum = {OF_FORMAT_4} WHERE key = '{FORMAT}';"
     "DELETE FROM meta WHERE key = 'scan';",
     4: "".join(f"ALTER TABLE {table} DROP COLUMN checksum;" for table in COVERED if table not in LATER)

@@ -79,10 +79,11 @@ if TYPE_CHECKING:
     from seealso.images.decoding import IMAGE_SUFFIXES as IMAGE_SUFFIXES
     from seealso.images.decoding import DecodedImage as DecodedImage
     from seealso.images.decoding import decode_image as decode_image
-    from seealso.images.decoding import media_type as media_type
+    from seealso.images.formats import media_type as media_type
     from seealso.images.metadata import ImageMetadata as ImageMetadata
     from seealso.images.metadata import image_metadata as image_metadata
     from seealso.images.preparation import Preparation as Preparation
+    from seealso.images.ways import Way as Way
     from seealso.interfaces.answer import Answer as Answer
     from seealso.interfaces.answer import Asked as Asked
     from seealso.interfaces.answer import Cost as Cost
@@ -115,6 +116,8 @@ if TYPE_CHECKING:
     from seealso.interfaces.plugin import RelativePath as RelativePath
     from seealso.interfaces.query import Query as Query
     from seealso.interfaces.records import Counts as Counts
+    from seealso.interfaces.records import Damage as Damage
+    from seealso.interfaces.records import DamagedObject as DamagedObject
     from seealso.interfaces.records import ObjectRecord as ObjectRecord
     from seealso.interfaces.scan_rules import ScanRules as ScanRules
     from seealso.interfaces.searchable import Searchable as Searchable
@@ -172,7 +175,7 @@ _MODULES = {
     "seealso.interfaces.query": ("Query",),
     "seealso.interfaces.scan_rules": ("ScanRules",),
     "seealso.interfaces.searchable": ("Searchable",),
-    "seealso.interfaces.records": ("Counts", "ObjectRecord"),
+    "seealso.interfaces.records": ("Counts", "Damage", "DamagedObject", "ObjectRecord"),
     "seealso.collection.duplicates.groups": ("DuplicateGroup", "Duplicates"),
     "seealso.collection.duplicates.nearness": ("MAY_BE_THE_SAME", "NEARLY_THE_SAME"),
     "seealso.collection.search.content": ("Content",),
@@ -221,7 +224,9 @@ _MODULES = {
     "seealso.registry.blame": ("explain_failure", "limit_reached", "raised_by"),
     "seealso.registry.markers": ("hookimpl",),
     "seealso.registry.output": ("own_stdout", "take_stdout"),
-    "seealso.images.decoding": ("IMAGE_SUFFIXES", "DecodedImage", "decode_image", "media_type"),
+    "seealso.images.decoding": ("IMAGE_SUFFIXES", "DecodedImage", "decode_image"),
+    "seealso.images.formats": ("media_type",),
+    "seealso.images.ways": ("Way",),
     "seealso.images.metadata": ("ImageMetadata", "image_metadata"),
     "seealso.interfaces.codec": ("Codec", "CodecContext", "Records"),
     "seealso.interfaces.distance": ("Distance",),

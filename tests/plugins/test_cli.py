@@ -1262,3 +1262,31 @@ def test_an_object_of_an_empty_collection(call, home):
     (home / "nothing").mkdir()
     assert call("index", "nothing")[0] == 0
     assert call("similar", "id:3") == (1, "", "seealso: there is no object 3 in the collection photos\n")
+
+
+def test_damaged_images(call, home):
+    whole = (home / "photos" / "0003-cell.jpg").read_bytes()
+    (home / "photos" / "cut.jpg").write_bytes(whole[: len(whole) * 9 // 10])
+    status, out, _ = call("index", "photos")
+    assert status == 0
+    assert "21 new images (1 damaged, see `seealso failures --damaged`)" in out
+    assert "damaged      1 image (see `seealso failures --damaged`)\n" in call("status")[1]
+    assert "decoding     way 2: the gamma of a PNG counts, damaged pictures are taken\n" in call("status")[1]
+    assert call("failures")[1:] == ("", "no failures\n")
+    id_, share, path, reason = call("failures", "--damaged")[1].rstrip("\n").split("\t")
+    assert path == f"{home}/photos/cut.jpg"
+    assert re.fullmatch(r"[5-9]\d %", share)
+    assert "truncated" in reason
+    (found,) = json.loads(call("failures", "--damaged", "--json")[1])["damaged"]
+    assert (f"id:{found['id']}", found["paths"], found["reason"]) == (id_, [path], reason)
+    assert found["uris"] == [Path(path).as_uri()]
+    assert 0.5 < found["share"] < 1
+    sheet = home / "sheet.png"
+    assert call("similar", "photos/cut.jpg", "--sheet", str(sheet))[0] == 0
+    status, _, err = call("failures", "--damaged", "--retry")
+    assert status == 2
+    assert "one of --damaged and --retry" in err
+    (home / "photos" / "cut.jpg").unlink()
+    call("index", "photos")
+    assert call("failures", "--damaged")[1:] == ("", "no damaged images\n")
+    assert "damaged   " not in call("status")[1]

@@ -405,3 +405,25 @@ def test_an_upload_has_a_page_that_can_be_shared(client, photographs):
     (picture,) = [src for src in shown.all("img", "src") if "/uploads/" in src]
     assert client.get(picture).headers["content-type"] == "image/webp"
     assert page(client, sent.headers["location"] + "?crop=0.2,0.2,0.3,0.3").tiles() != shown.tiles()
+
+
+def test_the_status_lists_damaged_images(serve, tmp_path, photographs):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    data = jpeg(photographs["coffee"], quality=85)
+    (folder / "whole.jpg").write_bytes(data)
+    (folder / "<cut>.jpg").write_bytes(data[: len(data) * 4 // 5])
+    path = tmp_path / "c.seealso"
+    with seealso.open(path, plugins=[THUMBNAIL], extractor="thumbnail") as collection:
+        collection.index([folder])
+        (damaged,) = collection.damaged()
+    client = serve({"photos": path})
+    text = client.get("/photos/status").text
+    assert "<b>1</b> damaged images" in text
+    assert "&lt;cut&gt;.jpg" in text
+    assert "image file is truncated" in text
+    assert f"/photos/objects/{damaged.id}" in page(client, "/photos/status").all("a", "href")
+    (folder / "<cut>.jpg").unlink()
+    with seealso.open(path, plugins=[THUMBNAIL], extractor="thumbnail") as collection:
+        collection.index([folder])
+    assert "amaged images" not in client.get("/photos/status").text

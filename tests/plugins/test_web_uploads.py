@@ -70,11 +70,22 @@ def test_hostile_uploads_are_refused(client, name):
     assert client.get("/photos/similar/1").status_code == 200
 
 
-def test_a_truncated_image_is_refused(client, photographs):
-    for kind in ("JPEG", "PNG", "WEBP"):
-        data = encode(photographs["coffee"], kind)
-        for share in (0.001, 0.1, 0.9):
-            assert send(client, data[: int(len(data) * share)]).status_code == 422
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_an_image_of_which_less_than_half_is_there_is_refused(client, photographs, kind):
+    data = encode(photographs["coffee"], kind)
+    for share in (0.001, 0.1, 0.3):
+        assert send(client, data[: int(len(data) * share)]).status_code == 422
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_damaged_image_is_searched_with_and_shown(client, photographs, kind):
+    data = encode(photographs["coffee"], kind)
+    cut = data[: int(len(data) * 0.9)]
+    assert send(client, cut).json()["hits"][0]["name"].startswith("coffee")
+    sent = client.post("/photos/uploads", files={"image": ("cut", cut)})
+    assert sent.status_code == 303
+    for size in SIZES:
+        assert opened(client.get(f"{sent.headers['location']}/{size}").content).size[0] > 100
 
 
 def test_nothing_of_a_polyglots_other_side_is_served(client, photographs):

@@ -19,6 +19,7 @@ TRY_TO_MEND = f"`seealso maintain` mends what it can; where it refuses, {RESTORE
 TAKE_IN_ANEW = "`seealso maintain` forgets it, and `seealso index PATH…` then takes it in anew"
 BUILD_ANEW = "`seealso maintain` forgets it, and has the indexes built anew"
 MAY_COME_BACK = "`seealso maintain` forgets that, and `seealso index PATH…` may take the image in again"
+FORGET = "`seealso maintain` forgets it; the image stays"
 
 ROWS = {
     "meta": ("the setting", "key"),
@@ -30,6 +31,7 @@ ROWS = {
     "words": ("the words of", "path"),
     "described": ("the change of the words of object", "object"),
     "forgotten": ("what was forgotten of", "path"),
+    "damage": ("the damage of object", "object"),
 }
 """Table → what a row of it is called, and the column that tells a person which one it is."""
 
@@ -39,6 +41,7 @@ REMEDIES = {
     "removals": BUILD_ANEW,
     "described": BUILD_ANEW,
     "forgotten": MAY_COME_BACK,
+    "damage": FORGET,
 }
 
 
@@ -116,6 +119,11 @@ def count_unchecked(connection: sqlite3.Connection) -> int:
         int(connection.execute(f"SELECT count(*) FROM {table} {condition}").fetchone()[0])
         for table in COVERED.keys() & _tables(connection)
     )
+
+
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    """The names of the tables that are there."""
+    return {str(row[0]) for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
 def _lacks_checksums(connection: sqlite3.Connection) -> bool:

@@ -20,6 +20,7 @@ COVERED = {
     "words": ("path", "source", "words"),
     "described": ("object", "change"),
     "forgotten": ("hash", "path", "object", "signature", "time"),
+    "damage": ("object", "reason", "share"),
 }
 """Table → its columns, in order; each has the column ``checksum`` after them. What is counted (``counts``) needs none: it is
 compared with the rows."""
@@ -34,20 +35,21 @@ KEYS = {
     "words": ("path", "source"),
     "described": ("object",),
     "forgotten": ("hash", "path"),
+    "damage": ("object",),
 }
 """Table → the columns that tell its rows apart."""
 
 TYPES = {
     **dict.fromkeys(("key", "value", "reason", "source", "words"), "text"),
     **dict.fromkeys(("hash", "path", "signature", "described"), "blob"),
-    "time": "real",
+    **dict.fromkeys(("time", "share"), "real"),
 }
 """Column → the type of its values; of the others it is ``integer``. Text is covered as bytes: damage may leave what is no text."""
 
 NOTHING = "x''"
 """No bytes, in SQL."""
 
-LATER = frozenset({"forgotten"})
+LATER = frozenset({"forgotten", "damage"})
 """Tables that came after the checksums: their rows have had them from the first."""
 
 ADD_CHECKSUMS = "".join(

@@ -9,9 +9,9 @@ from seealso.catalogue.checksums import ADD_CHECKSUMS
 from seealso.errors import FormatError
 
 APPLICATION_ID = 0x53454541  # "SEEA": the magic number, in SQLite's own field for it
-FORMAT_VERSION = 5  # 2: words; 3: counts; 4: checksums; 5: what was forgotten
+FORMAT_VERSION = 5  # 2: words; 3: counts; 4: checksums; 5: damage, and what was forgotten
 CHECKSUMS_SINCE = 4  # every row has one
-FORGOTTEN_SINCE = 5
+DAMAGE_SINCE = FORGOTTEN_SINCE = 5
 
 FORMAT = "format"
 """The row of ``meta`` that repeats the format. A catalogue whose header tells of another one is damaged."""
@@ -64,7 +64,12 @@ CREATE INDEX forgotten_by_path ON forgotten(path);
 """What format 5 has and format 4 had not: the contents that stay out, each with the places where it was found, the state of the file
 there, the ID that it had, and when it was forgotten."""
 
-UPGRADES = {2: WORDS, 3: COUNTS, 4: ADD_CHECKSUMS, 5: FORGOTTEN}
+DAMAGE = """
+CREATE TABLE damage(object INTEGER PRIMARY KEY, reason TEXT NOT NULL, share REAL NOT NULL, checksum INTEGER);
+"""
+"""And which objects have a damaged picture, what is wrong with it, and which share of it was decoded."""
+
+UPGRADES = {2: WORDS, 3: COUNTS, 4: ADD_CHECKSUMS, 5: FORGOTTEN + DAMAGE}
 """By format, what makes one of the format before it into it."""
 
 FIRST = """

@@ -71,8 +71,8 @@ def _add_page(connection: sqlite3.Connection, file: Path, table: str, after: Seq
 def forget_damaged(writer: CatalogWriter) -> int:
     """Forget the rows that fail their checksums, and those that nothing else refers to any more; returns how many; O(rows).
 
-    The next indexing takes the files of forgotten locations in again, and reads forgotten words again. Unless only failures were
-    forgotten, or what keeps images out, the next writer rebuilds the indexes, for nobody knows what they have missed. SQLite's own
+    The next indexing takes the files of forgotten locations in again, and reads forgotten words again. Unless only failures, damage,
+    or what keeps images out were forgotten, the next writer rebuilds the indexes, for nobody knows what they have missed. SQLite's own
     indexes are rebuilt from their tables here.
 
     Raises:
@@ -100,7 +100,7 @@ def forget_damaged(writer: CatalogWriter) -> int:
             )
             change = str(writer.change() + 1)
             writer.set_in(connection, {"change": change, "removals_known_since": change})
-        for table in ("failures", "forgotten"):
+        for table in ("failures", "forgotten", "damage"):
             forgotten += connection.execute(f"DELETE FROM {table} WHERE {failing(table)}").rowcount
         return forgotten
 

@@ -21,10 +21,10 @@ import numpy as np
 from seealso.catalogue.checking import check_meta, count_unchecked, problems
 from seealso.catalogue.checksums import register
 from seealso.catalogue.connection import connect, connect_to_read, out_of_order, translated
-from seealso.catalogue.formats import COUNTED, check_format
+from seealso.catalogue.formats import COUNTED, DAMAGE_SINCE, check_format
 from seealso.catalogue.rows import Failure, FileState, Location
 from seealso.errors import CorruptCollection
-from seealso.interfaces.records import Counts, ObjectRecord
+from seealso.interfaces.records import Counts, Damage, DamagedObject, ObjectRecord
 from seealso.interfaces.text import Words
 from seealso.layout import CATALOGUE
 from seealso.sorted_ids import distinct
@@ -329,6 +329,27 @@ class Catalog:
             for path, reason, signature, moment in rows:
                 yield Failure(path, reason, FileState(signature, 0), moment)
             last = self._following(last, rows[-1][0])
+
+    def damaged(self) -> Iterator[DamagedObject]:
+        """Every object whose picture is damaged, by ID."""
+        last = 0
+        while self.is_of_format(DAMAGE_SINCE) and (
+            rows := self._all(
+                "SELECT object, reason, share FROM damage WHERE object > ? ORDER BY object LIMIT ?", (last, PARAMETERS)
+            )
+        ):
+            records = self.records([id_ for id_, _, _ in rows])
+            for id_, reason, share in rows:
+                if id_ in records:
+                    yield DamagedObject(id_, records[id_].paths, Damage(reason, share))
+            if rows[-1][0] <= last:
+                raise out_of_order(self.file)
+            last = rows[-1][0]
+
+    def count_damaged(self) -> int:
+        """How many objects have a damaged picture; O(that many)."""
+        row = self._one("SELECT count(*) FROM damage") if self.is_of_format(DAMAGE_SINCE) else None
+        return int(row[0]) if row else 0
 
     def _following(self, last: bytes, path: bytes) -> bytes:
         """Where the next page begins."""

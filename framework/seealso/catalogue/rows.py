@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
+from seealso.interfaces.records import Damage
 from seealso.interfaces.text import Words
 
 
@@ -33,13 +34,15 @@ class FileState(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ObjectRow:
-    """An object as it is about to be committed: its size in pixels, upright, and its file's in bytes."""
+    """An object as it is about to be committed: its size in pixels, upright, and its file's in bytes; and what is wrong with its picture,
+    where that is damaged."""
 
     id: int
     hash: bytes
     width: int
     height: int
     file_size: int
+    damage: Damage | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,6 +168,10 @@ class CatalogWriter(Catalog):
                 inserting("objects"),
                 ((o.id, o.hash, change, o.width, o.height, o.file_size) for o in objects),
             )
+            connection.executemany(
+                inserting("damage"),
+                ((o.id, o.damage.reason, o.damage.share) for o in objects if o.damage is not None),
+            )
             owners = self.objects_at([place.path for place in locations])
             moved = [(place.path,) for place in locations if owners.get(place.path, place.object) != place.object]
             connection.executemany(UNPLACE, moved)
@@ -215,6 +219,7 @@ class CatalogWriter(Catalog):
                     connection.executemany(inserting("removals"), ((change, row[0]) for row in rows))
                     connection.executemany("DELETE FROM objects WHERE id = ?", rows)
                     connection.executemany("DELETE FROM described WHERE object = ?", rows)
+                    connection.executemany("DELETE FROM damage WHERE object = ?", rows)
                     connection.executemany("DELETE FROM unplaced WHERE object = ?", rows)
             if not rows:
                 return

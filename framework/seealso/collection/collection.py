@@ -59,7 +59,7 @@ from seealso.interfaces.image_limits import ImageLimits
 from seealso.interfaces.likeness import Likeness, Within
 from seealso.interfaces.plugin import PluginChoice
 from seealso.interfaces.query import Query
-from seealso.interfaces.records import Counts, ObjectRecord
+from seealso.interfaces.records import Counts, DamagedObject, ObjectRecord
 from seealso.interfaces.scan_rules import ScanRules
 from seealso.interfaces.store import ObjectStore
 from seealso.interfaces.text import Words
@@ -418,7 +418,7 @@ class Collection:
         with self._lock:
             parts = self.parts
             if self._found is None or self._found[0] is not parts:
-                self._found = parts, Examples(self.name, parts, self.settings.images)
+                self._found = parts, Examples(self.name, parts)
             return self._found[1]
 
     @property
@@ -502,7 +502,8 @@ class Collection:
             QueryError: `within` is no distance and no likeness; or mirror images are asked for, and there are no pictures.
         """
         asked = within if within is None or isinstance(within, Within) else Within(within)
-        limits = self.settings.images
+        # What was taken in is looked at, also where no more of the kind is taken.
+        limits = self.limits.taking_damaged()
 
         def find(opened: Opened) -> Duplicates:
             looks = self.parts.takes_images(opened.provenance)
@@ -598,8 +599,8 @@ class Collection:
 
     @property
     def limits(self) -> ImageLimits:
-        """What an image file may be, at most, by the configuration."""
-        return self.settings.images
+        """What an image file may be, by the configuration; and, where that says nothing of damaged pictures, as the collection was made."""
+        return self.parts.limits
 
     @property
     def frontends(self) -> Sequence[PluginChoice]:
@@ -635,6 +636,12 @@ class Collection:
         with self._opening.using() as opened:
             yield from opened.catalog.failures()
 
+    def damaged(self) -> Iterator[DamagedObject]:
+        """The objects that were taken in though their pictures are damaged, by ID. None of the counts that a collection gives knows them
+        apart: they are found as all others."""
+        with self._opening.using() as opened:
+            yield from opened.catalog.damaged()
+
     def counts(self) -> Counts:
         """How many objects, locations and failures there are."""
         return self._opening.asked(lambda opened: opened.catalog.counts())
@@ -657,6 +664,11 @@ class Collection:
         return {
             "name": self.name,
             "path": str(self.path),
+            "decoding": {
+                "way": int(self.parts.way),
+                "gamma": self.parts.way.honours_gamma,
+                "damaged": self.parts.limits.damaged,
+            },
             **self._opening.asked(lambda opened: opened.status()),
             **({EXTRACTOR.word: {"missing": missing}} if missing else {}),
             **({"scan": self.rules.model_dump(mode="json")} if self.parts.takes_images(self.provenance) else {}),

@@ -105,7 +105,7 @@ class CollectionConfig(PartsConfig):
 
     scan: ScanRules = Field(default=ScanRules(), description="which files below a folder are taken in")
     search: SearchConfig = Field(default=SearchConfig(), description="how it is searched")
-    images: ImageLimits = Field(default=ImageLimits(), description="limits on the image files that are taken in")
+    images: ImageLimits = Field(default=ImageLimits(), description="what the image files that are taken in may be")
 
 
 class Config(BaseModel):

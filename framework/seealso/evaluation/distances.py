@@ -208,7 +208,7 @@ class _Copies:
 
     def _of(self, id_: int) -> None:
         collection = self._collection
-        image = decode_image(collection.read(id_), limits=collection.limits).image
+        image = decode_image(collection.read(id_), limits=collection.limits, way=collection.parts.way).image
         original = collection.descriptors([id_])[0]
         with collection.reading() as (_, distance):
             for of, alter in ALTERED.items():

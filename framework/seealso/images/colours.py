@@ -8,6 +8,8 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageCms
 
+from seealso.images.png_colours import Conversion
+
 LARGEST_PROFILE = 4 << 20
 LEAST_NOTICED = 2
 """A colour profile whose colours differ from sRGB's by no more than this (of 255) is taken for sRGB itself."""
@@ -16,19 +18,24 @@ _BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339  # tags of a TIFF
 _BLOCK = 1 << 20
 
 
-def to_srgb(kind: str, image: Image.Image) -> Image.Image:
+def to_srgb(kind: str, image: Image.Image, conversion: Conversion | None = None) -> Image.Image:
     """A loaded image as RGB in sRGB, over white where it is transparent, without its metadata.
 
     Args:
         kind: the format of its file, as `PIL.Image.Image.format` names it.
         image: of any mode that is loaded from a file; it stays as it is.
+        conversion: from the colours that it states in another way, in the place of its profile.
 
     Raises:
         ValueError: a mode that Pillow does not convert.
     """
     colours = _opaque(kind, image)
     profile = image.info.get("icc_profile")
-    transform = _transform(profile if isinstance(profile, bytes) and colours.mode != "LAB" else b"", colours.mode)
+    if conversion is not None:
+        transform = None
+        colours = conversion(colours)
+    else:
+        transform = _transform(profile if isinstance(profile, bytes) and colours.mode != "LAB" else b"", colours.mode)
     if transform is not None:
         colours = transform.apply(colours)
     elif colours.mode != "RGB" or colours is image:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import io
-import re
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any
 
-from PIL import Image
+import numpy as np
+from PIL import Image, ImageFile
 
 from seealso.errors import ImageError, ImageTooLarge
+from seealso.images import damaged
 from seealso.images.colours import to_srgb
+from seealso.images.damaged import MISSING, TooDamaged
+from seealso.images.formats import count_scans, open_image, sniff
 from seealso.images.noise import heard, listening
-from seealso.images.plain import MOST_SEGMENTS, MOST_TAGS, ended, is_too_long, plainer, tiff_tags
+from seealso.images.plain import ended, plainer
+from seealso.images.png_colours import conversion, stated
+from seealso.images.ways import NEWEST, Way
 from seealso.interfaces.image_limits import ImageLimits
+from seealso.interfaces.records import Damage
 
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"}
@@ -28,11 +32,7 @@ IMAGE_SUFFIXES = frozenset(
 """The suffixes, in lower case, of the files that a scan takes for images."""
 
 HUGE_PIXELS = 40_000_000
-MOST_SCANS = 100  # encoders write about ten
 ORIENTATION = 0x0112
-
-MISSING = 128
-"""The value in each channel of pixels that a JPEG's decoder makes up, where there are no more bytes."""
 
 BLOCK = 8  # pixels of a JPEG, across and down, that are coded together
 
@@ -48,14 +48,33 @@ class DecodedImage:
             its bytes.
         width: of the whole image, upright, in pixels.
         height: likewise.
+        damage: what is wrong with the picture, where a damaged one was to be taken; None: nothing. What could not be decoded of it has
+            the mean colour of the rest.
     """
 
     image: Image.Image
     width: int
     height: int
+    damage: Damage | None = None
 
 
-def decode_image(data: bytes, *, min_side: int = 0, limits: ImageLimits | None = None) -> DecodedImage:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """How a file is to be decoded: its format, and what `decode_image` was asked for."""
+
+    kind: str
+    min_side: int
+    limits: ImageLimits
+    way: Way
+
+    @property
+    def may_be_damaged(self) -> bool:
+        return self.limits.damaged == "take" and self.kind in damaged.KINDS
+
+
+def decode_image(
+    data: bytes, *, min_side: int = 0, limits: ImageLimits | None = None, way: Way = NEWEST
+) -> DecodedImage:
     """Decode an image file: its first frame, upright, over white where it is transparent, in sRGB.
 
     May be called from several threads at once.
@@ -64,7 +83,8 @@ def decode_image(data: bytes, *, min_side: int = 0, limits: ImageLimits | None =
         data: the file's bytes.
         min_side: the image may come at a reduced size whose shorter side is at least this (pixels); a JPEG or
             JPEG 2000 is then decoded several times faster. 0: in full.
-        limits: what is refused before decoding.
+        limits: what is refused before decoding; and damaged pictures are refused, unless ``limits.damaged`` is ``take``.
+        way: how its colours are understood.
 
     Raises:
         ImageTooLarge: beyond the limits.
@@ -73,46 +93,53 @@ def decode_image(data: bytes, *, min_side: int = 0, limits: ImageLimits | None =
     limits = limits or ImageLimits()
     if len(data) > limits.max_bytes:
         raise ImageTooLarge(f"{len(data)} bytes; the limit is {limits.max_bytes} (`images: {{max_bytes: …}}`)")
-    kind = _sniff(data)
+    wanted = _Wanted(sniff(data), min_side, limits, way)
     with _without_warnings():
         try:
-            return _decode(kind, data, min_side, limits)
+            return _decode(wanted, data)
         except (ImageTooLarge, MemoryError, Image.DecompressionBombError) as error:
-            raise _too_large(kind, error) from None
+            raise _too_large(wanted.kind, error) from None
         except Exception as error:
             # Decoders raise whatever the damage leads to: OSError, SyntaxError, struct.error, zlib.error, KeyError, …
             failed = error
-        for otherwise in _otherwise(kind, data, min_side):
+        for otherwise in _otherwise(wanted, data, failed):
             try:
-                return otherwise(limits)
+                return otherwise()
             except (ImageTooLarge, MemoryError, Image.DecompressionBombError) as error:
-                raise _too_large(kind, error) from None
+                raise _too_large(wanted.kind, error) from None
+            except TooDamaged as error:
+                failed = error
             except Exception:  # noqa: S112 - the first failure is told: that of the file as it is
                 continue
-    raise _failure(kind, failed)
+    raise _failure(wanted.kind, failed)
 
 
-Attempt = Callable[[ImageLimits], DecodedImage]
+Attempt = Callable[[], DecodedImage]
 
 
-def _otherwise(kind: str, data: bytes, min_side: int) -> Iterator[Attempt]:
-    """Other ways to decode a file that failed."""
-    if kind == "JPEG2000" and min_side:
+def _otherwise(wanted: _Wanted, data: bytes, failed: Exception) -> Iterator[Attempt]:
+    """Other ways to decode a file that failed, the better ones first."""
+    if wanted.kind == "JPEG2000" and wanted.min_side:
         # It may have fewer resolutions than were asked for.
-        yield partial(_decode, kind, data, 0)
-    for plain in plainer(kind, data):
-        yield partial(_decode, kind, plain, min_side)
-    if kind == "JPEG":
-        yield partial(_decode_ended, data, min_side)
+        yield partial(_decode, replace(wanted, min_side=0), data)
+    plain = list(plainer(wanted.kind, data))
+    for each in plain:
+        yield partial(_decode, wanted, each)
+    if wanted.kind == "JPEG" and not (wanted.may_be_damaged and count_scans(data) > 1):
+        yield partial(_decode_ended, wanted, data)
+    if wanted.may_be_damaged:
+        reason = str(_failure(wanted.kind, failed))
+        for each in (data, *plain):
+            yield partial(_decode_partly, wanted, each, reason)
 
 
-def _decode_ended(data: bytes, min_side: int, limits: ImageLimits) -> DecodedImage:
+def _decode_ended(wanted: _Wanted, data: bytes) -> DecodedImage:
     """Decode a JPEG without the mark of its end, whose pixels are all there.
 
     Raises:
         ImageError: pixels are missing.
     """
-    return _decode("JPEG", ended(data), min_side, limits, _refuse_missing_end)
+    return _decode(wanted, ended(data), _refuse_missing_end)
 
 
 def _refuse_missing_end(image: Image.Image, width: int) -> None:
@@ -123,8 +150,9 @@ def _refuse_missing_end(image: Image.Image, width: int) -> None:
     """
     block = max(1, BLOCK * image.width // width)
     left, top = ((size - 1) // block * block for size in image.size)
-    levels = image.crop((left, top, *image.size)).getextrema()
-    if all(level == (MISSING, MISSING) for level in (levels if isinstance(levels[0], tuple) else (levels,))):
+    extrema = image.crop((left, top, *image.size)).getextrema()
+    levels: Any = extrema if isinstance(extrema[0], tuple) else (extrema,)
+    if all(low >= MISSING - 1 and high <= MISSING for low, high in levels):
         raise ImageError("its last pixels are missing")
 
 
@@ -152,55 +180,132 @@ def opened_image(data: bytes, limits: ImageLimits) -> Iterator[Image.Image]:
     """
     if len(data) > limits.max_bytes:
         raise ImageTooLarge(f"{len(data)} bytes; the limit is {limits.max_bytes} (`images: {{max_bytes: …}}`)")
-    kind = _sniff(data)
+    kind = sniff(data)
     with _without_warnings(), _opened_or_plainer(kind, data) as image:
         yield image
 
 
 def _opened_or_plainer(kind: str, data: bytes) -> Image.Image:
-    """An image file opened as it is, or else without what its pixels do not need.
+    """An image file opened as it is, or else without what its pixels do not need, or as long as it claims to be.
 
     Raises:
         ImageError: it cannot be opened.
     """
     try:
-        return _open(kind, data)
+        return open_image(kind, data)
     except Exception as error:
         failed = error
     for plain in plainer(kind, data):
         with suppress(Exception):
-            return _open(kind, plain)
+            return open_image(kind, plain)
+    if kind == "WEBP":
+        with suppress(Exception):
+            return open_image(kind, next(damaged.paddings(data)))
     raise _failure(kind, failed)
 
 
 def _decode(
-    kind: str,
+    wanted: _Wanted,
     data: bytes,
-    min_side: int,
-    limits: ImageLimits,
     check: Callable[[Image.Image, int], None] = lambda image, width: None,
 ) -> DecodedImage:
-    several_scans = kind == "JPEG" and _count_scans(data) > 1
-    with _open(kind, data) as image:
+    with _opened(wanted, data) as (image, size):
+        image.load()
+        check(image, size[0])
+        return _finished(wanted, data, image, size)
+
+
+@contextmanager
+def _opened(wanted: _Wanted, data: bytes) -> Iterator[tuple[ImageFile.ImageFile, tuple[int, int]]]:
+    """An image file within the limits, about to be decoded, perhaps at a reduced size; and the size of the whole image.
+
+    Raises:
+        ImageTooLarge: it is beyond the limits.
+    """
+    several_scans = wanted.kind == "JPEG" and count_scans(data) > 1
+    with open_image(wanted.kind, data) as image:
         width, height = image.size
         if width < 1 or height < 1:
             raise ImageError(f"an image of {width} × {height} pixels")
-        if width * height > limits.max_pixels:
+        if width * height > wanted.limits.max_pixels:
             raise ImageTooLarge(
-                f"{width} × {height} pixels; the limit is {limits.max_pixels} (`images: {{max_pixels: …}}`)"
+                f"{width} × {height} pixels; the limit is {wanted.limits.max_pixels} (`images: {{max_pixels: …}}`)"
             )
-        if min_side:
-            _reduce(kind, image, min_side)
+        if wanted.min_side:
+            _reduce(wanted.kind, image, wanted.min_side)
         # The coefficients of several scans are held for the image as a whole, however much it is reduced.
         with _alone_if_huge(width * height if several_scans else image.width * image.height):
+            yield image, (width, height)
+
+
+def _finished(
+    wanted: _Wanted,
+    data: bytes,
+    image: Image.Image,
+    size: tuple[int, int],
+    missing: np.ndarray | None = None,
+    damage: Damage | None = None,
+) -> DecodedImage:
+    """A loaded image as it is given; of a damaged one some pixels are ``missing``, bool ``(height, width)``."""
+    # After loading: some decoders rotate by themselves then, and reset it.
+    orientation = _orientation(image)
+    said = stated(image, data) if wanted.kind == "PNG" and wanted.way.honours_gamma else None
+    colours = to_srgb(wanted.kind, image, None if said is None else conversion(said))
+    if missing is not None and missing.any():
+        colours = damaged.filled(colours, missing)
+    upright = _rotated(colours, orientation)
+    width, height = size if orientation < 5 else size[::-1]
+    return DecodedImage(upright, width, height, damage)
+
+
+def _decode_partly(wanted: _Wanted, data: bytes, reason: str) -> DecodedImage:
+    """Decode what there is of a damaged picture; ``reason``: why it could not be decoded as a whole.
+
+    Raises:
+        ImageError: less than half of it is there.
+    """
+    if wanted.kind == "JPEG":
+        return _decode_cut_jpeg(wanted, data, reason)
+    if wanted.kind == "WEBP":
+        first, second = damaged.paddings(data)
+        with _opened(wanted, first) as (image, _):
             image.load()
-            check(image, width)
-            # After loading: some decoders rotate by themselves then, and reset it.
-            orientation = _orientation(image)
-            upright = _rotated(to_srgb(kind, image), orientation)
-    if orientation >= 5:
-        width, height = height, width
-    return DecodedImage(upright, width, height)
+            others = np.array(image)
+        with _opened(wanted, second) as (image, size):
+            image.load()
+            missing = damaged.from_first_row(damaged.differing(np.asarray(image), others))
+            return _finished(wanted, data, image, size, missing, damaged.judged(missing, reason))
+    with _opened(wanted, data) as (image, _):
+        damaged.load_partly(image, 255)
+        others = np.array(image)
+    with _opened(wanted, data) as (image, size):
+        damaged.load_partly(image, 0)
+        missing = damaged.differing(np.asarray(image), others)
+        return _finished(wanted, data, image, size, missing, damaged.judged(missing, reason))
+
+
+def _decode_cut_jpeg(wanted: _Wanted, data: bytes, reason: str) -> DecodedImage:
+    """Decode what there is of a JPEG; one of several scans is coarser all over where the last of them are missing.
+
+    Raises:
+        ImageError: less than half of it is there.
+    """
+    as_it_is, otherwise = damaged.ends(data)
+    others = None
+    if count_scans(data) > 1:
+        with _opened(wanted, otherwise) as (image, _):
+            damaged.load_partly(image, MISSING)
+            others = np.array(image)
+    with _opened(wanted, as_it_is) as (image, size):
+        damaged.load_partly(image, MISSING)
+        pixels = np.asarray(image)
+        missing = damaged.grey_rows(pixels)
+        damage = damaged.judged(missing, reason)
+        if others is not None and not missing.any():
+            whole = np.array_equal(pixels, others)
+            coarser = replace(damage, reason=f"{reason}; it is coarser than it was")
+            return _finished(wanted, data, image, size, damage=None if whole else coarser)
+        return _finished(wanted, data, image, size, missing, damage)
 
 
 def _reason(error: Exception) -> str:
@@ -251,153 +356,6 @@ def _alone_if_huge(pixels: int) -> Iterator[None]:
             yield
         finally:
             Image.MAX_IMAGE_PIXELS = limit
-
-
-# Opening
-
-
-class _Format(NamedTuple):
-    """A format that is decoded: how its files begin, and the class that opens them.
-
-    Nothing else is ever opened: nothing that runs programs, nothing exotic. `PIL.Image.open` would import and ask every
-    decoder that there is, and check a limit of its own.
-    """
-
-    kind: str
-    matches: Callable[[bytes], bool]
-    module: str
-    decoder: str
-
-
-_FORMATS = (
-    # An MPO, of several pictures, begins with a JPEG of the first.
-    _Format("JPEG", lambda head: head.startswith(b"\xff\xd8\xff"), "PIL.JpegImagePlugin", "JpegImageFile"),
-    _Format("PNG", lambda head: head.startswith(b"\x89PNG\r\n\x1a\n"), "PIL.PngImagePlugin", "PngImageFile"),
-    _Format(
-        "WEBP",
-        lambda head: head.startswith(b"RIFF") and head[8:12] == b"WEBP",
-        "PIL.WebPImagePlugin",
-        "WebPImageFile",
-    ),
-    _Format("GIF", lambda head: head.startswith((b"GIF87a", b"GIF89a")), "PIL.GifImagePlugin", "GifImageFile"),
-    _Format(
-        "TIFF",
-        # Not MM+, the larger kind of the other byte order, which Pillow takes for the usual kind.
-        lambda head: head.startswith((b"II*\0", b"MM\0*", b"II+\0")),
-        "PIL.TiffImagePlugin",
-        "TiffImageFile",
-    ),
-    _Format("BMP", lambda head: head.startswith(b"BM"), "PIL.BmpImagePlugin", "BmpImageFile"),
-    _Format(
-        "JPEG2000",
-        lambda head: head.startswith((b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")),
-        "PIL.Jpeg2KImagePlugin",
-        "Jpeg2KImageFile",
-    ),
-    _Format(
-        "PPM",
-        lambda head: len(head) > 2 and head[:1] == b"P" and head[1:2] in b"123456" and head[2:3].isspace(),
-        "PIL.PpmImagePlugin",
-        "PpmImageFile",
-    ),
-    _Format("AVIF", lambda head: b"avi" in _brands(head), "PIL.AvifImagePlugin", "AvifImageFile"),
-    _Format(
-        "HEIF",
-        lambda head: any(brand in _brands(head) for brand in (b"hei", b"hev", b"mif1")),
-        "pillow_heif",
-        "HeifImageFile",
-    ),
-)
-_DECODERS = {each.kind: (each.module, each.decoder) for each in _FORMATS}
-
-
-def _sniff(data: bytes) -> str:
-    """Which format the bytes claim to be."""
-    if not data:
-        raise ImageError("the file is empty")
-    for each in _FORMATS:
-        if each.matches(data[:64]):
-            return each.kind
-    raise ImageError("not an image of a format that is known here")
-
-
-_MEDIA_TYPES = {"JPEG2000": "image/jp2", "PPM": "image/x-portable-anymap"}
-
-
-def media_type(data: bytes) -> str:
-    """The media type, such as ``image/png``, of the format that a file's first bytes claim.
-
-    Raises:
-        ImageError: of none that `decode_image` would decode.
-    """
-    kind = _sniff(data)
-    return _MEDIA_TYPES.get(kind, f"image/{kind.lower()}")
-
-
-def _brands(head: bytes) -> bytes:
-    if head[4:8] != b"ftyp":
-        return b""
-    return head[8 : min(len(head), int.from_bytes(head[:4], "big"))]
-
-
-def _open(kind: str, data: bytes) -> Image.Image:
-    if kind == "TIFF":
-        _refuse_long_tags(data)
-    # Each decoder is imported when first needed: few collections hold all formats.
-    module, decoder = _DECODERS[kind]
-    image: Image.Image = getattr(import_module(module), decoder)(io.BytesIO(data))
-    return image
-
-
-# Files that are small, claim few pixels, and would still take hours or gigabytes
-
-_JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd8\xff]")
-_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_JPEG_PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
-_JPEG_END, _JPEG_SCAN, _JPEG_BARE = 0xD9, 0xDA, 0x01
-
-
-def _count_scans(data: bytes) -> int:
-    """How many scans a JPEG has: one, if it is neither progressive nor has its components one after the other.
-
-    Each further scan is decoded for all pixels, though it may be a dozen bytes long.
-
-    Raises:
-        ImageError: very many scans, or segments.
-    """
-    place, segments, scans, components, progressive = 2, 0, 0, 0, False
-    while match := _JPEG_MARKER.search(data, place):
-        place = match.end()
-        marker = data[place - 1]
-        if marker == _JPEG_END:
-            break
-        if marker == _JPEG_BARE:
-            continue
-        segments += 1
-        if marker in _JPEG_FRAMES:
-            progressive = marker in _JPEG_PROGRESSIVE
-            components = int.from_bytes(data[place + 7 : place + 8], "big")
-        elif marker == _JPEG_SCAN:
-            scans += 1
-            if scans == 1 and not progressive and data[place + 2 : place + 3] == bytes([components]):
-                break
-        if scans > MOST_SCANS or segments > MOST_SEGMENTS:
-            raise ImageError(f"a JPEG of more than {MOST_SCANS} scans or {MOST_SEGMENTS} segments")
-        place += int.from_bytes(data[place : place + 2], "big")
-    return scans
-
-
-def _refuse_long_tags(data: bytes) -> None:
-    """Refuse a TIFF one of whose tags holds very many numbers, as of its strips: each becomes a Python object.
-
-    Raises:
-        ImageError: there is such a tag.
-    """
-    for number, (_, tag, type_, count) in enumerate(tiff_tags(data)):
-        if number >= MOST_TAGS:
-            raise ImageError(f"a TIFF of more than {MOST_TAGS} tags")
-        if is_too_long(type_, count):
-            raise ImageError(f"a TIFF with {count} values in its tag {tag}")
 
 
 # Warnings

@@ -180,8 +180,9 @@ def summary(report: IngestReport, *, retry: bool = False) -> str:
         return known + seconds
     if not report.changed:
         return f"nothing to do: {count(report.unchanged, 'file')} unchanged{passed}{seconds}"
+    damaged = f" ({report.damaged:,} damaged, see `seealso failures --damaged`)" if report.damaged else ""
     done = _counted(
-        (report.added, f"{count(report.added, 'new image')}"),
+        (report.added, f"{count(report.added, 'new image')}{damaged}"),
         (report.located, f"{count(report.located, 'file')} moved or copied"),
         (report.annotated, f"{count(report.annotated, 'image')} described anew"),
         (report.unchanged, f"{report.unchanged:,} unchanged"),

@@ -56,7 +56,8 @@ def _draw_cell(
     try:
         with Path(os.fsdecode(path)).open("rb") as file:
             data = file.read(limits.max_bytes + 1)
-        picture = ImageOps.contain(decode_image(data, min_side=PICTURE, limits=limits).image, (PICTURE, PICTURE))
+        image = decode_image(data, min_side=PICTURE, limits=limits.taking_damaged()).image
+        picture = ImageOps.contain(image, (PICTURE, PICTURE))
         sheet.paste(picture, (left + (PICTURE - picture.width) // 2, top + (PICTURE - picture.height) // 2))
     except (OSError, ImageError) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)

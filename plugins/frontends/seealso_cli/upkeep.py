@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,9 @@ from seealso_cli.indexing import finish
 from seealso_cli.output import count, json_option, note, say, size, write_json, write_rows
 from seealso_cli.progress import showing_progress, showing_share
 from seealso_cli.session import Session
+
+if TYPE_CHECKING:
+    from seealso import Collection
 
 INLINE = 80  # columns of facts in one line; more get a line each
 
@@ -37,8 +40,11 @@ def status_command(session: Session, as_json: bool) -> None:
         say(f"forgotten    {count(status['forgotten'], 'image')} (see `seealso forget --list`)")
     if "scan" in status:
         say(printable(f"scan         {_of_rules(status['scan'])}"))
+    if status["damaged"]:
+        say(f"damaged      {count(status['damaged'], 'image')} (see `seealso failures --damaged`)")
     say(f"on disk      {size(status['bytes'])}")
     say(f"descriptors  {provenance['dim']} × {provenance['dtype']}, {provenance['preprocessing']}")
+    say(f"decoding     {_of_decoding(status['decoding'])}")
     if provenance["weights"]:
         say(f"weights      SHA-256 {provenance['weights']}")
     if status["words_provenance"]:
@@ -64,6 +70,13 @@ def _of_rules(rules: dict[str, Any]) -> str:
     told = [f"only {', '.join(rules['include'])}"] if rules["include"] else []
     told += [f"leaves out {', '.join(rules['exclude'])}" if rules["exclude"] else "leaves out no folder"]
     return "; ".join([*told, "hidden files, too" if rules["hidden"] else "no hidden files"])
+
+
+def _of_decoding(decoding: dict[str, Any]) -> str:
+    """In which way image files are decoded, in plain words."""
+    gamma = "counts" if decoding["gamma"] else "does not count"
+    damaged = "taken" if decoding["damaged"] == "take" else "refused"
+    return f"way {decoding['way']}: the gamma of a PNG {gamma}, damaged pictures are {damaged}"
 
 
 def _of_sketches(told: dict[str, Any]) -> list[str]:
@@ -101,15 +114,26 @@ def _fact(key: str, value: object) -> str:
 
 @click.command("failures")
 @click.option("--retry", is_flag=True, help="Try just these files again.")
+@click.option("--damaged", is_flag=True, help="Instead the images that were taken in though they are damaged.")
 @json_option
 @click.pass_obj
-def failures_command(session: Session, retry: bool, as_json: bool) -> int:
-    """The files that could not be taken in, and why."""
+def failures_command(session: Session, retry: bool, damaged: bool, as_json: bool) -> int:
+    """The files that could not be taken in, and why.
+
+    With --damaged, the images of which only a part could be decoded: how much, and why not all of it. They are found like all others.
+    """
+    if damaged and retry:
+        raise click.UsageError(
+            "give one of --damaged and --retry: damaged images were taken in, and there is nothing to try again"
+        )
     collection = session.collection()
     if retry:
         with showing_progress() as progress:
             report = collection.retry_failures(progress)
         return finish(report, as_json=as_json, retry=True)
+    if damaged:
+        _tell_damaged(collection, as_json=as_json)
+        return 0
     failures = list(collection.failures())
     if as_json:
         listed = [
@@ -124,6 +148,37 @@ def failures_command(session: Session, retry: bool, as_json: bool) -> int:
         if not failures:
             note("no failures")
     return 0
+
+
+def _tell_damaged(collection: Collection, *, as_json: bool) -> None:
+    """The images whose pictures are damaged, a line for each place of one."""
+    objects = list(collection.damaged())
+    if as_json:
+        listed = [
+            {
+                "id": each.id,
+                "paths": [shown_path(path) for path in each.paths],
+                "uris": [uri_of_path(path) for path in each.paths],
+                "share": each.damage.share,
+                "reason": each.damage.reason,
+            }
+            for each in objects
+        ]
+        write_json({"damaged": listed})
+        return
+    rows = [
+        [
+            f"id:{each.id}",
+            f"{int(100 * each.damage.share)} %",
+            printable(shown_path(path)),
+            printable(each.damage.reason),
+        ]
+        for each in objects
+        for path in each.paths
+    ]
+    write_rows(rows, ["id", "decoded", "path", "reason"])
+    if not objects:
+        note("no damaged images")
 
 
 @click.command("verify")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from seealso import Collection, Example, NoObject, QueryError, UnknownWord
+from seealso import Collection, DamagedObject, Example, NoObject, QueryError, UnknownWord
 from seealso_web import openapi
 from seealso_web.duplicates import found_duplicates
 from seealso_web.examples import LARGEST_ID
@@ -36,6 +37,7 @@ from seealso_web.visitors import Token, address_of
 
 PER_PAGE = 60
 GROUPS_PER_PAGE = 20
+DAMAGED_SHOWN = 100  # damaged images, on the page of the status
 LOGIN_SECONDS = 10  # for the token to arrive
 
 
@@ -240,7 +242,13 @@ async def status(request: Request) -> Response:
     collection = site.collection(request)
     if not collection.exists():
         return await site.page(request, collection.name, template="empty.html")
-    return await site.page(request, "Status", template="status.html", held=await site.work(collection.status))
+    held, damaged = await site.work(_held, collection)
+    return await site.page(request, "Status", template="status.html", held=held, damaged=damaged)
+
+
+def _held(collection: Collection) -> tuple[dict[str, object], list[DamagedObject]]:
+    """What there is to say of a collection, and the first of its damaged images."""
+    return collection.status(), list(islice(collection.damaged(), DAMAGED_SHOWN))
 
 
 async def api(request: Request) -> Response:

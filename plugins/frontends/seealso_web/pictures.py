@@ -42,7 +42,7 @@ class Pictures:
         if picture is not None:
             self._metrics.pictures.labels("cache").inc()
         else:
-            picture = render(collection.read(record.id), size, collection.settings.images)
+            picture = render(collection.read(record.id), size, collection.limits)
             self._metrics.pictures.labels("made").inc()
             if kept is None or not self._keep:
                 self._cache.put(key, picture)

@@ -40,11 +40,12 @@ def shrink(image: Image.Image, size: Size) -> bytes:
 
 
 def render(data: bytes, size: Size, limits: ImageLimits) -> bytes:
-    """An image file's bytes, as WebP in a size.
+    """An image file's bytes, as WebP in a size; also of a damaged one: whoever does not take it in has refused it before.
 
     Raises:
         ImageError: it cannot be decoded.
     """
+    limits = limits.taking_damaged()
     # The shorter side is never longer than the shorter limit, so a JPEG can come at a reduced size.
     return shrink(decode_image(data, min_side=min(size.width, size.height), limits=limits).image, size)
 

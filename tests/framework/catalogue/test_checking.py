@@ -20,6 +20,7 @@ from seealso.layout import CATALOGUE
 
 STATE = FileState(b"s" * 32, 1)
 OBJECTS = 80
+DAMAGE = seealso.Damage("cut short", 0.75)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,10 @@ def sound(tmp_path_factory):
     rng = random.Random(3)
     writer.reserve_ids(OBJECTS + 1)
     writer.commit(
-        [ObjectRow(id_, rng.randbytes(32), 640, 480, 10_000 + id_) for id_ in range(1, OBJECTS + 1)],
+        [
+            ObjectRow(id_, rng.randbytes(32), 640, 480, 10_000 + id_, None if id_ % 9 else DAMAGE)
+            for id_ in range(1, OBJECTS + 1)
+        ],
         [
             Location(
                 b"/photos/%d.jpg" % id_,
@@ -72,6 +76,8 @@ def everything(folder):
                 list(forgotten_places(catalog)),
                 count_forgotten(catalog),
                 forgotten_states(catalog, [b"/photos/away-%d.jpg" % number for number in range(9)]),
+                list(catalog.damaged()),
+                catalog.count_damaged(),
                 list(catalog.locations_below(b"/")),
                 catalog.annotation_states([b"/photos/%d.jpg" % id_ for id_ in range(OBJECTS)]),
                 catalog.change(),
@@ -127,6 +133,10 @@ def damage(folder, statement):
             "UPDATE forgotten SET time = 1 WHERE object = 905",
             "what was forgotten of /photos/away-5.jpg: its record fails its checksum; .* may take the image in again",
         ),
+        (
+            "UPDATE damage SET share = 0.5 WHERE object = 18",
+            "the damage of object 18: its .*forgets it; the image stays",
+        ),
         ("UPDATE objects SET width = 641", "more rows of objects fail their checksums"),
         ("UPDATE counts SET number = 0", "79 objects are there, and 0 are counted; `seealso maintain` counts anew"),
         ("DROP INDEX locations_by_object", "locations_by_object is not as it was made; restore"),
@@ -170,3 +180,4 @@ def test_older_formats_are_read_and_checked(sound, tmp_path, version):
         assert catalog.counts() == seealso.Counts(OBJECTS - 1, OBJECTS - 2, 9)
         assert (catalog.unchecked() > 2 * OBJECTS) == (version < 4)
         assert (list(forgotten_places(catalog)), count_forgotten(catalog)) == ([], 0)
+        assert (list(catalog.damaged()), catalog.count_damaged()) == ([], 0)

@@ -17,6 +17,7 @@ VALUES = {
     "words": (b"/a\xff", "sidecar", '[["caption", "ein Vogel", "de"]]'),
     "described": (1, 3),
     "forgotten": (b"h\0" * 16, b"/a\xff", 1, b"s" * 32, 1.0e9 + 1 / 3),
+    "damage": (1, "cut short", 0.75),
 }
 FIXED = {
     "meta": 1641191752,
@@ -28,6 +29,7 @@ FIXED = {
     "words": 712958277,
     "described": 2718702836,
     "forgotten": 749812585,
+    "damage": 4060184390,
 }
 OTHERS = {int: 12345, bytes: b"other", str: "other", float: 1.0e9}
 

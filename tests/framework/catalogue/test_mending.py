@@ -34,7 +34,10 @@ def folder(tmp_path):
         ids = range(1, OBJECTS + 1)
         said = {"sidecar": (Words("caption", "a bird"),), "embedded": (Words("title", "größer"),)}
         writer.commit(
-            [ObjectRow(id_, b"%d" % id_, 4, 3, 100) for id_ in ids],
+            [
+                ObjectRow(id_, b"%d" % id_, 4, 3, 100, seealso.Damage("cut short", 0.75) if id_ in (1, 7) else None)
+                for id_ in ids
+            ],
             [Location(place(id_), id_, STATE, Annotation(b"state", said)) for id_ in ids],
             [Failure(b"/broken", "no image", STATE, 1.5)],
         )
@@ -80,9 +83,10 @@ def test_an_older_catalogue_gets_its_checksums_in_steps(folder, monkeypatch, ver
         assert catalog.meta("unchecked") is None
         assert catalog.verify() == []
     if version == 3:
-        # What was forgotten is not told by an older one.
-        assert {table: found for table, found in rows(folder).items() if table not in ("failures", "forgotten")} == {
-            table: found for table, found in before.items() if table not in ("failures", "forgotten")
+        # Neither what was forgotten nor damage is told by an older one.
+        later = ("failures", "forgotten", "damage")
+        assert {table: found for table, found in rows(folder).items() if table not in later} == {
+            table: found for table, found in before.items() if table not in later
         }
 
 
@@ -175,13 +179,28 @@ def test_what_was_forgotten_may_come_back_where_its_record_is_damaged(folder):
     writer.close()
 
 
-def test_a_catalogue_of_the_format_before_has_its_checksums_already(folder):
+def test_damage_is_forgotten_and_the_image_stays(folder):
+    with contextlib.closing(Catalog(folder)) as catalog:
+        # That of the object that was removed went with it.
+        assert [(each.id, each.paths) for each in catalog.damaged()] == [(7, (place(7),))]
+    damage(folder, "UPDATE damage SET reason = 'another'")
+    forgotten, writer = mend(folder)
+    assert forgotten == 1
+    assert list(writer.damaged()) == []
+    assert 7 in writer.ids()
+    assert writer.removals_known_since() == 0
+    writer.close()
+
+
+def test_a_catalogue_without_damage_has_its_checksums_already(folder):
     make_old(folder, 4)
     before = rows(folder)
     with contextlib.closing(CatalogWriter(folder)) as writer:
         assert writer.meta("unchecked") is None
-        assert (writer.verify(), writer.unchecked(), forgotten_hashes(writer, [b"x"])) == ([], 0, set())
-    assert rows(folder) == before | {"forgotten": []}
+        assert writer.meta("format") == "5"
+        assert (writer.verify(), writer.unchecked(), list(writer.damaged())) == ([], 0, [])
+        assert forgotten_hashes(writer, [b"x"]) == set()
+    assert rows(folder) == before | {"damage": [], "forgotten": []}
 
 
 @pytest.mark.parametrize("version", [1, 3])

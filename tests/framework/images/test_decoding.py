@@ -253,7 +253,7 @@ def test_a_huge_picture_that_is_allowed(monkeypatch):
 )
 def test_huge_images_are_decoded_one_at_a_time(monkeypatch, data, min_side, expected):
     monkeypatch.setattr(images, "HUGE_PIXELS", 100_000)
-    monkeypatch.setattr(images, "to_srgb", lambda kind, image: decoding(image))
+    monkeypatch.setattr(images, "to_srgb", lambda kind, image, conversion: decoding(image))
     now, most, lock = [0], [0], threading.Lock()
     all_here = threading.Barrier(4)
 

@@ -28,7 +28,8 @@ from image_files import (
     tiff,
 )
 from lengths import campaign
-from seealso.images.decoding import MOST_SCANS, decode_image
+from seealso.images.decoding import decode_image
+from seealso.images.formats import MOST_SCANS
 from seealso.images.plain import MOST_TIFF_VALUES
 from seealso.interfaces.image_limits import ImageLimits
 
@@ -143,9 +144,9 @@ def jp2_claiming(width: int, height: int) -> bytes:
 def test_too_many_pixels_are_refused_before_decoding(data):
     code = (
         "import resource, seealso, sys, time\n"
-        "from seealso.images.decoding import _DECODERS\n"
+        "from seealso.images.formats import DECODERS\n"
         "from importlib import import_module\n"
-        "for module, _ in _DECODERS.values(): import_module(module)\n"
+        "for module, _ in DECODERS.values(): import_module(module)\n"
         "before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()\n"
         "try: seealso.decode_image(sys.stdin.buffer.read())\n"
         "except seealso.ImageTooLarge as error: print(error)\n"

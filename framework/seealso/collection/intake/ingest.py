@@ -27,6 +27,7 @@ from seealso.collection.intake.scan import Scan, ScannedFile, ScanProblem
 from seealso.collection.intake.seen import Seen
 from seealso.errors import PluginError
 from seealso.images.decoding import DecodedImage
+from seealso.images.ways import Way
 from seealso.interfaces.extractor import Extractor
 from seealso.interfaces.image_limits import ImageLimits
 from seealso.interfaces.store import ObjectStore
@@ -85,6 +86,7 @@ class IngestReport:
         files: files looked at.
         unchanged: files that hold what they held before.
         added: new objects.
+        damaged: those of them whose picture is damaged in part.
         located: files in another place than before whose content was known: moved or copied.
         failed: files that failed, this time.
         known_failures: files that failed before, and still do.
@@ -103,6 +105,7 @@ class IngestReport:
     files: int = 0
     unchanged: int = 0
     added: int = 0
+    damaged: int = 0
     located: int = 0
     failed: int = 0
     known_failures: int = 0
@@ -147,6 +150,7 @@ class IngestParts:
     annotator: Annotator
     text: Keeper[TextIndex] | None
     limits: ImageLimits
+    way: Way
     plugins: Plugins
     threads: int
     tell_decoded: Callable[[bytes, bytes, DecodedImage], None]
@@ -195,6 +199,7 @@ class Ingest:
         reader = FileReader(
             self.parts.extractor,
             self.parts.limits,
+            self.parts.way,
             self._is_known,
             self.parts.annotator,
             self.parts.tell_decoded,
@@ -363,7 +368,7 @@ class Ingest:
         assert batch.descriptors is not None
         ids = self._ids.take(len(batch.images))
         objects = [
-            ObjectRow(int(id_), image.digest, image.width, image.height, image.bytes)
+            ObjectRow(int(id_), image.digest, image.width, image.height, image.bytes, image.damage)
             for id_, image in zip(ids, batch.images, strict=True)
         ]
         if objects:
@@ -400,6 +405,7 @@ class Ingest:
         reasons = self.parts.writer.failure_reasons([failure.path for failure in failures])
         known = sum(reasons.get(failure.path) == failure.reason for failure in failures)
         self.report.added += len(objects)
+        self.report.damaged += sum(row.damage is not None for row in objects)
         self.report.located += len(locations) - len(objects) - len(same)
         self.report.annotated += reannotated
         self.report.unchanged += len(same) - reannotated

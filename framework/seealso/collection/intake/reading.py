@@ -15,8 +15,10 @@ from seealso.collection.intake.keywords import Annotator
 from seealso.collection.intake.scan import ScannedFile, is_absent
 from seealso.errors import ImageError, ImageTooLarge
 from seealso.images.decoding import DecodedImage, decode_image
+from seealso.images.ways import Way
 from seealso.interfaces.extractor import Extractor
 from seealso.interfaces.image_limits import ImageLimits
+from seealso.interfaces.records import Damage
 
 SETTLED_NS = 2_000_000_000
 """A file that changed less than this before it was read is read again next time: the clocks of file systems tick slowly
@@ -25,13 +27,14 @@ SETTLED_NS = 2_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class PreparedImage:
-    """An image ready for the extractor; ``width`` and ``height`` of the upright image, ``bytes`` of its file."""
+    """An image ready for the extractor; ``width`` and ``height`` of the upright image, ``bytes`` of its file, and what is wrong with it."""
 
     digest: bytes
     array: np.ndarray
     width: int
     height: int
     bytes: int
+    damage: Damage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class FileReader:
     Args:
         extractor: what prepares.
         limits: on the image files.
+        way: in which they are decoded.
         is_known: whether an image with this SHA-256 needs no preparing.
         annotator: says which words describe a file.
         tell_decoded: told the SHA-256, the bytes and the image, once one was prepared.
@@ -79,6 +83,7 @@ class FileReader:
         self,
         extractor: Extractor,
         limits: ImageLimits,
+        way: Way,
         is_known: Callable[[bytes], bool],
         annotator: Annotator,
         tell_decoded: Callable[[bytes, bytes, DecodedImage], None],
@@ -86,6 +91,7 @@ class FileReader:
     ) -> None:
         self._extractor = extractor
         self._limits = limits
+        self._way = way
         self._is_known = is_known
         self._annotator = annotator
         self._tell_decoded = tell_decoded
@@ -107,7 +113,7 @@ class FileReader:
         if self._is_known(digest):
             return self._annotated(ReadFile(file.path, state, digest), data)
         try:
-            decoded = decode_image(data, min_side=self._extractor.min_side, limits=self._limits)
+            decoded = decode_image(data, min_side=self._extractor.min_side, limits=self._limits, way=self._way)
             array = self._extractor.prepare(decoded.image)
         except ImageError as error:
             return ReadFile(file.path, state, digest, failure=str(error))
@@ -115,7 +121,7 @@ class FileReader:
             reason = f"{self._extractor.name}.prepare raised {type(error).__name__}: {' '.join(str(error).split())}"
             return ReadFile(file.path, unread, digest, failure=reason)
         self._tell_decoded(digest, data, decoded)
-        image = PreparedImage(digest, array, decoded.width, decoded.height, len(data))
+        image = PreparedImage(digest, array, decoded.width, decoded.height, len(data), decoded.damage)
         return self._annotated(ReadFile(file.path, state, digest, image), data)
 
     def _annotated(self, file: ReadFile, data: bytes) -> ReadFile:

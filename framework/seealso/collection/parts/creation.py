@@ -12,7 +12,7 @@ from seealso.collection.parts.automatic import AUTOMATIC, Grounds, grounds_recor
 from seealso.collection.parts.identity import IDENTITY, new_identity
 from seealso.collection.parts.lock import write_lock
 from seealso.collection.parts.reading_words import WORDS, try_words
-from seealso.collection.parts.recorded import record
+from seealso.collection.parts.recorded import record, way_record
 from seealso.collection.parts.resolved import Parts
 from seealso.collection.parts.scan_rules import KeptRules, rules_record
 from seealso.durability import make_directory, writing_in
@@ -59,7 +59,7 @@ def create(path: Path, parts: Parts) -> None:
     parts.distance(provenance.dtype)
     parts.check_sketch()
     # All that may be refused is asked for before anything is written.
-    kept = record(parts.choices(), provenance) | rules_record(KeptRules())
+    kept = record(parts.choices(), provenance) | rules_record(KeptRules()) | way_record(parts.way)
     sketched = parts.chosen_or_none(SKETCH) is not None
     kept |= grounds_record({kind.word: Grounds(sketched=sketched) for kind in AUTOMATIC if leaves_open(parts, kind)})
     if words := try_words(parts):

@@ -133,6 +133,7 @@ class Opened:
             "objects": counts.objects,
             "locations": counts.locations,
             "failures": counts.failures,
+            "damaged": self.catalog.count_damaged(),
             "change": self.catalog.change(),
             "created": float(self.catalog.meta("created") or 0),
             "provenance": asdict(self.provenance),

@@ -18,7 +18,7 @@ from seealso.collection.parts.growth import Growth
 from seealso.collection.parts.identity import lose_identity, settle_identity
 from seealso.collection.parts.lock import write_lock
 from seealso.collection.parts.opened import Opened
-from seealso.collection.parts.recorded import CONFIGURATION, recorded_anew, recorded_choices
+from seealso.collection.parts.recorded import CONFIGURATION, recorded_anew, recorded_choices, recorded_way
 from seealso.collection.parts.resolved import Parts
 from seealso.durability import writing_in
 from seealso.errors import SeealsoError
@@ -84,6 +84,7 @@ class Opening:
                     self._catalog = Catalog(self._path)
                 parts = self._resolve(recorded_choices(self._catalog))
                 parts.grounds = recorded_grounds(self._catalog)
+                parts.way = recorded_way(self._catalog)
                 self._parts = parts
             return self._parts
 
@@ -136,6 +137,7 @@ class Opening:
                 record = catalog.meta(CONFIGURATION) or ""
                 parts.follow(recorded_choices(catalog))
                 parts.grounds = recorded_grounds(catalog)
+                parts.way = recorded_way(catalog)
             except BaseException:
                 catalog.close()
                 raise

@@ -12,12 +12,14 @@ from seealso.catalogue.reader import Catalog
 from seealso.catalogue.writer import CatalogWriter
 from seealso.collection.parts.automatic import Grounds, grounds_record, recorded_grounds
 from seealso.errors import FormatError
+from seealso.images.ways import NEWEST, Way
 from seealso.interfaces.extractor import Extractor, Provenance
 from seealso.interfaces.plugin import Plugin, PluginChoice, PluginOptions
 from seealso.registry.kinds import Kind
 
 SOURCES = "keyword_sources"  # where the catalogue keeps those that were given beside the configuration
 CONFIGURATION = "configuration"  # where the catalogue keeps the choices
+DECODING = "decoding"  # where the catalogue keeps the number of the way in which image files are decoded
 
 log = logging.getLogger("seealso")
 _told: set[str] = set()  # warnings
@@ -92,6 +94,27 @@ def recorded_provenance(catalog: Catalog) -> Provenance:
         return Provenance(**json.loads(catalog.meta("provenance") or ""))
     except (ValueError, TypeError):
         raise FormatError(f"{catalog.file}: the record of what made the descriptors is damaged") from None
+
+
+def recorded_way(catalog: Catalog) -> Way:
+    """In which way a collection decodes image files: the first, where an earlier release made it, which recorded none.
+
+    Raises:
+        FormatError: the record cannot be read, or a later release made it.
+    """
+    number = catalog.meta(DECODING)
+    try:
+        return Way.FIRST if number is None else Way(int(number))
+    except ValueError:
+        raise FormatError(
+            f"{catalog.file}: the collection decodes images in the way {number}, and this release knows {Way.FIRST:d} to {NEWEST:d}; "
+            "upgrade seealso"
+        ) from None
+
+
+def way_record(way: Way) -> dict[str, str]:
+    """It, in the form in which the catalogue keeps it."""
+    return {DECODING: str(int(way))}
 
 
 def with_secrets(choices: dict[str, PluginChoice], kind: str, of: PluginChoice) -> dict[str, PluginChoice]:

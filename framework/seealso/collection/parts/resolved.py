@@ -21,9 +21,11 @@ from seealso.configuration.explaining import Source
 from seealso.configuration.models import Config, place_of, validate_options
 from seealso.configuration.reading import Location
 from seealso.errors import ConfigError, PluginError, ProvenanceMismatch
+from seealso.images.ways import NEWEST
 from seealso.interfaces.codec import Codec, CodecContext
 from seealso.interfaces.distance import Distance
 from seealso.interfaces.extractor import Extractor, ExtractorContext, Provenance
+from seealso.interfaces.image_limits import ImageLimits
 from seealso.interfaces.keywords import KeywordSource
 from seealso.interfaces.plugin import PluginChoice, PluginOptions
 from seealso.interfaces.scan_rules import ScanRules
@@ -76,6 +78,7 @@ class Parts:
     Attributes:
         grounds: for what those were chosen that the collection leaves open; None for a new one, and for one that an earlier release made.
             Whoever opens the collection sets it.
+        way: in which image files are decoded; the newest for a new collection. Whoever opens the collection sets it.
     """
 
     def __init__(self, config: Config, name: str, plugins: Plugins, recorded: dict[str, PluginChoice]) -> None:
@@ -84,6 +87,7 @@ class Parts:
         self.plugins = plugins
         self.recorded = recorded
         self.grounds: dict[str, Grounds] | None = None
+        self.way = NEWEST
         self._moved: set[str] = set()
         self._collection = config.collections[name]
         self.threads = usable_threads()
@@ -95,6 +99,11 @@ class Parts:
     def scan(self) -> ScanRules:
         """What the configuration says of which files are taken."""
         return self._collection.scan
+
+    @property
+    def limits(self) -> ImageLimits:
+        """What an image file may be. Where the configuration says nothing of damaged pictures, the way of decoding does."""
+        return self._collection.images.with_default(self.way.damaged)
 
     def follow(self, recorded: dict[str, PluginChoice]) -> None:
         """Go by what is recorded by now, which others may have changed since. What is made already stays in use.

@@ -42,14 +42,12 @@ class Examples:
 
     Args:
         name: the collection's.
-        parts: extracts.
-        limits: on images, where an example brings none.
+        parts: extracts, and says what an image may be.
     """
 
-    def __init__(self, name: str, parts: Parts, limits: ImageLimits) -> None:
+    def __init__(self, name: str, parts: Parts) -> None:
         self._name = name
         self._parts = parts
-        self._limits = limits
         self._latest: OrderedDict[Key, np.ndarray] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -111,14 +109,14 @@ class Examples:
         if example.region is None:
             known = stored.descriptors.get(id_)
             return asked, _stored(opened, id_, watch) if known is None else known
-        return asked, self._extracted(opened, record.hash, lambda: read_content(record, self._limits), example)
+        return asked, self._extracted(opened, record.hash, lambda: read_content(record, self._parts.limits), example)
 
     def _of_path(self, opened: Opened, path: bytes, example: Example, watch: Stopwatch) -> tuple[Asked, np.ndarray]:
         # What was imported has a place, and no file.
         placed = opened.catalog.objects_at([path]) if not self._parts.takes_images(opened.provenance) else {}
         if path in placed:
             return self._of_object(opened, placed[path], example, watch)
-        data = read_query(path, example.limits or self._limits)
+        data = read_query(path, self._limits_on(example))
         try:
             asked, descriptor = self._of_image(opened, data, example, watch)
         except ImageError as error:
@@ -146,7 +144,7 @@ class Examples:
 
     def _extracted(self, opened: Opened, digest: bytes, data: Callable[[], bytes], example: Example) -> np.ndarray:
         self._parts.check_provenance(opened.provenance)
-        limits = example.limits or self._limits
+        limits = self._limits_on(example)
         return self._remembered(
             opened,
             (digest, example.region),
@@ -166,6 +164,11 @@ class Examples:
             if len(self._latest) > REMEMBERED:
                 self._latest.popitem(last=False)
         return descriptor
+
+    def _limits_on(self, example: Example) -> ImageLimits:
+        """What an example may be: damaged where what is taken in may be."""
+        limits = self._parts.limits
+        return limits if example.limits is None else example.limits.with_default(limits.damaged)
 
     def record(self, opened: Opened, id_: int) -> ObjectRecord:
         """An object.
@@ -231,7 +234,7 @@ def extract_image(data: bytes, parts: Parts, limits: ImageLimits, region: Region
     if region is not None:
         # A small part is decoded at the size that the whole would have had.
         side = math.ceil(min(side / min(region.width, region.height), 1 << 16))
-    image = decode_image(data, min_side=side, limits=limits).image
+    image = decode_image(data, min_side=side, limits=limits, way=parts.way).image
     if region is not None:
         image = region.cut_from(image)
     descriptor: np.ndarray = parts.extract(parts.extractor.prepare(image)[np.newaxis])[0]
