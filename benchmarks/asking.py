@@ -163,8 +163,8 @@ def ask(collection: seealso.Collection, queries: Sequence[Any], truth: Truth, **
 STAGES = ("text", "candidates", "sketch", "read", "refine", "rows")
 
 
-def holds(goals: Mapping[Any, float], key: object, value: float, *, judged: bool) -> tuple[str, bool | None]:
-    """The goal, at least so much, for a key, and whether a value reaches it; None where it was not measured at its size."""
+def holds(goals: Mapping[Any, float], key: object, value: float) -> tuple[str, bool | None]:
+    """The goal, at least so much, for a key, and whether a value reaches it; None where there is none."""
     if key not in goals:
         return "", None
-    return f">= {goals[key]:g}", value >= goals[key] if judged else None
+    return f">= {goals[key]:g}", value >= goals[key]

@@ -29,6 +29,7 @@ SCANNED = 100_000  # files that are looked at again, unchanged
 MORE = 10_000  # files that are taken in
 PAGE = 20  # hits
 REPEATS = 200
+ROWS = 20_000_000
 NOISE = 1.25
 """What a figure may be above the logarithm: two measurements of the same differ by as much."""
 
@@ -168,7 +169,7 @@ def unchanged(collection: seealso.Collection, files: Path) -> None:
 
 def main() -> None:
     """Measure and report."""
-    options = arguments(__doc__ or "", rows=20_000_000, folder="")
+    options = arguments(__doc__ or "", rows=ROWS, folder="")
     rows = 200_000 if options.quick else options.rows
     scanned, more = (1000, 500) if options.quick else (SCANNED, MORE)
     measured: list[tuple[int, dict[str, float]]] = []
@@ -210,7 +211,7 @@ def main() -> None:
             beside="grows with the files",
         )
     )
-    report(f"The catalogue, {rows:,} objects", figures, options.json)
+    report(f"The catalogue, {rows:,} objects", figures, options, whole=rows >= ROWS)
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def main() -> None:
             Figure(f"{name}: to decode {options.count}", decoding, "ms"),
             Figure(f"{name}: to encode {options.count}", encoding, "ms"),
         ]
-    report(f"Codecs: {options.count} × {DIM} float32, {options.zeros:.0%} zeros", figures, options.json)
+    report(f"Codecs: {options.count} × {DIM} float32, {options.zeros:.0%} zeros", figures, options)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ import seealso
 from seealso import Example, Query
 
 NEAREST = 10
+PAIRS = 2000
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def tell(what: str) -> None:
 
 def main() -> None:
     """Measure and report."""
-    options = arguments(__doc__ or "", photos="", words="", model="", distance="", pairs=2000)
+    options = arguments(__doc__ or "", photos="", words="", model="", distance="", pairs=PAIRS)
     photographs = photographs_below(options.photos)
     words = dict(each.strip().split("=", 1) for each in options.words.split(",") if "=" in each)
     settings: dict[str, object] = {"distance": options.distance} if options.distance else {}
@@ -148,7 +149,7 @@ def main() -> None:
         figures = [*several(classes, 200 if options.quick else options.pairs), *by_words(classes, words)]
         parts = collection.choices()
     title = f"Examples and words: {parts['extractor']}, {parts['distance']}"
-    report(title, figures, options.json)
+    report(title, figures, options, whole=options.pairs >= PAIRS)
 
 
 if __name__ == "__main__":

@@ -163,7 +163,7 @@ def main() -> None:
         ids = prepare(folder)
         figures = siege(folder, "as it is", ids, seconds, options.quick)
         figures += siege(folder, "no limit per address", ids, seconds, options.quick, connections_per_visitor=None)
-    report("What strangers can take from a server", figures, options.json)
+    report("What strangers can take from a server", figures, options)
 
 
 if __name__ == "__main__":

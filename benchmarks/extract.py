@@ -172,7 +172,7 @@ def time_stages(choice: dict[str, object], files: list[Path], rounds: int) -> Ti
     return Times(np.array(taken))
 
 
-def end_to_end(name: str, times: Times, device: str, *, judged: bool) -> Iterator[Figure]:
+def end_to_end(name: str, times: Times, device: str) -> Iterator[Figure]:
     """The figures of an extractor."""
     alone = np.median(times.parts[:, :, 0], axis=0)
     where = "cpu" if name == "onnx" else device
@@ -188,7 +188,7 @@ def end_to_end(name: str, times: Times, device: str, *, judged: bool) -> Iterato
         share,
         "",
         ">= 0.90" if where == "cpu" else "",
-        share >= 0.9 if judged and where == "cpu" else None,
+        share >= 0.9 if where == "cpu" else None,
         f"median of {len(times.parts)} parts: {', '.join(f'{each:.3f}' for each in times.share())}",
     )
     yield Figure(
@@ -206,7 +206,7 @@ def end_to_end(name: str, times: Times, device: str, *, judged: bool) -> Iterato
         into,
         "",
         ">= 0.90" if where == "cpu" else "",
-        into >= 0.9 if judged and where == "cpu" else None,
+        into >= 0.9 if where == "cpu" else None,
     )
     for stage, seconds in zip(STAGES, alone[:3], strict=True):
         yield Figure(f"  {stage}, alone on all cores", 1000 * seconds, "ms an image")
@@ -255,10 +255,10 @@ def main() -> None:
         chosen = choices([name for name in options.extractors.split(",") if name], options.device, Path(folder))
         for name, choice in chosen.items():
             times = time_stages(choice, files, rounds)
-            figures += end_to_end(name, times, device.type, judged=not options.quick)
+            figures += end_to_end(name, times, device.type)
         if device.type == "cuda" and "decaf7" in chosen:
             figures += network_alone(chosen["decaf7"], SECONDS_ALONE)
-    report("Extraction", figures, options.json)
+    report("Extraction", figures, options)
 
 
 if __name__ == "__main__":

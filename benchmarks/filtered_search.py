@@ -103,7 +103,7 @@ class Asked:
         return median(cost.refined for cost in self.costs)
 
 
-def measure(world: World, *, judged: bool) -> Iterator[Figure]:
+def measure(world: World) -> Iterator[Figure]:
     """Hits, recall and time, with each word and without."""
     asked: dict[str | None, Asked] = {where: Asked(world, where) for where in (None, *world.holds)}
     for each in asked.values():
@@ -119,10 +119,10 @@ def measure(world: World, *, judged: bool) -> Iterator[Figure]:
         beside=f"{median(plain.times):.1f} ms, {plain.refined:.0f} read; {len(plain.times)} queries",
     )  # fmt: skip
     for word, each in asked.items():
-        yield from compared(world, str(word), each, plain, judged=judged)
+        yield from compared(world, str(word), each, plain)
 
 
-def compared(world: World, word: str, each: Asked, plain: Asked, *, judged: bool) -> Iterator[Figure]:
+def compared(world: World, word: str, each: Asked, plain: Asked) -> Iterator[Figure]:
     """The figures of one word."""
     size, matched = len(world.split.objects), int(world.holds[word].sum())
     share = f"{world.way}, {size:,} objects, {100 * matched / size:.2g} % match" + (
@@ -138,13 +138,13 @@ def compared(world: World, word: str, each: Asked, plain: Asked, *, judged: bool
     most = TIMES if world.way.size else WITHOUT_SKETCH
     took = median(with_it / without for with_it, without in zip(each.times, plain.times, strict=True))
     beside = f"{median(each.times):.1f} ms; {each.refined:.0f} read"
-    yield Figure(f"{share}: fewest hits", each.fewest, "", f"= {K}", each.fewest == K if judged else None)
-    yield Figure(f"{share}: recall", recall, "", goal, recall >= least if judged else None, beside)
-    yield Figure(f"{share}: time over that without words", took, "x", f"<= {most:g}", took <= most if judged else None)
+    yield Figure(f"{share}: fewest hits", each.fewest, "", f"= {K}", each.fewest == K)
+    yield Figure(f"{share}: recall", recall, "", goal, recall >= least, beside)
+    yield Figure(f"{share}: time over that without words", took, "x", f"<= {most:g}", took <= most)
     half = word == "w0x5"
     yield Figure(
         f"{share}: to know what matches", each.matching, "ms", f"<= {MATCHING_MS:g}" if half else "",
-        each.matching <= MATCHING_MS if judged and half else None,
+        each.matching <= MATCHING_MS if half else None,
     )  # fmt: skip
 
 
@@ -164,12 +164,12 @@ def main() -> None:
                 tell(f"{way}: {size:,} objects are taken in")
                 world = World(Path(temporary), split, way)
                 tell("and asked")
-                found = list(measure(world, judged=size >= WHOLE))
+                found = list(measure(world))
                 world.collection.close()
             return found
 
         figures += kept.figures(str(way), work)
-    report("Filtered search", figures, options.json)
+    report("Filtered search", figures, options, whole=size >= WHOLE)
     kept.forget()
 
 

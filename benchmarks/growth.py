@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 from asking import WARM_UP, tell
 from kept import Kept
+from nearest import Nearest
 from report import Figure, arguments, bytes_below, peak_memory, report
-from synthetic import CHUNK, DIM, Clusters, Nearest
+from synthetic import CHUNK, DIM, Clusters
 
 import seealso
 
@@ -143,18 +144,18 @@ def main() -> None:
         measured = {}
         for step in steps:
             measured[step * unit] = kept.measured(str(step), lambda step=step: growing.measured(step))
-        figures = list(figures_of(measured, unit, quick=options.quick))
+        figures = list(figures_of(measured, unit))
         if not options.quick:
             on_disk = bytes_below(folder / "growth.seealso") / max(measured)
             figures.append(Figure("on disk, all of it", on_disk, "bytes an object"))
-        report(f"Growth, {DIM} values, one core", figures, options.json)
+        report(f"Growth, {DIM} values, one core", figures, options)
         kept.forget()
     finally:
         if not options.folder:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def figures_of(measured: dict[int, dict[str, Any]], unit: int, *, quick: bool) -> list[Figure]:
+def figures_of(measured: dict[int, dict[str, Any]], unit: int) -> list[Figure]:
     """Time and memory at each size; the exponent, and the steps."""
     figures = []
     for size, each in measured.items():
@@ -171,7 +172,7 @@ def figures_of(measured: dict[int, dict[str, Any]], unit: int, *, quick: bool) -
             name = f"from {int(sizes[some][0]):,} to {int(sizes[-1]):,}: a query grows with the power"
             figures.append(Figure(name, exponent, "of the size"))
     fine = (sizes >= FINE[0] * CHUNK) & (sizes <= FINE[1] * CHUNK)
-    if fine.sum() > 1 and not quick:
+    if fine.sum() > 1:
         step = float((times[fine][1:] / times[fine][:-1]).max())
         names = ", ".join(dict.fromkeys(each["index"] for each in measured.values()))
         figures.append(

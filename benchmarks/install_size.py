@@ -61,7 +61,7 @@ def main() -> None:
     ]
     for name, size in sorted(sizes.items(), key=lambda each: -each[1])[:LARGEST]:
         figures.append(Figure(f"  {name}", size / 1e6, "MB"))
-    report("The base installation", figures, options.json)
+    report("The base installation", figures, options)
 
 
 if __name__ == "__main__":

@@ -53,11 +53,11 @@ METRICS: dict[str, tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], tuple[s
 class Case:
     """Descriptors of one distance, and queries with their true neighbours."""
 
-    def __init__(self, split: Split, distance: str, folder: Path, *, judged: bool) -> None:
+    def __init__(self, split: Split, distance: str, folder: Path) -> None:
         make = METRICS[distance][0]
         first = split.objects[:4000]
         objects = np.ascontiguousarray(make(split.objects, first))
-        self.distance, self.folder, self.judged = distance, folder, judged
+        self.distance, self.folder = distance, folder
         self.queries = np.ascontiguousarray(make(split.queries, first))
         self.dtype = objects.dtype.name
         self.file = folder / f"{distance}.npy"
@@ -87,7 +87,7 @@ def measure(case: Case, sketches: list[str]) -> Iterator[Figure]:
                 goal = f">= {GOALS[way.size]:g}" if reads == JUDGED else ""
                 yield Figure(
                     f"{case.distance}, {sketch}, {way}: recall of the {K} nearest, {reads} read", each.recall, "", goal,
-                    each.recall >= GOALS[way.size] if case.judged and reads == JUDGED else None,
+                    each.recall >= GOALS[way.size] if reads == JUDGED else None,
                     f"ppp-codes alone: {alone[reads].recall:.3f}; {each.ms:.1f} ms, alone {alone[reads].ms:.1f}",
                 )  # fmt: skip
 
@@ -106,11 +106,11 @@ def main() -> None:
         for distance, (_, estimate) in METRICS.items():
 
             def work(distance: str = distance, estimate: tuple[str, ...] = estimate) -> list[Figure]:
-                case = Case(split, distance, Path(temporary), judged=size >= WHOLE)
+                case = Case(split, distance, Path(temporary))
                 return list(measure(case, [sketch for sketch in estimate if sketch in there]))
 
             figures += kept.figures(distance, work)
-    report(f"Sketches for other distances, {size:,} crops", figures, options.json)
+    report(f"Sketches for other distances, {size:,} crops", figures, options, whole=size >= WHOLE)
     kept.forget()
 
 

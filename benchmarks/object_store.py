@@ -21,7 +21,8 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from report import Figure, arguments, drop_cache, report
+from page_cache import drop_cache
+from report import Figure, arguments, report
 from rivals import make_index
 
 import seealso
@@ -29,6 +30,7 @@ from seealso_flatfile.reading import plans
 
 DIM = 4096
 CHUNK = 2048
+SIZE, SMALL = 1_000_000, 50_000
 CLUSTERS = 1000
 CANDIDATES = 5000
 ROUNDS = 5
@@ -309,7 +311,7 @@ def measure_order(folder: Path, activations: Activations, size: int) -> list[Fig
 
 def main() -> None:
     """Measure and report."""
-    options = arguments(__doc__ or "", size=1_000_000, small=50_000, folder="")
+    options = arguments(__doc__ or "", size=SIZE, small=SMALL, folder="")
     size, small = (20_000, 4000) if options.quick else (options.size, options.small)
     if options.folder:
         Path(options.folder).mkdir(parents=True, exist_ok=True)
@@ -318,10 +320,7 @@ def main() -> None:
         figures = measure_bytes(folder, small)
         figures += measure_refining(folder, activations, size)
         figures += measure_order(folder / "flat-file sparse", activations, size)
-    if options.quick:
-        for figure in figures:
-            figure.holds = None
-    report("Object store", figures, options.json)
+    report("Object store", figures, options, whole=size >= SIZE and small >= SMALL)
 
 
 if __name__ == "__main__":

@@ -35,9 +35,9 @@ from asking import tell
 from cropping import crop_descriptors
 from kept import Kept, kept_in
 from libraries import CHUNK, DIM, NEIGHBOURS, OTHERS, Peer
+from nearest import Nearest
 from refining import REFINING, Scan
-from report import Figure, arguments, bytes_below, peak_memory, print_table, report, write_document
-from synthetic import Nearest
+from report import Figure, arguments, bytes_below, peak_memory, print_figures, print_table, write_document
 
 PEERS: tuple[type[Peer], ...] = (*REFINING, *OTHERS)
 QUERIES = 200
@@ -197,7 +197,7 @@ def main() -> None:
         figure for each in measured if each["library"] == Scan.name for figure in goals(each, judged=size >= WHOLE)
     ]
     if figures:
-        report("What is wanted of ours", figures, None)
+        print_figures("What is wanted of ours", figures)
     content = {"title": title, "libraries": measured, "figures": [asdict(figure) for figure in figures]}
     write_document(content, options.json)
     kept.forget()

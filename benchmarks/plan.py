@@ -26,6 +26,7 @@ from report import Figure, arguments, bytes_below, photographs_below, report
 import seealso
 
 HISTOGRAM = Path(__file__).parents[1] / "examples" / "colour_histogram.py"
+SIZE = 200_000
 QUERIES = 100
 ROUNDS = 2
 WITHIN = 0.25
@@ -123,7 +124,7 @@ def compare(name: str, folder: Path, settings: dict[str, object], plugins: list[
 
 def main() -> None:
     """Measure and report."""
-    options = arguments(__doc__ or "", photos="", size=200_000, folder="")
+    options = arguments(__doc__ or "", photos="", size=SIZE, folder="")
     size = 2000 if options.quick else options.size
     figures = []
     with tempfile.TemporaryDirectory(dir=options.folder or None) as temporary:
@@ -136,7 +137,7 @@ def main() -> None:
         figures += compare("generated images", folder / "generated", settings, [HISTOGRAM], images)
         vectors = make_descriptors(folder, size)
         figures += compare("generated descriptors", folder / "vectors", {}, [], vectors)
-    report("Plans, and what then happened", figures, options.json)
+    report("Plans, and what then happened", figures, options, whole=size >= SIZE)
 
 
 if __name__ == "__main__":

@@ -20,14 +20,16 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from nearest import Nearest
 from PIL import Image
 from report import Figure, arguments, report
-from synthetic import CHUNK, Clusters, Nearest
+from synthetic import CHUNK, Clusters
 
 import seealso
 
 DIM = 32
 NEIGHBOURS = 10
+OBJECTS, IMAGES = 600_000, 10_000
 CHEAP = '''
 import numpy as np
 from PIL import Image
@@ -225,7 +227,7 @@ def stopped(
 
 def main() -> None:
     """Measure and report."""
-    options = arguments(__doc__ or "", objects=600_000, images=10_000, rounds=7)
+    options = arguments(__doc__ or "", objects=OBJECTS, images=IMAGES, rounds=7)
     objects, images = (30_000, 1000) if options.quick else (options.objects, options.images)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -253,7 +255,7 @@ def main() -> None:
             killed, interrupted = signal.SIGKILL, signal.SIGINT
             figures += stopped(folder, f"{what} killed beside a server", source, count, killed, whole, ask=True)
             figures += stopped(folder, f"{what} interrupted", source, count, interrupted, whole)
-    report("Replay", figures, options.json)
+    report("Replay", figures, options, whole=objects >= OBJECTS and images >= IMAGES)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,9 @@ class Figure:
 def arguments(description: str, **defaults: object) -> argparse.Namespace:
     """``--quick`` and ``--json FILE``, and one option for each default."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="under a minute: the same figures on less work")
+    parser.add_argument(
+        "--quick", action="store_true", help="a minute or so: the same figures on less work; no goal is met or missed"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     for name, default in defaults.items():
         parser.add_argument(f"--{name}", type=type(default), default=default)
@@ -63,16 +65,13 @@ def peak_memory() -> int:
     return peak if sys.platform == "darwin" else 1024 * peak
 
 
-def drop_cache(folder: Path) -> None:
-    """Make the operating system forget what is in the files of a folder, as far as nobody has them mapped; where it can."""
-    if not hasattr(os, "posix_fadvise"):
-        return
-    for path in folder.rglob("*"):
-        if path.is_file():
-            descriptor = os.open(path, os.O_RDONLY)
-            os.fsync(descriptor)
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-            os.close(descriptor)
+def own_memory() -> int:
+    """Bytes of memory that this process holds now, mapped files not counted; where the system does not tell, its peak."""
+    try:
+        status = Path("/proc/self/status").read_text()
+        return 1024 * int(status.partition("RssAnon:")[2].split()[0])
+    except (OSError, IndexError):
+        return peak_memory()
 
 
 def machine() -> dict[str, object]:
@@ -102,14 +101,32 @@ def _processor() -> str:
     return platform.processor()
 
 
-def report(title: str, figures: list[Figure], json_file: Path | None) -> None:
-    """Print the table; write the JSON where one is asked for."""
+def report(title: str, figures: list[Figure], options: argparse.Namespace, *, whole: bool = True) -> None:
+    """Print the table; write the JSON where one is asked for.
+
+    A goal is meant for all of the work. Where less was done, it is neither met nor missed: with ``--quick``, and where ``whole`` says so.
+    A goal of one figure alone that is meant for a larger size is left open by whoever makes the figure.
+
+    Args:
+        title: stands above the table.
+        figures: what was measured.
+        options: the program's, as `arguments` gave them.
+        whole: whether as much was measured as the goals are meant for.
+    """
+    if options.quick or not whole:
+        for figure in figures:
+            figure.holds = None
+    print_figures(title, figures)
+    write_document({"figures": [asdict(figure) for figure in figures]}, options.json)
+
+
+def print_figures(title: str, figures: list[Figure]) -> None:
+    """The figures as a table."""
     rows = []
     for figure in figures:
         holds = {True: "yes", False: "NO", None: ""}[figure.holds]
         rows.append([figure.name, f"{figure.value:.4g}", figure.unit, figure.goal, holds, figure.beside])
     print_table(title, ("figure", "value", "unit", "goal", "holds", "beside"), rows)
-    write_document({"figures": [asdict(figure) for figure in figures]}, json_file)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

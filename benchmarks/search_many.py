@@ -18,6 +18,7 @@ from synthetic import CHUNK, Clusters
 import seealso
 from seealso import Query
 
+SIZE = 100_000
 QUERIES = 100
 WORTH = 0.1
 """The share of the time that has to be saved for it to be worth its code."""
@@ -55,7 +56,7 @@ def compared(collection: seealso.Collection, queries: Sequence[Query], repeats: 
 
 def main() -> None:
     """Measure and report."""
-    options = arguments(__doc__ or "", vectors="", size=100_000, repeats=15)
+    options = arguments(__doc__ or "", vectors="", size=SIZE, repeats=15)
     made = descriptors(options.vectors, 5000 if options.quick else options.size)
     repeats = 3 if options.quick else options.repeats
     figures = []
@@ -76,10 +77,11 @@ def main() -> None:
                     figures.append(
                         Figure(
                             f"saved by asking {QUERIES} together, by {by}, sketch {sketch}", 100 * saved, "%", ">= 10",
-                            None if options.quick else saved >= WORTH, f"{joined:.3f} ms a query, {alone:.3f} in a loop",
+                            saved >= WORTH, f"{joined:.3f} ms a query, {alone:.3f} in a loop",
                         )
                     )  # fmt: skip
-    report(f"Queries asked together, {len(made):,} descriptors of {made.shape[1]:,} values", figures, options.json)
+    title = f"Queries asked together, {len(made):,} descriptors of {made.shape[1]:,} values"
+    report(title, figures, options, whole=len(made) >= SIZE)
 
 
 if __name__ == "__main__":

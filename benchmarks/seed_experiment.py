@@ -1,313 +1,124 @@
-"""The experiment of Novak, Batko and Zezula (SIGIR 2015) again: recall, time, reads and memory by candidate-set size.
+"""The experiment of Novak, Batko and Zezula (SIGIR 2015) again, with a sketch, at any size up to its own: recall by reads, warm and cold.
 
-    python benchmarks/seed_experiment.py [--size 1000000] [--latent 40,160] [--folder DIR] [--page FILE] [--quick] [--json FILE]
+    python benchmarks/seed_experiment.py --size 20000000 --folder DIR [--dim 4096] [--latent 40] [--queries 200] [--codec NAME]
+                                         [--page FILE] [--quick] [--json FILE]
 
-Descriptors are shaped like DeCAF7: 4,096 rectified float32 values, seven tenths of them zero. They come from points in clusters of very
-different sizes in a space of few dimensions, through a layer of random weights and a rectifier, as an image's content comes to fc7. The
-clusters are such that 140,000 are about as hard to search as 150,000 crops of photographs are by the built-in network: 500, 1,000, 2,000 and
-5,000 candidates give a recall of .90, .95, .97 and .99 here, and .88, .94, .97 and .99 there (metric_index.py). The intrinsic dimension
-(Levina and Bickel, 2004) is measured and reported.
+Descriptors are shaped like DeCAF7 (activations.py): 4,096 rectified float32 values, seven tenths of them zero. They are made a few at a time,
+compared with the queries while they pass, and taken in by flat-file, the cells of ppp-codes and a sketch of 40 bytes; as float32 they never lie on
+the disk. The queries are held out. Their true neighbours are those of the float32 values, whatever the store's codec keeps.
 
-They are indexed by ppp-codes and kept by flat-file; the true neighbours are found by brute force. The memory of the process is limited
-to 8 GB all the while. What answers cost is measured in processes of their own, so that their memory is that of answering and of nothing
-else: by the candidates, all of which are read, and with a sketch of 40 bytes by the reads. *Cold* is when nothing of the store lies in the
-system's cache. Since 40 latent dimensions flatter a sketch, the same is done with 160 (``--latent``).
+First it says what it will take, and chooses the most exact codec with which all finds room on the disk; what does not fit is refused, with the
+size that would. It may be ended at any moment, and killed: the same command goes on, also after the folder was moved. With a larger ``--size`` a
+finished one grows, and the page shows the time of a query by size. The report comes when all is there.
 
-An interrupted run goes on in the same folder. A million take 5 GB there, for each number of dimensions. The report is one page that needs
-nothing else.
+Taking in may allocate 4 GB, answering 1 GB; each is done in a process of its own, so that its memory is its own. *Warm* is a query whose
+descriptors were read just before. *Cold* is one when nothing of the store lies in the system's cache, which is verified: the system says so before
+(mincore), and how much was read from the disk after. Index and sketch are in memory then, as they are in any program that goes on answering.
 """
 
-import resource
+import errno
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from functools import partial
-from multiprocessing import get_context
+from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
-import numpy as np
-from activations import CHUNK, DIM, LATENT, Activations
-from asking import Truth, tell
-from kept import Kept
-from report import Figure, arguments, drop_cache, peak_memory, report
-from seed_page import LIMIT_BYTES, SEED_SAYS, Known, Measured, page, result_of
-from ways import MORE_CANDIDATES, Way, without_ranking
+from activations import DIM, LATENT, Activations
+from alone import alone
+from asking import tell
+from report import arguments, report
+from seed_answers import answers
+from seed_figures import GOALS, figures_of
+from seed_fill import fill
+from seed_page import page, require_plots
+from seed_plan import planned
+from seed_record import QUERIES, Record
 
 import seealso
 
-SIZES = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
-COLD_QUERIES = 20
-READS = (10, 25, 50, 100, 200)
-NEIGHBOURS = 10
-WANTED = 0.8
-SKETCH_BYTES = 40
-PLAIN = Way("ppp-codes", "ppp-codes", 0)
-RECALLS = {25: 0.8, 100: 0.95}
-WARM_MS, COLD_MS, TOGETHER_BYTES = 10, 25, 75
-T = TypeVar("T")
+SIZE = 1_000_000
+HELD_OUT = 200
+AGAIN = "run the same command again, and it goes on where it was"
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def intrinsic_dimension(distances: np.ndarray) -> float:
-    """From the distances of queries to their k nearest ``(queries, k)``: the maximum-likelihood estimate of Levina and Bickel."""
-    last = distances[:, -1:]
-    logs = np.log(last / np.maximum(distances[:, :-1], 1e-12))
-    return float(1 / logs.mean())
+@contextmanager
+def stage(what: str, folder: Path) -> Iterator[None]:
+    """A stage of the experiment; what ends it is one line.
 
-
-def opened(folder: Path, way: Way) -> seealso.Collection:
-    """The collection."""
-    return seealso.open(folder / "seed.seealso", store="flat-file", **way.settings)
-
-
-def sketched() -> Way:
-    """With a sketch: the index leaves ranking to it, where it can."""
-    unranked = without_ranking()
-    if unranked is None:
-        return Way("ppp-codes", "ppp-codes", SKETCH_BYTES)
-    return Way("cells of ppp-codes", unranked, SKETCH_BYTES, MORE_CANDIDATES)
-
-
-def fill(collection: seealso.Collection, folder: Path, size: int, latent: int) -> float:
-    """Take in what is missing; the seconds that the collection took."""
-    activations, taken = Activations(latent=latent), 0.0
-    done = collection.counts().objects if collection.exists() else 0
-    for number in range(done // CHUNK, -(-size // CHUNK)):
-        file = folder / f"chunk-{number:06}.npy"
-        np.save(file, activations.chunk(number)[: size - number * CHUNK])
-        started = time.perf_counter()
-        collection.import_descriptors(file, made_by="random weights")
-        taken += time.perf_counter() - started
-        file.unlink()
-        if number % 5 == 4:
-            tell(f"{min((number + 1) * CHUNK, size):,} of {size:,} taken in")
-    return taken
-
-
-def build(folder: Path, size: int, latent: int) -> list[Figure]:
-    """The collection; and what it took to make it, where nothing of it was there."""
-    figures = []
-    with opened(folder, PLAIN) as collection:
-        taken = fill(collection, folder, size, latent)
-        if taken:
-            figures.append(
-                Figure("taking in, index included", size / taken, "descriptors/s", beside="of those missing")
-            )
-            started = time.perf_counter()
-            collection.maintain()
-            figures.append(Figure("laying the store in the order of the index", time.perf_counter() - started, "s"))
-            tell("maintained")
-    return figures
-
-
-def limit_memory() -> None:
-    """What the process allocates is limited; more fails."""
-    resource.setrlimit(resource.RLIMIT_DATA, (LIMIT_BYTES, LIMIT_BYTES))
-
-
-def progress(what: str, done: int, total: int) -> None:
-    """Tell a tenth at a time."""
-    if done == total or (done % max(1, total // 10)) == 0:
-        tell(f"{what}: {done:,} of {total:,}")
-
-
-def find_truth(folder: Path, queries: int) -> Known:
-    """The true neighbours, which the collection keeps; their intrinsic dimension; and the candidates that are enough."""
-    with opened(folder, PLAIN) as collection:
-        sample = seealso.sample_of(collection, queries, seed=0)
-        truth = seealso.true_neighbours(collection, sample, NEIGHBOURS, progress=progress)
-        tell(f"looking for the candidates that give a recall of {WANTED}")
-        tuned = seealso.tune(collection, WANTED, k=NEIGHBOURS, count=queries)
-        return Known(intrinsic_dimension(truth.distances), tuned, collection.status())
-
-
-def answer(folder: Path, queries: int, candidates: int) -> Measured:
-    """Recall and cost by candidate-set size: run in a process that does nothing else."""
-    limit_memory()
-    with opened(folder, PLAIN) as collection:
-        objects = collection.counts().objects
-        sizes = [size for size in (*SIZES, candidates) if size < objects]
-        found = seealso.evaluate(collection, count=queries, k=NEIGHBOURS, sizes=sizes, progress=progress)
-        cold = []
-        for id_ in seealso.sample_of(collection, queries, seed=0).ids[:COLD_QUERIES].tolist():
-            drop_cache(folder / "seed.seealso")
-            cold.append(collection.similar(id_, NEIGHBOURS, candidates=candidates).cost.ms.total)
-        return Measured(found, cold, peak_memory())
-
-
-@dataclass(frozen=True)
-class ByReads:
-    """What was found with the sketch and so many reads.
-
-    Attributes:
-        reads: descriptors that are read, at most.
-        recall: of the nearest, the mean.
-        ms: the median of a query's milliseconds, with what the operating system keeps.
-        cold_ms: the same of some queries when nothing of the store lies in the system's cache.
+    Raises:
+        SystemExit: says what ended it, and what to do.
     """
-
-    reads: int
-    recall: float
-    ms: float
-    cold_ms: float
-
-
-def answer_by_reads(folder: Path, queries: int, way: Way) -> tuple[list[ByReads], dict[str, object]]:
-    """Recall and cost by reads, and the collection's status: run in a process that does nothing else."""
-    limit_memory()
-    found = []
-    with opened(folder, way) as collection:
-        sample = seealso.sample_of(collection, queries, seed=0)
-        neighbours = seealso.true_neighbours(collection, sample, NEIGHBOURS)
-        # Its rows are numbered from 0.
-        truth = Truth(neighbours.ids - 1, neighbours.distances.max(axis=1))
-        asked = [
-            [seealso.Query.like(id_, k=NEIGHBOURS, others=True, **way.reading(reads)) for id_ in sample.ids.tolist()]
-            for reads in READS
-        ]
-        for reads, some in zip(READS, asked, strict=True):
-            answers = [collection.search(query) for query in some]
-            cold = []
-            for query in some[:COLD_QUERIES]:
-                drop_cache(folder / "seed.seealso")
-                cold.append(collection.search(query).cost.ms.total)
-            recall = float(np.mean([truth.recall(number, answer.hits) for number, answer in enumerate(answers)]))
-            ms = float(np.median([answer.cost.ms.total for answer in answers]))
-            found.append(ByReads(reads, recall, ms, float(np.median(cold))))
-            tell(f"{reads} reads: {recall:.3f}")
-        return found, collection.status()
+    tell(what)
+    try:
+        yield
+    except seealso.SeealsoError as error:
+        raise SystemExit(f"{what}: {error}") from None
+    except OSError as error:
+        reason = "the disk is full; make room" if error.errno in FULL else f"{error}"
+        raise SystemExit(f"{what}: {folder}: {reason}; {AGAIN}") from None
+    except MemoryError:
+        raise SystemExit(f"{what}: it needs more memory than it may allocate; {AGAIN}") from None
+    except BrokenProcessPool:
+        raise SystemExit(f"{what}: its process was killed; {AGAIN}") from None
+    except KeyboardInterrupt:
+        raise SystemExit(f"{what}: interrupted; {AGAIN}") from None
 
 
-def sketch_figures(
-    found: list[ByReads], status: dict[str, object], way: Way, latent: int, size: int
-) -> Iterator[Figure]:
-    """The figures of the sketch. The goals are for a million, and for the dimensions that the experiment has."""
-    whole = size >= 1_000_000
-    judged, title = whole and latent == LATENT, f"{latent} latent dimensions, {way}"
-    for each in found:
-        least = RECALLS.get(each.reads)
-        yield Figure(
-            f"{title}, {each.reads} read: recall of the {NEIGHBOURS} nearest", each.recall, "", "" if least is None else f">= {least:g}",
-            each.recall >= least if judged and least is not None else None, f"{each.ms:.1f} ms warm, {each.cold_ms:.1f} ms cold",
-        )  # fmt: skip
-    most = next(each for each in found if each.reads == max(RECALLS))
-    for name, value, limit in (("warm", most.ms, WARM_MS), ("cold", most.cold_ms, COLD_MS)):
-        reached = value <= limit if judged else None
-        yield Figure(f"{title}, {most.reads} read: a query, {name}", value, "ms", f"<= {limit:g}", reached)
-    index, sketch = status["index"], status["sketch"]
-    assert isinstance(index, dict)
-    assert isinstance(sketch, dict)
-    each_index = (index["bytes"] - index.get("bytes_pivots", 0)) / size
-    together = each_index + sketch["bytes"] / size
-    yield Figure(
-        f"{title}: index and sketch in memory", together, "bytes an object", f"<= {TOGETHER_BYTES}",
-        together <= TOGETHER_BYTES if whole else None, f"index {each_index:.1f}; {sketch.get('values')} values of {sketch.get('bits')} bits",
-    )  # fmt: skip
+def begun(folder: Path, size: int, dim: int, latent: int, queries: int, codec: str) -> Record:
+    """The record of the experiment in a folder, which is begun there where there is none; what it will take is said before.
+
+    Raises:
+        SystemExit: it does not fit, or another one was begun there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    record = Record.of(folder)
+    if record is not None:
+        record.require(folder, dim=dim, latent=latent, queries=queries, **({"codec": codec} if codec else {}))
+    need = planned(folder, Activations(dim, latent), record, size, queries, codec)
+    if record is None:
+        record = Record(dim, latent, queries, need.codec)
+        record.save(folder)
+    return record
 
 
-def figures_of(truth: Known, measured: Measured) -> Iterator[Figure]:
-    """The figures."""
-    found, tuned, index = measured.found, truth.tuned, truth.status["index"]
-    assert isinstance(index, dict)
-    pivots = index.get("bytes_pivots", 0)
-    an_object = (index["bytes"] - pivots) / found.objects
-    on_disk = float(str(truth.status["bytes"])) / found.objects
-    yield Figure(
-        "intrinsic dimension", truth.dimension, "", beside="150,000 crops of photographs, by the built-in network: 5.9"
-    )
-    yield Figure(
-        "memory of the index",
-        an_object,
-        "bytes an object",
-        "<= 60",
-        # Of few objects the table of cells takes more than the codes.
-        an_object <= 60 if found.objects >= 100_000 else None,
-        f"and {pivots / 1e6:.1f} MB of pivots",
-    )
-    yield Figure("on disk, all of it", on_disk, "bytes an object", beside=f"{4 * DIM} as they are")
-    yield Figure(
-        "resident memory of the process that answers, at its peak", measured.peak / 1e6, "MB", "<= 8000",
-        measured.peak <= LIMIT_BYTES, "mapped files included",
-    )  # fmt: skip
-    yield Figure("memory of the process that built it, at its peak", peak_memory() / 1e6, "MB", "<= 8000", None,
-                 "with the brute force for the true neighbours")  # fmt: skip
-    for result in found.results:
-        low, high = result.recall_interval
-        total = result.ms["total"]
-        yield Figure(
-            f"{result.candidates:,} candidates: recall of the {found.k} nearest", result.recall, "", "", None,
-            f"95 % sure: {low:.3f} to {high:.3f}; {total.median:.1f} ms (95 %: {total.p95:.1f}, 99 %: {total.p99:.1f}), "
-            f"{result.reads:,.0f} reads, {result.bytes_read / 1e6:.1f} MB",
-        )  # fmt: skip
-    yield Figure(
-        f"candidates that give {100 * WANTED:.0f} % recall", tuned.candidates, "", "", None,
-        f"{tuned.recall:.3f} (95 % sure: {tuned.recall_interval[0]:.3f} at least); {result_of(truth, measured).ms['total'].median:.1f} ms warm, "
-        f"{float(np.median(measured.cold_ms)):.1f} ms cold. {SEED_SAYS}",
-    )  # fmt: skip
-
-
-def alone(work: Callable[..., T], *given: object) -> T:
-    """Do it in a process of its own."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-        return process.submit(work, *given).result()
-
-
-def rebuilt(folder: Path, way: Way) -> None:
-    """Have the collection indexed in a way; a file says so, since only a rebuild changes that."""
-    told = folder / "indexed-as"
-    if (told.read_text() if told.exists() else str(PLAIN)) != str(way):
-        tell(f"the index is built: {way}")
-        told.unlink(missing_ok=True)
-        with opened(folder, way) as collection:
-            collection.rebuild()
-        told.write_text(str(way))
-
-
-def measure(folder: Path, size: int, queries: int, latent: int, page_file: Path | None) -> Iterator[Figure]:
-    """By candidates, without a sketch."""
-    figures = build(folder, size, latent)
-    rebuilt(folder, PLAIN)
-    truth = find_truth(folder, queries)
-    measured = alone(answer, folder, queries, truth.tuned.candidates)
-    figures += figures_of(truth, measured)
-    if page_file is not None:
-        page_file.write_text(page(truth, measured, figures))
-    for figure in figures:
-        figure.name = f"{latent} latent dimensions: {figure.name}"
-        yield figure
-
-
-def measure_sketch(folder: Path, size: int, queries: int, latent: int) -> Iterator[Figure]:
-    """By reads, with a sketch."""
-    way = sketched()
-    rebuilt(folder, way)
-    found, status = alone(answer_by_reads, folder, queries, way)
-    yield from sketch_figures(found, status, way, latent, size)
+def asked(folder: Path, size: int) -> Record:
+    """Ask for the neighbours, and keep what was found in the record, which is returned."""
+    started = time.perf_counter()
+    found = alone(answers, folder, size)
+    record = Record.of(folder)
+    assert record is not None
+    record.answers[str(size)] = found
+    record.seconds[QUERIES] = time.perf_counter() - started
+    record.save(folder)
+    return record
 
 
 def main() -> None:
     """Measure and report."""
-    options = arguments(__doc__ or "", size=1_000_000, queries=500, latent=f"{LATENT},160", folder="", page="")
-    size, queries = (3000, 20) if options.quick else (options.size, options.queries)
-    limit_memory()
+    options = arguments(
+        __doc__ or "", size=SIZE, dim=DIM, latent=LATENT, queries=HELD_OUT, codec="", folder="", page=""
+    )
+    size, dim, queries = (3000, 256, 20) if options.quick else (options.size, options.dim, options.queries)
+    if options.page:
+        require_plots()
     folder = Path(options.folder or tempfile.mkdtemp())
-    kept = Kept(folder, "seed_experiment", {"size": size, "queries": queries})
-    figures: list[Figure] = []
     try:
-        for latent in map(int, options.latent.split(",")):
-            place = folder / f"latent-{latent}"
-            place.mkdir(exist_ok=True)
-            page_file = Path(options.page) if options.page and latent == LATENT else None
-            for what, work in (
-                ("plain", partial(measure, place, size, queries, latent, page_file)),
-                ("sketch", partial(measure_sketch, place, size, queries, latent)),
-            ):
-                figures += kept.figures(f"{latent}, {what}", lambda work=work: list(work()))
-        report(f"The seed's experiment, {size:,} descriptors", figures, options.json)
-        kept.forget()
+        with stage("planning", folder):
+            begun(folder, size, dim, options.latent, queries, options.codec)
+        with stage("taking in", folder):
+            alone(fill, folder, size)
+        with stage("asking", folder):
+            record = asked(folder, size)
+        found = record.answers[str(size)]
+        figures = list(figures_of(folder, record, found))
+        whole = size >= min(GOALS) and dim >= DIM and options.latent == LATENT
+        report(f"The seed's experiment, {size:,} descriptors", figures, options, whole=whole)
+        if options.page:
+            with stage("the page", folder):
+                Path(options.page).write_text(page(record, found, figures))
     finally:
         if not options.folder:
             shutil.rmtree(folder, ignore_errors=True)

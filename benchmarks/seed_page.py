@@ -1,120 +1,141 @@
-"""What the seed's experiment found without a sketch, and the page that tells it."""
+"""The page of the seed's experiment: what was found by reads, with plots; in one file that needs nothing else."""
 
 import html
 import io
-import json
-import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import date
-from pathlib import Path
+from typing import Any
 
-import numpy as np
-from activations import CLUSTERS, DIM, LATENT
+from activations import CLUSTERS
 from report import Figure, machine, package_versions
+from seed_record import Record
+from seed_truth import NEIGHBOURS
 
-import seealso
-
-LIMIT_BYTES = 8_000_000_000
 SEED_SAYS = "20 million DeCAF7 descriptors, 8 GB of memory, 8 cores, SSD: 5,000 candidates give 80 % of the 10 nearest in about 400 ms"
 
+STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#222}"
+    "table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}td,th{padding:.3rem .6rem;border-bottom:1px solid #ddd;text-align:right}"
+    "td:first-child,th:first-child{text-align:left}svg{width:100%;height:auto}.quiet{color:#666}"
+)
+HEADS = (
+    "reads",
+    "recall",
+    "95 % sure",
+    "ms, warm",
+    "95 %",
+    "99 %",
+    "ms, cold",
+    "index ms",
+    "sketch ms",
+    "read ms",
+    "refine ms",
+    "MB",
+)
 
-@dataclass(frozen=True)
-class Known:
-    """What was found out before anything was measured."""
 
-    dimension: float
-    tuned: seealso.Tuned
-    status: dict[str, object]
+def page(record: Record, found: Mapping[str, Any], figures: list[Figure]) -> str:
+    """The page.
 
-
-@dataclass(frozen=True)
-class Measured:
-    """What the process that answers found.
-
-    Attributes:
-        found: recall and cost by candidate-set size.
-        cold_ms: of some queries, with the tuned number of candidates, when nothing of the store lies in the system's cache.
-        peak: bytes of memory that the process held at its peak, mapped files included.
+    Args:
+        record: of the experiment; it has the answers of other sizes, too.
+        found: the answers of the size that the page is about.
+        figures: of it.
     """
+    versions = ", ".join(f"{key}: {value}" for key, value in {**machine(), **package_versions()}.items())
+    parts = [
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        f"<title>The seed's experiment</title><style>{STYLE}</style>"
+        f"<h1>The experiment of SIGIR 2015, again</h1><p>{found['objects']:,} descriptors of {record.dim:,} values; {html.escape(found['way'])}; "
+        f"descriptors on disk by the codec {html.escape(record.codec)}. {record.queries} queries that are not among them; the true neighbours are "
+        f"those of the float32 values, all of which were compared. Recall of the {NEIGHBOURS} nearest.</p>"
+        f"<p>The paper: {html.escape(SEED_SAYS)}.</p>",
+        drawing(record, found),
+        _table(HEADS, [_row(each) for each in found["by_reads"]]),
+        "<h2>Figures</h2>",
+        _table(("figure", "value", "goal", "holds", ""), [_figure(figure) for figure in figures]),
+        f"<p class=quiet>Descriptors: points in {CLUSTERS:,} clusters of uneven size in {record.latent} dimensions, through random weights and a "
+        f"rectifier, made to be about as hard to search as crops of photographs are. {date.today()}, {html.escape(versions)}.</p></html>\n",
+    ]
+    return "".join(parts)
 
-    found: seealso.Evaluation
-    cold_ms: list[float]
-    peak: int
+
+def _row(each: Mapping[str, Any]) -> list[str]:
+    low, high = each["sure"]
+    cold, stages = each.get("cold"), each["stages"]
+    return [
+        f"{each['reads']:,}", f"{each['recall']:.4f}", f"{low:.3f}-{high:.3f}", f"{each['ms']:.1f}", f"{each['p95']:.1f}", f"{each['p99']:.1f}",
+        "" if cold is None else f"{cold['ms']:.1f}{'' if cold['verified'] else ' ?'}",
+        *(f"{stages[stage]:.1f}" for stage in ("candidates", "sketch", "read", "refine")), f"{each['bytes'] / 1e6:.2f}",
+    ]  # fmt: skip
 
 
-def result_of(truth: Known, measured: Measured) -> seealso.SizeResult:
-    """What was measured with the candidates that are enough."""
-    return next(result for result in measured.found.results if result.candidates == truth.tuned.candidates)
+def _figure(figure: Figure) -> list[str]:
+    holds = {True: "yes", False: "NO", None: ""}[figure.holds]
+    return [figure.name, f"{figure.value:,.4g} {figure.unit}", figure.goal, holds, figure.beside]
 
 
-def drawing(found: seealso.Evaluation) -> str:
-    """The plots as SVG, to stand in the page."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "plot.svg"
-        seealso.plot_evaluation(found, file)
-        text = file.read_text()
+def _table(heads: tuple[str, ...], rows: list[list[str]]) -> str:
+    lines = ["<tr>" + "".join(f"<th>{html.escape(head)}" for head in heads) + "</tr>"]
+    lines += ["<tr>" + "".join(f"<td>{html.escape(cell)}" for cell in row) + "</tr>" for row in rows]
+    return f"<table>{''.join(lines)}</table>"
+
+
+def require_plots() -> None:
+    """See whether plots can be drawn, before anything takes long.
+
+    Raises:
+        SystemExit: matplotlib is not installed.
+    """
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError:
+        raise SystemExit("--page: its plots need matplotlib; pip install 'seealso[plot]'") from None
+
+
+def drawing(record: Record, found: Mapping[str, Any]) -> str:
+    """The plots as SVG, to stand in the page: recall by reads, time by reads, where the time went, and growth where there are several sizes."""
+    from matplotlib.figure import Figure as Drawing
+
+    drawn = Drawing(figsize=(13, 7), layout="constrained")
+    (recall, time), (spent, growth) = drawn.subplots(2, 2)
+    _draw_reads(recall, time, found["by_reads"])
+    stages = list(record.seconds)
+    spent.barh(stages, [record.seconds[stage] / 60 for stage in stages], color="tab:green")
+    spent.set(xlabel="minutes, of what was not killed")
+    _draw_growth(growth, record.answers)
+    for axes in (recall, time, spent, growth):
+        axes.grid(alpha=0.3)
+    out = io.StringIO()
+    drawn.savefig(out, format="svg")
+    text = out.getvalue()
     return text[text.index("<svg") :]
 
 
-def page(truth: Known, measured: Measured, figures: list[Figure]) -> str:
-    """The report, in one file."""
-    out = io.StringIO()
-    found, best = measured.found, result_of(truth, measured)
-    versions = ", ".join(f"{key}: {value}" for key, value in {**machine(), **package_versions()}.items())
-    out.write(
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-        "<title>The seed's experiment</title><style>body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#222}"
-        "table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}td,th{padding:.3rem .6rem;border-bottom:1px solid #ddd;text-align:right}"
-        "td:first-child,th:first-child{text-align:left}svg{width:100%;height:auto}.quiet{color:#666}</style>"
-        f"<h1>The experiment of SIGIR 2015, again</h1><p>{found.objects:,} descriptors of {DIM:,} values, PPP-Codes, descriptors on disk; "
-        f"{found.queries} queries from among them, each left out of its own answer; recall of the {found.k} nearest.</p>"
-    )
-    out.write(
-        f"<p><strong>{best.candidates:,} candidates give {100 * best.recall:.1f} % recall</strong> ({100 * best.recall_interval[0]:.1f} % at "
-        f"least, 95 % sure), in {best.ms['total'].median:.1f} ms (the median; {best.ms['total'].p99:.1f} ms for 99 of a hundred) with what "
-        f"the operating system keeps in its cache, in {float(np.median(measured.cold_ms)):.1f} ms when it keeps nothing of the descriptors; "
-        f"{best.reads:,.0f} reads and {best.bytes_read / 1e6:.2f} MB. The process that answers held {measured.peak / 1e6:,.0f} MB of "
-        f"resident memory at its peak, candidate sets of {found.results[-1].candidates:,} included.</p>"
-        f"<p>The paper: {html.escape(SEED_SAYS)}.</p>"
-    )
-    out.write(drawing(found))
-    heads = (
-        "candidates",
-        "recall",
-        "95 % sure",
-        "worst 5 %",
-        "distance",
-        "ms, median",
-        "95 %",
-        "99 %",
-        "index ms",
-        "read ms",
-        "refine ms",
-        "reads",
-        "MB",
-    )
-    out.write("<table><tr>" + "".join(f"<th>{head}" for head in heads) + "</tr>")
-    for result in found.results:
-        low, high = result.recall_interval
-        total = result.ms["total"]
-        cells = [
-            f"{result.candidates:,}", f"{result.recall:.4f}", f"{low:.3f}-{high:.3f}", f"{result.recall_p5:.2f}",
-            f"+{100 * result.distance_error:.2f} %", f"{total.median:.1f}", f"{total.p95:.1f}", f"{total.p99:.1f}",
-            *(f"{result.ms[stage].median:.1f}" for stage in ("candidates", "read", "refine")),
-            f"{result.reads:,.0f}", f"{result.bytes_read / 1e6:.1f}",
-        ]  # fmt: skip
-        out.write("<tr>" + "".join(f"<td>{cell}" for cell in cells) + "</tr>")
-    out.write("</table><h2>Figures</h2><table>")
-    for figure in figures:
-        if "candidates: recall" in figure.name:
-            continue  # it stands above
-        out.write(
-            f"<tr><td>{html.escape(figure.name)}<td>{figure.value:,.4g} {html.escape(figure.unit)}<td>{html.escape(figure.beside)}</tr>"
-        )
-    out.write(
-        f"</table><p class=quiet>Descriptors: points in {CLUSTERS:,} clusters of uneven size in {LATENT} dimensions, through random weights and a "
-        f"rectifier, made to be about as hard to search as crops of photographs are. "
-        f"Intrinsic dimension {truth.dimension:.1f}. Index: {html.escape(json.dumps(found.index))}. Memory limited to {LIMIT_BYTES / 1e9:.0f} GB. "
-        f"{date.today()}, {html.escape(versions)}.</p></html>\n"
-    )
-    return out.getvalue()
+def _draw_reads(recall: Any, time: Any, by_reads: list[dict[str, Any]]) -> None:
+    """Recall and time by reads."""
+    reads = [each["reads"] for each in by_reads]
+    low, high = ([each["sure"][end] for each in by_reads] for end in (0, 1))
+    recall.plot(reads, [each["recall"] for each in by_reads], marker="o", color="tab:orange")
+    recall.fill_between(reads, low, high, alpha=0.25, color="tab:orange", linewidth=0)
+    recall.set(xlabel="reads", ylabel=f"recall of the {NEIGHBOURS} nearest")
+    cold = [each for each in by_reads if "cold" in each]
+    time.plot(reads, [each["ms"] for each in by_reads], marker="o", label="warm")
+    time.plot([each["reads"] for each in cold], [each["cold"]["ms"] for each in cold], marker="o", label="cold")
+    time.set(xlabel="reads", ylabel="milliseconds, median", ylim=(0, None))
+    time.legend(frameon=False, loc="upper left")
+    for axes in (recall, time):
+        axes.set_xscale("log")
+        axes.set_xticks(reads, [f"{count:,}" for count in reads])
+        axes.minorticks_off()
+
+
+def _draw_growth(growth: Any, answers: Mapping[str, dict[str, Any]]) -> None:
+    """Time by the number of descriptors."""
+    sizes = sorted(map(int, answers))
+    for count in (100, 250):
+        asked = [{each["reads"]: each["ms"] for each in answers[str(size)]["by_reads"]} for size in sizes]
+        growth.plot(sizes, [times[count] for times in asked], marker="o", label=f"{count} reads")
+    growth.set(xscale="log", xlabel="descriptors", ylabel="milliseconds, warm, median", ylim=(0, None))
+    growth.legend(frameon=False, loc="upper left")
+    growth.set_visible(len(sizes) > 1)

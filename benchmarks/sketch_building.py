@@ -69,7 +69,7 @@ def pair(work: Callable[[object], Cost], number: int) -> list[Cost]:
     return [without, with_it]
 
 
-def figure(name: str, pairs: list[list[Cost]], most: float, *, judged: bool) -> Figure:
+def figure(name: str, pairs: list[list[Cost]], most: float, *, judged: bool = True) -> Figure:
     """The median of the ratios."""
     ratio = median(with_it[0] / without[0] for without, with_it in pairs)
     seconds = median(with_it[1] / without[1] for without, with_it in pairs)
@@ -126,8 +126,8 @@ def main() -> None:
             )
             for number in range(rounds)
         ]
-        figures.append(figure(f"indexing {len(photographs):,} photographs", pairs, INGEST, judged=not options.quick))
-    report("What sketches cost to make", figures, options.json)
+        figures.append(figure(f"indexing {len(photographs):,} photographs", pairs, INGEST))
+    report("What sketches cost to make", figures, options)
     kept.forget()
 
 

@@ -25,6 +25,7 @@ from seealso import Example
 
 READS = (100, 200, 500)
 JUDGED, GOAL = 200, 0.95
+WHOLE = 150_000
 BLOCK = 8192
 
 Asked = tuple[Example, ...]
@@ -55,9 +56,7 @@ def truth_of_examples(collection: seealso.Collection, asked: Sequence[Asked]) ->
     return Truth(rows, last)
 
 
-def measure(
-    collection: seealso.Collection, kinds: dict[str, tuple[list[Asked], Truth]], way: Way, *, judged: bool
-) -> Iterator[Figure]:
+def measure(collection: seealso.Collection, kinds: dict[str, tuple[list[Asked], Truth]], way: Way) -> Iterator[Figure]:
     """The share of the exact ten, with an index and a sketch."""
     for kind, (asked, truth) in kinds.items():
         for reads in READS:
@@ -65,7 +64,7 @@ def measure(
             wanted = bool(way.size) and reads == JUDGED
             yield Figure(
                 f"{kind}, {way}, {reads} read: share of the exact ten", found.recall, "", f">= {GOAL:g}" if wanted else "",
-                found.recall >= GOAL if judged and wanted else None, f"{found.ms:.1f} ms; {len(asked)} queries",
+                found.recall >= GOAL if wanted else None, f"{found.ms:.1f} ms; {len(asked)} queries",
             )  # fmt: skip
 
 
@@ -91,7 +90,7 @@ def known(collection: seealso.Collection, words: Sequence[str]) -> list[Asked]:
 
 def main() -> None:
     """Measure and report."""
-    options = arguments(__doc__ or "", photos="", folder="", size=150_000, queries=200)
+    options = arguments(__doc__ or "", photos="", folder="", size=WHOLE, queries=200)
     wanted = QUICK if options.quick else {"size": options.size, "queries": options.queries}
     size = wanted["size"]
     folder = kept_in(options.folder)
@@ -112,8 +111,9 @@ def main() -> None:
                 for kind, weight in (("two liked examples", 1.0), ("a liked and an unliked example", -1.0)):
                     asked = examples_of(split.queries, weight)
                     kinds[kind] = asked, truth_of_examples(collection, asked)
-            figures += measure(collection, kinds, way, judged=size >= 150_000)
-    report(f"Words and several examples with a sketch, {size:,} objects", figures, options.json)
+            figures += measure(collection, kinds, way)
+    title = f"Words and several examples with a sketch, {size:,} objects"
+    report(title, figures, options, whole=size >= WHOLE)
 
 
 if __name__ == "__main__":

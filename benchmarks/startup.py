@@ -108,7 +108,7 @@ def main() -> None:
         ),
     ]
     figures += [Figure(f"  of it: {stage}", 1000 * median(each[stage] for each in stages), "ms") for stage in stages[0]]
-    report("Start-up", figures, options.json)
+    report("Start-up", figures, options)
 
 
 if __name__ == "__main__":

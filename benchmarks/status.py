@@ -19,6 +19,7 @@ from report import Figure, arguments, report
 import seealso
 
 DIM = 32
+SIZE = 1_000_000
 REPEATS = 100
 MOST = 5.0
 """Milliseconds that a status may take."""
@@ -63,7 +64,7 @@ def measured(folder: Path) -> tuple[float, float, str]:
 
 def main() -> None:
     """Measure and report."""
-    options = arguments(__doc__ or "", size=1_000_000)
+    options = arguments(__doc__ or "", size=SIZE)
     size = 50_000 if options.quick else options.size
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -81,7 +82,7 @@ def main() -> None:
             *("<= 1.25 x", growth <= 1.25, f"{growth:.2f} x that of a tenth"),
         ),
     ]
-    report(f"The status of a collection of {size:,} objects", figures, options.json)
+    report(f"The status of a collection of {size:,} objects", figures, options, whole=size >= SIZE)
 
 
 if __name__ == "__main__":

@@ -26,33 +26,3 @@ class Clusters:
     def queries(self, count: int) -> np.ndarray:
         """Descriptors that are in no chunk: ``(count, DIM)``."""
         return self.chunk(1 << 31, count)
-
-
-class Nearest:
-    """The nearest neighbours of a few queries by brute force, found while the descriptors pass by.
-
-    Args:
-        queries: ``(n, dim)``.
-        count: neighbours of each.
-    """
-
-    def __init__(self, queries: np.ndarray, count: int) -> None:
-        self.queries = queries
-        self.count = count
-        self.ids = np.zeros((len(queries), 0), np.int64)
-        self._distances = np.zeros((len(queries), 0), np.float32)
-
-    def offer(self, first: int, descriptors: np.ndarray) -> None:
-        """Descriptors ``(m, dim)`` whose IDs are ``first``, ``first + 1``, …"""
-        distances = np.vecdot(descriptors, descriptors) - 2 * (self.queries @ descriptors.T)
-        near = np.argpartition(distances, min(self.count, len(descriptors)) - 1, axis=1)[:, : self.count]
-        distances = np.concatenate([self._distances, np.take_along_axis(distances, near, 1)], axis=1)
-        ids = np.concatenate([self.ids, near + first], axis=1)
-        best = np.argsort(distances, axis=1, kind="stable")[:, : self.count]
-        self.ids, self._distances = np.take_along_axis(ids, best, 1), np.take_along_axis(distances, best, 1)
-
-    @property
-    def last(self) -> np.ndarray:
-        """How far the farthest of them is from each query, ``(n,)``."""
-        squares = self._distances.max(axis=1) + np.vecdot(self.queries, self.queries)
-        return np.sqrt(np.maximum(squares, 0))

@@ -30,6 +30,7 @@ TITLE, KEYWORDS, CAPTION = 3, 5, 5
 CHUNK = 20_000
 SAVED = 5
 """Chunks between snapshots: 100,000 documents, as the framework saves them."""
+DOCUMENTS = 5_000_000
 PAGE = 1000
 """Documents that are added at once."""
 FREQUENT = 5
@@ -288,7 +289,7 @@ def measure_fts5(folder: Path, documents: Documents, count: int) -> tuple[str, s
 
 def main() -> None:
     """Measure and report."""
-    options = arguments(__doc__ or "", documents=5_000_000, **{"fts5-documents": 1_000_000}, folder="")
+    options = arguments(__doc__ or "", documents=DOCUMENTS, **{"fts5-documents": 1_000_000}, folder="")
     count, beside = (100_000, 50_000) if options.quick else (options.documents, options.fts5_documents)
     beside = min(beside, count)
     documents = Documents()
@@ -307,10 +308,7 @@ def main() -> None:
         figures.append(
             Figure(f"{kind}: p99", late, "ms", f"<= {GOAL:.0f}", late <= GOAL, f"{reference}{their_late:.1f} ms")
         )
-    if options.quick:
-        for figure in figures:
-            figure.holds = None
-    report(f"Text index, {count} documents", figures, options.json)
+    report(f"Text index, {count} documents", figures, options, whole=count >= DOCUMENTS)
 
 
 if __name__ == "__main__":

@@ -68,3 +68,11 @@ def ways(sizes: tuple[int, ...] = (40, 72), sketch: str = "rabitq", *, alone: bo
         yield Way("cells of ppp-codes", unranked, size, MORE_CANDIDATES, sketch)
     for size in sizes if installed("index", "scan") else ():
         yield Way("scan", "scan", size, sketch=sketch)
+
+
+def sketched(size: int) -> Way:
+    """``ppp-codes`` with a sketch of so many bytes: the index leaves ranking to that, where it can."""
+    unranked = without_ranking()
+    if unranked is None:
+        return Way("ppp-codes", "ppp-codes", size)
+    return Way("cells of ppp-codes", unranked, size, MORE_CANDIDATES)

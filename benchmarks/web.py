@@ -146,7 +146,7 @@ def unknown(photographs: list[Path]) -> list[bytes]:
 
 
 def measured(
-    port: int, name: str, request: Callable[[int], bytes], requests: int, alone: float | None, *, judged: bool
+    port: int, name: str, request: Callable[[int], bytes], requests: int, alone: float | None, *, judged: bool = True
 ) -> Iterator[Figure]:
     """What one kind of request takes, by how many clients ask at once.
 
@@ -156,7 +156,7 @@ def measured(
         request: gives one.
         requests: so many are sent.
         alone: seconds of the same query in this process; None: there is none.
-        judged: whether it is measured at full length.
+        judged: whether there are as many objects as the goals are meant for.
     """
     similar = name.startswith("similar by ID")
     for clients in (1, 8, 64):
@@ -250,14 +250,14 @@ def main() -> None:
                 for name, request in asked.items():
                     count = requests // 4 if name == "upload" else requests
                     title = f"{name} of {len(ids):,}"
-                    figures += measured(port, title, request, count, alone.get(name), judged=not options.quick)
+                    figures += measured(port, title, request, count, alone.get(name))
                 if crops:
                     library, request = by_id(deployment.collection("crops"))
                     title, in_process = f"similar by ID of {crops:,}", alone_in_process(library, requests)
                     judged = crops >= 150_000
                     figures += measured(port, title, request, requests, in_process, judged=judged)
                 figures.append(memory(process, port, asked, for_memory))
-    report(f"The web, {len(ids):,} photographs and {crops:,} crops", figures, options.json)
+    report(f"The web, {len(ids):,} photographs and {crops:,} crops", figures, options)
 
 
 def memory(process: int, port: int, asked: dict[str, Callable[[int], bytes]], requests: int) -> Figure:

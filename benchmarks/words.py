@@ -141,7 +141,7 @@ def main() -> None:
             f"{median(each for each, _ in alone):.2f} s and {median(each for _, each in alone):.2f} s",
         ),
     ]
-    report(f"Queries by words, {len(photographs):,} photographs", figures, options.json)
+    report(f"Queries by words, {len(photographs):,} photographs", figures, options)
 
 
 if __name__ == "__main__":

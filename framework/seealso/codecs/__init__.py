@@ -16,6 +16,7 @@ def register_codecs() -> list[type[Codec]]:
     from seealso.codecs.half import Half
     from seealso.codecs.raw import Raw
     from seealso.codecs.sparse import Sparse, SparseHalf
+    from seealso.codecs.stepped import SparseByte
     from seealso.codecs.zstd import Zstd
 
-    return [Raw, Sparse, Zstd, Half, SparseHalf]
+    return [Raw, Sparse, Zstd, Half, SparseHalf, SparseByte]

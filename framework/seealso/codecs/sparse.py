@@ -67,7 +67,7 @@ class Sparse(Codec):
         from seealso.codecs import kernels
 
         bits = np.empty((len(records), self.context.dim), self._unsigned)
-        self._refuse(kernels.decode_sparse(*_arrays(Records.of(records)), bits))
+        self._refuse(kernels.decode_sparse(*arrays(Records.of(records)), bits))
         values = bits.view(self._dtype)
         return values.astype(self.context.dtype, copy=False) if self.lossless else from_half(values, self.context.dtype)
 
@@ -95,7 +95,7 @@ class Sparse(Codec):
         from seealso.codecs import kernels
 
         squares = np.empty(len(records))
-        self._refuse(kernels.squares_sparse(*_arrays(records), query, *self._values(), squares))
+        self._refuse(kernels.squares_sparse(*arrays(records), query, *self._values(), squares))
         return np.sqrt(squares), squares >= CANCELLED * (query @ query)
 
     def _angles(self, query: np.ndarray, records: Records) -> tuple[np.ndarray, np.ndarray]:
@@ -103,7 +103,7 @@ class Sparse(Codec):
         from seealso.codecs import kernels
 
         cosines, squares = np.empty(len(records)), np.empty(len(records))
-        self._refuse(kernels.products_sparse(*_arrays(records), query, *self._values(), cosines, squares))
+        self._refuse(kernels.products_sparse(*arrays(records), query, *self._values(), cosines, squares))
         cosines /= np.sqrt(squares * (query @ query))
         return np.arccos(cosines), np.abs(cosines) < PARALLEL
 
@@ -145,7 +145,7 @@ class SparseHalf(Sparse):
         return super().encode(to_half(self, descriptors))
 
 
-def _arrays(records: Records) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def arrays(records: Records) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Buffer, starts and lengths, always of the same types, so that kernels are compiled once."""
     buffer = np.asarray(records.buffer).view()
     buffer.flags.writeable = False

@@ -21,7 +21,7 @@ from seealso.testing import CodecTests
 
 CODECS = {cls.name: cls for cls in register_codecs()}
 LOSSLESS = ["raw", "sparse", "zstd"]
-LOSSY = ["f16", "sparse-f16"]
+HALVES = ["f16", "sparse-f16"]
 DTYPES = ["float32", "float64", "float16", "uint8", "int8", "uint16", "int32", "int64"]
 
 
@@ -45,6 +45,12 @@ class TestF16(CodecTests):
 class TestSparseF16(CodecTests):
     codec_class = CODECS["sparse-f16"]
     dtypes = ("float32", "float64", "float16")
+
+
+class TestSparseU8(CodecTests):
+    codec_class = CODECS["sparse-u8"]
+    dtypes = ("float32", "float64", "float16")
+    most_off = 0.02
 
 
 # Compiling a kernel for the first time takes seconds.
@@ -114,7 +120,7 @@ def test_what_is_lossless_gives_every_bit_back(name, dtype, data):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
-@pytest.mark.parametrize("name", LOSSY)
+@pytest.mark.parametrize("name", HALVES)
 @pytest.mark.torture
 @patiently
 @given(data=st.data())
@@ -128,7 +134,7 @@ def test_what_is_lossy_gives_float16_back(name, dtype, data):
     assert found.tobytes() == expected.tobytes()
 
 
-@pytest.mark.parametrize("name", LOSSY)
+@pytest.mark.parametrize("name", HALVES)
 def test_how_far_a_lossy_one_is_off(name):
     rng = np.random.default_rng(0)
     codec = make(name, 64)
@@ -137,7 +143,7 @@ def test_how_far_a_lossy_one_is_off(name):
     assert codec.error(np.empty((0, 64), np.float32)) == 0
 
 
-@pytest.mark.parametrize("name", LOSSY)
+@pytest.mark.parametrize("name", HALVES)
 def test_what_float16_cannot_hold_is_refused(name):
     with pytest.raises(ValueError, match=r"values up to 65504, and there is one of 70000; index into a new coll"):
         make(name, 3).encode(np.array([[1, -70000, 2]], np.float32))
@@ -145,6 +151,71 @@ def test_what_float16_cannot_hold_is_refused(name):
         seealso.ConfigError, match=f"the codec {name} takes descriptors of floating-point numbers, not uint8;"
     ):
         make(name, 3, "uint8")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+@pytest.mark.torture
+@patiently
+@given(data=st.data())
+def test_bytes_are_off_by_half_a_step_and_then_no_more(dtype, data):
+    descriptors = data.draw(descriptors_of(dtype, bound=65504))
+    codec = make("sparse-u8", descriptors.shape[1], dtype)
+    found = codec.decode(codec.encode(descriptors))
+    assert found.dtype == descriptors.dtype
+    largest = np.abs(descriptors.astype(np.float64)).max(axis=1, initial=0)
+    codes = np.where((descriptors < 0).any(axis=1), 127, 255)
+    off = np.abs(found.astype(np.float64) - descriptors).max(axis=1, initial=0)
+    # Beside half a step there is the rounding of the type, and what is smaller than any step.
+    assert (off <= largest * (0.501 / codes + np.finfo(dtype).eps) + 1e-37).all()
+    if dtype != "float16":  # which rounds what is decoded
+        assert codec.decode(codec.encode(found)).tobytes() == found.tobytes()
+
+
+def test_bytes_of_what_has_signs_and_of_what_has_none():
+    codec = make("sparse-u8", 5)
+    for row in ([0, 1, 2, 254, 255], [-127, 0, 1, -1, 126], [255, 0, 0, 0, -0.4], [0, 0, 0, 0, 0], [7, 7, 7, 7, 7]):
+        descriptor = np.array([row], np.float32)
+        found = codec.decode(codec.encode(descriptor))
+        expected = np.maximum(descriptor, 0) if min(row) == np.float32(-0.4) else descriptor
+        assert np.allclose(found, expected, rtol=0, atol=1e-4 * max(map(abs, row)))
+
+
+def test_bytes_hold_the_smallest_and_the_largest_numbers():
+    codec = make("sparse-u8", 3)
+    tiny = float(np.finfo(np.float32).smallest_subnormal)
+    assert codec.decode(codec.encode(np.array([[tiny, -tiny, 0]], np.float32))).tolist() == [[0, 0, 0]]
+    for large in ([3.4e38, 1e38, 0], [3.4e38, -3.4e38, 0]):
+        found = codec.decode(codec.encode(np.array([large], np.float32)))
+        assert np.isfinite(found).all()
+        assert np.allclose(found, large, rtol=0.01)
+    for beyond in ([3.402e38, 0, 0], [np.inf, 0, 0], [np.nan, 0, 0]):
+        with pytest.raises(
+            ValueError, match=r"the codec sparse-u8 holds values up to 3\.4e\+38, and there is one beyond"
+        ):
+            codec.encode(np.array([beyond], np.float32))
+
+
+@pytest.mark.parametrize("step", [0.0, -0.0, np.nan, np.inf, -np.inf, 1e-39, 3e38])
+def test_a_step_that_cannot_be_is_refused(step):
+    codec = make("sparse-u8", 3)
+    record = codec.encode(np.ones((1, 3), np.float32))[0]
+    damaged = np.float32(step).tobytes() + record[4:]
+    with pytest.raises(ValueError, match="record 1 is none of the codec sparse-u8: its step cannot be"):
+        codec.decode([record, damaged])
+
+
+def test_rectified_descriptors_as_bytes():
+    """What it is for: a byte for each value that is not zero, and neighbours stay neighbours."""
+    random = np.random.default_rng(4)
+    descriptors = np.maximum(random.normal(size=(400, 1024)) - 0.5, 0).astype(np.float32)
+    codec = make("sparse-u8", 1024)
+    records = codec.encode(descriptors)
+    assert sum(map(len, records)) <= 4 * 400 + 128 * 400 + np.count_nonzero(descriptors)
+    assert codec.error(descriptors) < 0.01
+    exact = np.array([Euclidean().one_to_many(query, descriptors) for query in descriptors[:20]])
+    found = np.array([codec.distances(Euclidean(), query, records) for query in descriptors[:20]])
+    others = ~np.eye(20, 400, dtype=bool)
+    assert np.allclose(found[others], exact[others], rtol=0.003)
 
 
 def test_sparse_takes_no_wider_values():
@@ -162,6 +233,9 @@ def test_what_is_written():
     bitmap = b"\x0a\x02" + bytes(6)
     assert make("sparse", 10).encode(descriptors) == [bitmap + one + minus + two]
     assert make("sparse-f16", 10).encode(descriptors) == [bitmap + b"\0\x3c\0\x80\0\x40"]
+    # A 255th of 2, of sixteen bits, rounded up; -0.0 is 0.
+    step = np.float32(32897 / 2**22).tobytes()
+    assert make("sparse-u8", 10).encode(descriptors) == [step + b"\x02\x02" + bytes(6) + b"\x7f\xff"]
     (frame,) = make("zstd", 10).encode(descriptors)
     assert zstandard.decompress(frame) == descriptors.astype("<f4").tobytes()
 
@@ -229,7 +303,7 @@ def test_any_bytes_are_refused_or_decoded(name, record, dim):
             pass
 
 
-@pytest.mark.parametrize("name", ["raw", "f16", "sparse", "sparse-f16"])
+@pytest.mark.parametrize("name", ["raw", "f16", "sparse", "sparse-f16", "sparse-u8"])
 @pytest.mark.parametrize(
     ("start", "length"), [(-8, None), (8, None), (0, 1 << 62), (1 << 62, None), (0, -1), (-(1 << 63), None)]
 )
@@ -296,7 +370,7 @@ def test_distances_are_those_of_what_was_decoded(name, metric, data, shift):
 
 def half_empty(name, scale):
     """A generator, a codec, and a descriptor of this scale as the codec keeps it, about half of whose values are 0."""
-    if scale == 1e30 and name in LOSSY:
+    if scale == 1e30 and name in HALVES:
         pytest.skip("float16 holds values up to 65504")
     rng = np.random.default_rng(1)
     query = np.where(rng.random(1280) < 0.5, 0, rng.normal(size=1280) * scale).astype(np.float32)
