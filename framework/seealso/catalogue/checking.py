@@ -130,11 +130,6 @@ def _lacks_checksums(connection: sqlite3.Connection) -> bool:
     return connection.execute("SELECT 1 FROM meta WHERE key = ?", (UNCHECKED,)).fetchone() is not None
 
 
-def _tables(connection: sqlite3.Connection) -> set[str]:
-    """The names of the tables that are there."""
-    return {str(row[0]) for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-
-
 def _altered(connection: sqlite3.Connection, version: int) -> list[str]:
     """The names of tables, indexes and triggers that are not as the format says."""
     if not 1 <= version <= FORMAT_VERSION:
