@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
 from PIL import Image
 
 import seealso
@@ -62,6 +62,11 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
         return WithoutTorch.from_parent(parent, path=module_path)
     return None
 
+
+settings.register_profile("usual", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""How long an example takes is the machine's affair: no test fails for it."""
+
+settings.load_profile("usual")
 
 settings.register_profile(
     "broken", max_examples=20, phases=[Phase.explicit, Phase.generate], database=None, derandomize=True
