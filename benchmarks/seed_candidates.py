@@ -64,7 +64,7 @@ def fill(collection: seealso.Collection, folder: Path, size: int, latent: int) -
         taken += time.perf_counter() - started
         file.unlink()
         if number % 5 == 4:
-            tell(f"{min((number + 1) * CHUNK, size):,} of {size:,} taken in")
+            tell(f"{min((number + 1) * CHUNK, size):,} of {size:,} imported")
     return taken
 
 

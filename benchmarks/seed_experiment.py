@@ -4,7 +4,7 @@
                                          [--page FILE] [--quick] [--json FILE]
 
 Descriptors are shaped like DeCAF7 (activations.py): 4,096 rectified float32 values, seven tenths of them zero. They are made a few at a time,
-compared with the queries while they pass, and taken in by flat-file, the cells of ppp-codes and a sketch of 40 bytes; as float32 they never lie on
+compared with the queries while they pass, and imported into flat-file, the cells of ppp-codes and a sketch of 40 bytes; as float32 they never lie on
 the disk. The queries are held out. Their true neighbours are those of the float32 values, whatever the store's codec keeps.
 
 First it says what it will take, and chooses the most exact codec with which all finds room on the disk; what does not fit is refused, with the

@@ -76,7 +76,7 @@ def figures_of(folder: Path, record: Record, found: dict[str, Any]) -> Iterator[
         f"mapped files included; of its own {found['own'] / 1e6:,.0f} MB",
     )  # fmt: skip
     yield most("opening", found["opening"], "s", goals.opening)
-    yield Figure("memory of the process that takes in, at its peak", record.peaks.get(TAKING_IN, 0) / 1e6, "MB")
+    yield Figure("memory of the process that imports, at its peak", record.peaks.get(TAKING_IN, 0) / 1e6, "MB")
     on_disk = bytes_below(folder)
     yield Figure(
         "on disk, all of it", on_disk / size, "bytes an object", beside=f"{on_disk / 1e9:,.2f} GB; codec {record.codec}"

@@ -1,4 +1,4 @@
-"""Filling the collection of the seed's experiment: descriptors are made, compared with the queries and taken in as they pass.
+"""Filling the collection of the seed's experiment: descriptors are made, compared with the queries and imported as they pass.
 
 They are never written as float32. Whatever ends it, the next call goes on: what was committed stays, and what has passed the queries is kept.
 """
@@ -117,7 +117,7 @@ class Filling:
         folder: of the experiment.
         record: of it.
         passed: what has passed the queries.
-        rows: what is taken in.
+        rows: what is imported.
         first: the number of the first of them.
     """
 
@@ -128,14 +128,14 @@ class Filling:
         self._before = {GENERATION: 0.0, TRUTH: 0.0, "waited": 0.0}
 
     def progress(self, done: int, count: int) -> None:
-        """So many of the descriptors are taken in."""
+        """So many of the descriptors are imported."""
         if self._first + done - self._noted >= KEPT_EACH or done == count:
             self.note(done)
         now = time.perf_counter()
         if now - self._told >= TOLD_EACH or done == count:
             self._told = now
             left = (count - done) * (now - self._began) / max(1, done)
-            tell(f"{self._first + done:,} descriptors are taken in; about {left / 60:,.0f} minutes more")
+            tell(f"{self._first + done:,} descriptors are imported; about {left / 60:,.0f} minutes more")
 
     def note(self, done: int) -> None:
         """Keep what has passed, and what it took since the last time."""

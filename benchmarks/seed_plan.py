@@ -84,7 +84,7 @@ def chosen(folder: Path, offered: list[Need], missing: int, there: int, free: in
     Args:
         folder: of the experiment.
         offered: the codecs, the most exact first.
-        missing: descriptors that are to be taken in.
+        missing: descriptors that are to be imported.
         there: descriptors that are there already.
         free: bytes that are free on the disk.
 
@@ -144,7 +144,7 @@ def planned(folder: Path, made: Activations, record: Record | None, size: int, q
 
 
 def taken_in(folder: Path, record: Record | None) -> int:
-    """How many descriptors an experiment has taken in."""
+    """How many descriptors an experiment has imported."""
     if record is None:
         return 0
     with opened(folder, record) as collection:

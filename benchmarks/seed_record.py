@@ -22,7 +22,7 @@ class Record:
         latent: dimensions of the space that they come from.
         queries: that are held out.
         codec: by which the store writes.
-        rows: of those that were taken in so many are counted in the seconds; what a killed run did last is not.
+        rows: so many of those that were imported are counted in the seconds; what a killed run did last is not.
         seconds: what each stage took.
         peaks: bytes of memory that the processes of a stage held at their peak.
         answers: by the number of descriptors: what was found when they were asked.

@@ -113,15 +113,7 @@ def _dry_run(
         raise click.UsageError("--dry-run says nothing of words; leave out --keywords")
     with showing_progress() as progress:
         run = collection.dry_run(paths, **options, progress=progress)
-    for line in run.unusable:
-        note(f"seealso: {line}")
-    if as_json:
-        write_json(asdict(run))
-    else:
-        say(foreseen(run))
-    for line in run.warnings:
-        note(f"seealso: warning: {line}")
-    return 1 if run.unusable else 0
+    return _tell(run, foreseen(run), asdict(run) if as_json else None)
 
 
 def foreseen(run: DryRun) -> str:
@@ -154,15 +146,22 @@ def tables(given: str) -> list[PluginChoice]:
 
 def finish(report: IngestReport, *, as_json: bool, retry: bool = False) -> int:
     """Say what was done; returns the exit status."""
-    for line in report.unusable:
-        note(f"seealso: {line}")
-    if as_json:
-        write_json({**asdict(report), "changed": report.changed})
-    elif report.files or report.changed or not report.unusable:
-        say(summary(report, retry=retry))
-    for line in report.warnings:
-        note(f"seealso: warning: {line}")
-    return 1 if report.unusable else 0
+    did_something = report.files or report.changed or not report.unusable
+    document = {**asdict(report), "changed": report.changed} if as_json else None
+    return _tell(report, summary(report, retry=retry) if did_something else "", document)
+
+
+def _tell(run: IngestReport | DryRun, line: str, document: dict[str, Any] | None) -> int:
+    """Say what is wrong, then the JSON document or else the line, then the warnings; returns the exit status."""
+    for each in run.unusable:
+        note(f"seealso: {each}")
+    if document is not None:
+        write_json(document)
+    elif line:
+        say(line)
+    for each in run.warnings:
+        note(f"seealso: warning: {each}")
+    return 1 if run.unusable else 0
 
 
 def summary(report: IngestReport, *, retry: bool = False) -> str:
